@@ -1,0 +1,89 @@
+"""DeepDream in JAX: the look of 2015, from pretrained Inception networks.
+
+The pixel convention everywhere outside a network: float32, RGB, (h, w, 3), 0..255. Names are
+imported when first used, so that ``import jaxdream`` and ``jaxdream --help`` are immediate.
+"""
+
+import importlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jaxdream import objectives
+    from jaxdream.ascent import (
+        AscentState,
+        StepInfo,
+        ascent_step,
+        classic_optimizer,
+        normalize_by_mean_abs,
+        objective_and_gradient,
+        start_ascent,
+    )
+    from jaxdream.deepdream import DreamState, dream, iterate_dream
+    from jaxdream.errors import JaxdreamError
+    from jaxdream.images import read_image, write_image
+    from jaxdream.jitter import draw_offsets, random_roll, roll
+    from jaxdream.models.network import Network
+    from jaxdream.models.store import load_model
+    from jaxdream.octaves import octave_bases, plan_octaves
+    from jaxdream.resample import resize
+
+_HOME = {
+    "AscentState": "ascent",
+    "DreamState": "deepdream",
+    "JaxdreamError": "errors",
+    "Network": "models.network",
+    "StepInfo": "ascent",
+    "ascent_step": "ascent",
+    "classic_optimizer": "ascent",
+    "draw_offsets": "jitter",
+    "dream": "deepdream",
+    "iterate_dream": "deepdream",
+    "load_model": "models.store",
+    "normalize_by_mean_abs": "ascent",
+    "objective_and_gradient": "ascent",
+    "octave_bases": "octaves",
+    "plan_octaves": "octaves",
+    "random_roll": "jitter",
+    "read_image": "images",
+    "resize": "resample",
+    "roll": "jitter",
+    "start_ascent": "ascent",
+    "write_image": "images",
+}
+
+__all__ = [
+    "AscentState",
+    "DreamState",
+    "JaxdreamError",
+    "Network",
+    "StepInfo",
+    "__version__",
+    "ascent_step",
+    "classic_optimizer",
+    "draw_offsets",
+    "dream",
+    "iterate_dream",
+    "load_model",
+    "normalize_by_mean_abs",
+    "objective_and_gradient",
+    "objectives",
+    "octave_bases",
+    "plan_octaves",
+    "random_roll",
+    "read_image",
+    "resize",
+    "roll",
+    "start_ascent",
+    "write_image",
+]
+
+
+def __getattr__(name: str):
+    if name == "__version__":
+        return version("jaxdream")
+    if name == "objectives":
+        return importlib.import_module("jaxdream.objectives")
+    if name in _HOME:
+        return getattr(importlib.import_module(f"jaxdream.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'jaxdream' has no attribute {name!r}")

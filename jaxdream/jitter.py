@@ -1,0 +1,31 @@
+"""Jitter: the whole picture is rolled by a random offset before each step, and back after it."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Integer, Key, UInt32
+
+from jaxdream.arrays import AnyArray
+
+
+def roll(
+    image: Float[AnyArray, "*n h w c"], offset: Integer[AnyArray, "2"]
+) -> Float[Array, "*n h w c"]:
+    """The picture rolled by ``offset`` = (ox, oy): ox pixels along the width, oy along the height.
+
+    What leaves on one side comes back on the other. ``roll(x, -offset)`` is the inverse.
+    """
+    return jnp.roll(image, jnp.asarray(offset)[::-1], axis=(-3, -2))
+
+
+def draw_offsets(
+    key: Key[Array, ""] | UInt32[Array, "2"], *, count: int, jitter: int
+) -> Int[Array, "count 2"]:
+    """Offsets (ox, oy) for ``count`` steps, uniform in ``[-jitter, jitter]``, ends included."""
+    return jax.random.randint(key, (count, 2), -jitter, jitter + 1)
+
+
+def random_roll(
+    key: Key[Array, ""] | UInt32[Array, "2"], image: Float[AnyArray, "*n h w c"], *, jitter: int
+) -> Float[Array, "*n h w c"]:
+    """The picture rolled by an offset drawn with ``key``."""
+    return roll(image, draw_offsets(key, count=1, jitter=jitter)[0])

@@ -1,0 +1,146 @@
+"""A network as a table of named nodes, and what the table tells without running anything.
+
+One table serves the interpreter (``Network``), the strict weight loader (names and shapes), the
+octave planner (smallest picture a layer can see) and ``jaxdream layers`` (channels, stride,
+receptive field).
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.models.ops import Input, Op
+
+
+@dataclass(frozen=True)
+class Node:
+    """One named layer: an operation on earlier layers."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+
+    @property
+    def scope(self) -> str:
+        """The name its weights have: of the layer that a ``/linear`` is the inside of."""
+        return self.name.removesuffix("/linear")
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """Geometry of one layer; stride and receptive field in pixels of the picture."""
+
+    name: str
+    channels: int
+    stride: int
+    receptive_field: tuple[int, int] | None  # (height, width); None where it is the whole picture
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in an order in which they can be computed.
+
+    Compared by identity: builders are cached, so one architecture is one graph, and comparing it
+    costs nothing when it travels as static data into a compiled function.
+    """
+
+    nodes: Mapping[str, Node]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    good_layers: tuple[str, ...] = ()  # curated: those whose dreams are worth looking at
+
+    def resolve(self, name: str) -> str:
+        """The layer's own name for a name or alias; an unknown one lists the nearest.
+
+        Raises:
+            JaxdreamError: no such layer.
+        """
+        name = self.aliases.get(name, name)
+        if name in self.nodes:
+            return name
+        known = [*self.nodes, *self.aliases]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"the nearest are {', '.join(near)}" if near else f"try {self.good_layers[0]}"
+        raise JaxdreamError(f"no layer {name!r}: {hint} (`jaxdream layers` lists all)")
+
+    def needed(self, names: Iterable[str]) -> tuple[Node, ...]:
+        """The nodes that these layers depend on, themselves included, in order."""
+        wanted = {self.resolve(name) for name in names}
+        for node in reversed(list(self.nodes.values())):
+            if node.name in wanted:
+                wanted.update(node.inputs)
+        return tuple(node for node in self.nodes.values() if node.name in wanted)
+
+    @cached_property
+    def channels(self) -> Mapping[str, int]:
+        """Channels of every layer's output."""
+        channels: dict[str, int] = {}
+        for node in self.nodes.values():
+            channels[node.name] = node.op.output_channels(*(channels[i] for i in node.inputs))
+        return channels
+
+    @cached_property
+    def kernel_shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of the kernel by the scope of its weights; the bias has its last axis."""
+        shapes = {}
+        for node in self.nodes.values():
+            if node.inputs:
+                shape = node.op.kernel_shape(self.channels[node.inputs[0]])
+                if shape is not None:
+                    shapes[node.scope] = shape
+        return shapes
+
+    def sizes(self, name: str, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
+        """Height and width of every map computed for layer ``name`` on a picture of this size."""
+        sizes: dict[str, tuple[int, int]] = {}
+        for node in self.needed([name]):
+            before = sizes[node.inputs[0]] if node.inputs else size
+            sizes[node.name] = node.op.output_size(before)
+        return sizes
+
+    def minimum_size(self, *names: str) -> int:
+        """The smallest side, in pixels, of a picture on which none of these layers is empty."""
+        side = 1
+        for name in names:
+            while any(min(size) < 1 for size in self.sizes(name, (side, side)).values()):
+                side += 1
+        return side
+
+    def layers(self) -> list[LayerInfo]:
+        """Every layer with its channels, stride and receptive field."""
+        strides: dict[str, int] = {}
+        fields: dict[str, tuple[int, int] | None] = {}
+        for node in self.nodes.values():
+            stride = max((strides[i] for i in node.inputs), default=1)
+            strides[node.name] = stride * node.op.stride
+            fields[node.name] = _receptive_field(node.op, stride, [fields[i] for i in node.inputs])
+        return [
+            LayerInfo(name, self.channels[name], strides[name], fields[name]) for name in self.nodes
+        ]
+
+
+def _receptive_field(op: Op, stride: int, before: list[tuple[int, int] | None]):
+    if isinstance(op, Input):
+        return (1, 1)
+    known = [field for field in before if field is not None]
+    if op.sees_all or len(known) < len(before):
+        return None
+    height, width = (
+        max(field[axis] for field in known) + (op.window[axis] - 1) * stride for axis in (0, 1)
+    )
+    return height, width
+
+
+class GraphBuilder:
+    """Collects nodes in order."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+
+    def add(self, name: str, op: Op, *inputs: str) -> str:
+        """Add one node and return its name."""
+        if name in self.nodes:
+            raise ValueError(f"two layers are named {name}")
+        self.nodes[name] = Node(name, op, inputs)
+        return name

@@ -1,0 +1,127 @@
+"""The Flax module: a graph, its weights, and the one interpreter that runs it.
+
+The module holds arrays and static data only and is a pytree, so it travels as an argument into
+``jax.jit``, ``jax.grad`` and ``jax.vmap``. Build it with ``jaxdream.load_model``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from jaxdream.arrays import AnyArray
+from jaxdream.models.graph import Graph, Node
+from jaxdream.models.ops import Weights
+from jaxdream.models.registry import PixelRange
+
+# Arrays by weight name: "inception_3a/1x1/kernel" (height, width, in, out) and ".../bias" (out,).
+WeightArrays = Mapping[str, AnyArray]
+
+
+def evaluate(
+    graph: Graph,
+    x: Float[Array, "n h w 3"],
+    layers: Sequence[str],
+    apply: Callable[[Node, Sequence[Array]], Array],
+) -> dict[str, Array]:
+    """Activations of ``layers``, by the names asked for; computes no further than they need.
+
+    ``apply(node, inputs)`` computes one node.
+    """
+    values: dict[str, Array] = {}
+    for node in graph.needed(layers):
+        values[node.name] = apply(node, [values[i] for i in node.inputs]) if node.inputs else x
+    return {name: values[graph.resolve(name)] for name in layers}
+
+
+class Layer(nnx.Module):
+    """Kernel and bias of one convolution or dense layer."""
+
+    def __init__(self, kernel: Array, bias: Array) -> None:
+        self.kernel = nnx.Param(kernel)
+        self.bias = nnx.Param(bias)
+
+
+class Network(nnx.Module):
+    """A pretrained network: ``model(x, layers=...)`` gives named activations.
+
+    Attributes:
+        name: the model's name in the registry.
+        graph: its table of layers.
+        pixels: what it sees of a picture.
+        default_layer: the layer dreamed when none is named.
+        weights_sha256: hash of the weight values, which identifies them in a recipe.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        graph: Graph,
+        pixels: PixelRange,
+        default_layer: str,
+        weights: WeightArrays,
+        weights_sha256: str,
+    ) -> None:
+        self.name = name
+        self.graph = graph
+        self.pixels = pixels
+        self.default_layer = default_layer
+        self.weights_sha256 = weights_sha256
+        self.layers = nnx.Dict(
+            {
+                scope: Layer(
+                    jnp.asarray(weights[f"{scope}/kernel"], jnp.float32),
+                    jnp.asarray(weights[f"{scope}/bias"], jnp.float32),
+                )
+                for scope in graph.kernel_shapes
+            }
+        )
+
+    def __call__(
+        self, x: Float[AnyArray, "n h w 3"], *, layers: Sequence[str]
+    ) -> dict[str, Float[Array, "..."]]:
+        """Activations of the named layers.
+
+        Args:
+            x: preprocessed pictures (``preprocess``), NHWC, at least
+                ``graph.minimum_size(layer)`` pixels a side.
+            layers: names or aliases.
+
+        Returns:
+            For each name asked for, (n, h, w, c); (n, classes) for logits and probabilities.
+
+        Raises:
+            JaxdreamError: an unknown layer; names the nearest.
+        """
+
+        def apply(node: Node, inputs: Sequence[Array]) -> Array:
+            layer = self.layers.get(node.scope, None)
+            weights = Weights(layer.kernel[...], layer.bias[...]) if layer else None
+            return node.op.apply(*inputs, weights=weights)
+
+        return evaluate(self.graph, jnp.asarray(x), layers, apply)
+
+    def preprocess(self, image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
+        """What the network sees of a picture (RGB, 0..255)."""
+        image = jnp.asarray(image)
+        if self.pixels.order == "BGR":
+            image = image[..., ::-1]
+        return (image - self._pixel_mean()) / self._pixel_scale()
+
+    def deprocess(self, x: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
+        """The inverse of ``preprocess``: a picture (RGB, 0..255, not clipped or rounded)."""
+        image = jnp.asarray(x) * self._pixel_scale() + self._pixel_mean()
+        return image[..., ::-1] if self.pixels.order == "BGR" else image
+
+    def _pixel_mean(self) -> Array:
+        return jnp.asarray(self.pixels.mean, jnp.float32)
+
+    def _pixel_scale(self) -> Array:
+        return jnp.asarray(self.pixels.scale, jnp.float32)
+
+
+def parameter_count(model: Network) -> int:
+    """How many numbers the network has learned."""
+    return sum(leaf.size for leaf in jax.tree.leaves(model))

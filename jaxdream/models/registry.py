@@ -1,0 +1,170 @@
+"""What is known about every weight file: one frozen record each. Data, no behaviour.
+
+Several files may hold the weights of one model; the first record of a model is where
+``load_model(name)`` gets them from. A record says what the file is, never whether it is here:
+that is ``store``'s business.
+"""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.models.googlenet import googlenet
+from jaxdream.models.graph import Graph
+from jaxdream.models.inception_v3 import inception_v3
+
+
+@dataclass(frozen=True)
+class PixelRange:
+    """What the network sees of a picture: ``(pixel - mean) / scale``, channels in this order.
+
+    ``mean`` and ``scale`` are in pixel levels (0..255), one per channel, in ``order``.
+    """
+
+    order: Literal["RGB", "BGR"]
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+# Google's notebook of 2015 subtracts this mean; Caffe's own examples (104, 117, 123).
+NOTEBOOK_2015 = PixelRange("BGR", (104.0, 116.0, 122.0))
+CAFFE = PixelRange("BGR", (104.0, 117.0, 123.0))
+MINUS_ONE_TO_ONE = PixelRange("RGB", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+IMAGENET = PixelRange("RGB", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """One weight file."""
+
+    model: str  # what --model and load_model call it
+    summary: str
+    build: Callable[[], Graph]  # the architecture
+    pixels: PixelRange
+    default_layer: str
+    licence: str
+    origin: str  # who trained it, on what
+    file: str
+    repo: str | None = None  # on the Hugging Face hub
+    bundled: bool = False  # comes with the package
+    megabytes: int = 0
+    sha1: str | None = None
+    sha256: str | None = None  # of the file; a prefix where only that is published
+
+    @property
+    def minimum_size(self) -> int:
+        """The smallest side, in pixels, of a picture that the default layer can see."""
+        return self.build().minimum_size(self.default_layer)
+
+
+def _mini() -> Graph:
+    return googlenet(width=0.5, lrn=False)
+
+
+def _inception_v3_2015() -> Graph:
+    return inception_v3(torch=False, last="mixed_8")
+
+
+_GOOGLENET = WeightsRecord(
+    model="googlenet",
+    summary="GoogLeNet, the network of the 2015 DeepDream",
+    build=googlenet,
+    pixels=NOTEBOOK_2015,
+    default_layer="inception_4c/output",
+    licence="unrestricted use",
+    origin="BVLC, ImageNet 2012",
+    repo="onnxmodelzoo/googlenet-3",
+    file="googlenet-3.onnx",
+    megabytes=28,
+)
+_INCEPTION_V3 = WeightsRecord(
+    model="inception_v3",
+    summary="Inception v3, torchvision's port of Google's weights",
+    build=inception_v3,
+    pixels=MINUS_ONE_TO_ONE,
+    default_layer="mixed_4",
+    licence="Apache-2.0",
+    origin="Google, ImageNet 2012, by way of torchvision",
+    repo="timm/inception_v3.tv_in1k",
+    file="model.safetensors",
+    megabytes=95,
+)
+
+RECORDS: tuple[WeightsRecord, ...] = (
+    _GOOGLENET,
+    replace(
+        _GOOGLENET,
+        repo=None,
+        file="bvlc_googlenet.caffemodel",
+        megabytes=54,
+        sha1="405fc5acd08a3bb12de8ee5e23a96bec22f08204",
+    ),
+    WeightsRecord(
+        model="googlenet_mini",
+        summary="GoogLeNet at half width, trained for jaxdream; comes with it",
+        build=_mini,
+        pixels=CAFFE,
+        default_layer="inception_4c/output",
+        licence="Apache-2.0",
+        origin="jaxdream, distilled from BVLC GoogLeNet",
+        file="googlenet_mini.safetensors",
+        bundled=True,
+        megabytes=4,
+        sha256="01017971709fd650d16b4d5b461c1fb7b6c2f8c320bf22dfd0587769a5b8d895",
+    ),
+    _INCEPTION_V3,
+    replace(
+        _INCEPTION_V3,
+        repo=None,
+        licence="BSD-3-Clause",
+        file="inception_v3_google-0cc3c7bd.pth",
+        megabytes=104,
+        sha256="0cc3c7bd",
+    ),
+    replace(
+        _INCEPTION_V3,
+        model="inception_v3_tf",
+        summary="Inception v3, TensorFlow's later training",
+        origin="Google, ImageNet 2012",
+        repo="timm/inception_v3.tf_in1k",
+    ),
+    replace(
+        _INCEPTION_V3,
+        model="inception_v3_gluon",
+        summary="Inception v3, trained by GluonCV",
+        pixels=IMAGENET,
+        origin="GluonCV, ImageNet 2012",
+        repo="timm/inception_v3.gluon_in1k",
+    ),
+    WeightsRecord(
+        model="inception_v3_2015",
+        summary="Inception v3 of TensorFlow's 2015-12-05 graph, through mixed_8",
+        build=_inception_v3_2015,
+        pixels=MINUS_ONE_TO_ONE,
+        default_layer="mixed_4",
+        licence="Apache-2.0",
+        origin="Google, ImageNet 2012",
+        file="inception_v3_2015_to_mixed_8.safetensors",
+        megabytes=21,
+    ),
+)
+
+BUNDLED_MODEL = "googlenet_mini"
+CLASSIC_MODEL = "googlenet"
+
+
+def record_of(model: str) -> WeightsRecord:
+    """The first record of a model.
+
+    Raises:
+        JaxdreamError: no such model; names the nearest.
+    """
+    for record in RECORDS:
+        if record.model == model:
+            return record
+    known = list(dict.fromkeys(record.model for record in RECORDS))
+    near = difflib.get_close_matches(model, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    raise JaxdreamError(f"no model {model!r}: {hint}")

@@ -1,0 +1,64 @@
+"""What all tests share: type-checked annotations, the reference material, a tiny fake network."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+# Before the package is imported, so that every shape in a public annotation is checked.
+install_import_hook("jaxdream", "beartype.beartype")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The reference material beside the project: skipped without, but CI must have it."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"CI needs the reference material in {folder}")
+        pytest.skip(f"no reference material in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def googlenet(shared):
+    """The real GoogLeNet, from the caffemodel."""
+    import jaxdream as jd
+
+    return jd.load_model("googlenet", weights=shared / "weights" / "bvlc_googlenet.caffemodel")
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """A network of three layers with random weights: quick to compile, sees 2 pixels or more."""
+    from jaxdream.models.graph import Graph, GraphBuilder
+    from jaxdream.models.network import Network
+    from jaxdream.models.ops import Conv, Input, MaxPool, Relu
+    from jaxdream.models.registry import CAFFE
+
+    build = GraphBuilder()
+    x = build.add("first", Conv(4, (3, 3), 1, (1, 1)), build.add("data", Input()))
+    x = build.add("pool", MaxPool((3, 3), 2, ceil=True), build.add("relu", Relu(), x))
+    build.add("second", Conv(5, (3, 3), 1, (1, 1)), x)
+    graph = Graph(build.nodes, {"alias": "second"}, ("second",))
+    random = np.random.default_rng(0)
+    weights = {}
+    for scope, shape in graph.kernel_shapes.items():
+        weights[f"{scope}/kernel"] = random.normal(0, 0.3, shape).astype(np.float32)
+        weights[f"{scope}/bias"] = random.normal(0, 0.1, shape[-1:]).astype(np.float32)
+    return Network("tiny", graph, CAFFE, "second", weights, "no file")
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    """A small colourful picture, RGB, 0..255."""
+    return np.random.default_rng(1).uniform(20, 235, (24, 30, 3)).astype(np.float32)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two pictures of 0..255, in dB."""
+    return float(10 * np.log10(255**2 / max(np.mean((np.asarray(a) - np.asarray(b)) ** 2), 1e-12)))

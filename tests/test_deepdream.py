@@ -1,0 +1,198 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxdream as jd
+from jaxdream.deepdream import _run_steps
+from jaxdream.objectives import layer
+
+SMALL = {"steps": 3, "octaves": 2, "jitter": 4}
+
+
+def by_the_book(model, image, offsets, *, steps, octaves, step_size=1.5, clip=True):
+    """The notebook's loops, written down plainly."""
+    bases = [jnp.asarray(image)]
+    for _ in range(octaves - 1):
+        height, width = (round(n / 1.4) for n in bases[-1].shape[:2])
+        bases.append(jd.resize(bases[-1], (height, width)))
+    detail = jnp.zeros_like(bases[-1])
+    offsets = iter(offsets)
+    x = bases[-1]
+    for base in bases[::-1]:
+        x = base + jd.resize(detail, base.shape[:2])
+        for _ in range(steps):
+            ox, oy = next(offsets)
+            x = jnp.roll(x, (oy, ox), (0, 1))
+            _, g = jd.objective_and_gradient(model, layer("second"), x)
+            x = jnp.roll(x + step_size / jnp.abs(g).mean() * g, (-oy, -ox), (0, 1))
+            x = jnp.clip(x, 0, 255) if clip else x
+        detail = x - base
+    return x
+
+
+@pytest.mark.parametrize("clip", [True, False])
+def test_is_the_notebooks_loop(tiny, picture, clip):
+    offsets = np.random.default_rng(0).integers(-4, 5, (6, 2))
+    out = jd.dream(None, tiny, picture, offsets=offsets, clip=clip, step_size=20.0, **SMALL)
+    expected = by_the_book(
+        tiny, picture, offsets, steps=3, octaves=2, step_size=20.0, clip=clip
+    )
+    np.testing.assert_allclose(out, expected, atol=0.02)
+    assert np.abs(np.asarray(out) - picture).mean() > 5
+    if clip:
+        assert float(out.min()) >= 0
+        assert float(out.max()) <= 255
+    else:
+        assert float(out.max()) > 255
+
+
+def test_key_decides_the_offsets(tiny, picture):
+    key = jax.random.key(5)
+    offsets = jd.draw_offsets(key, count=6, jitter=4)
+    keyed = np.asarray(jd.dream(key, tiny, picture, **SMALL))
+    np.testing.assert_array_equal(keyed, jd.dream(key, tiny, picture, **SMALL))
+    np.testing.assert_array_equal(
+        keyed, jd.dream(None, tiny, picture, offsets=offsets, **SMALL)
+    )
+    assert not np.array_equal(keyed, jd.dream(jax.random.key(6), tiny, picture, **SMALL))
+
+
+@pytest.mark.parametrize("one_key", [True, False])
+def test_a_picture_in_a_batch_dreams_as_it_would_alone(tiny, picture, one_key):
+    neighbours = np.stack([picture, 255 - picture, picture * 0.1])
+    key = jax.random.key(0)
+    keys = jnp.stack([jax.random.fold_in(key, i) for i in range(3)])
+    batch = jd.dream(key if one_key else keys, tiny, neighbours, **SMALL)
+    for i in range(3):
+        alone = jd.dream(keys[i], tiny, neighbours[i], **SMALL)
+        np.testing.assert_allclose(batch[i], alone, atol=0.01)
+
+
+def test_offsets_for_a_batch_are_shared_or_one_set_each(tiny, picture):
+    pictures = np.stack([picture, 255 - picture])
+    offsets = np.random.default_rng(0).integers(-4, 5, (2, 6, 2))
+    shared = jd.dream(None, tiny, pictures, offsets=offsets[0], **SMALL)
+    own = jd.dream(None, tiny, pictures, offsets=offsets, **SMALL)
+    np.testing.assert_allclose(shared[0], own[0], atol=1e-3)
+    assert np.abs(np.asarray(shared[1] - own[1])).max() > 0.1
+
+
+def test_scan_is_the_same_dream(tiny, picture):
+    key = jax.random.key(0)
+    loop = jd.dream(key, tiny, picture, scan=False, **SMALL)
+    np.testing.assert_allclose(jd.dream(key, tiny, picture, scan=True, **SMALL), loop, atol=0.01)
+
+
+def test_an_optax_optimizer_carries_its_state_through_an_octave(tiny, picture):
+    optimizer = optax.adam(1.0)
+    offsets = np.zeros((3, 2), int)
+    options = {"steps": 3, "octaves": 1, "optimizer": optimizer, "offsets": offsets}
+    out = jd.dream(None, tiny, picture, **options)
+    state = jd.start_ascent(picture, optimizer=optimizer)
+    for offset in offsets:
+        state, _ = jd.ascent_step(tiny, layer("second"), state, offset, optimizer=optimizer)
+    np.testing.assert_allclose(out, state.image, atol=0.01)
+    scanned = jd.dream(None, tiny, picture, scan=True, **options)
+    np.testing.assert_allclose(out, scanned, atol=0.01)
+
+
+def test_states_on_the_way(tiny, picture):
+    states = list(jd.iterate_dream(jax.random.key(0), tiny, picture, scan=False, **SMALL))
+    assert [(s.octave, s.step) for s in states] == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)]
+    assert states[2].info.loss > states[0].info.loss
+    assert states[0].image.shape == (17, 21, 3)
+    np.testing.assert_allclose(states[-1].picture(picture), states[-1].image, atol=1e-3)
+    # Half way, the picture is the full-size one with the detail so far.
+    early = states[2].picture(picture)
+    assert early.shape == picture.shape
+    assert 0.1 < np.abs(early - picture).mean() < np.abs(states[-1].image - picture).mean() * 2
+
+
+def test_another_dream_of_the_same_shape_compiles_nothing(tiny, picture):
+    jd.dream(jax.random.key(0), tiny, picture, **SMALL)
+    before = _run_steps._cache_size()
+    other = {**SMALL, "steps": 5}
+    jd.dream(jax.random.key(1), tiny, picture * 0.5, step_size=3.0, **other)
+    jd.dream(
+        jax.random.key(1), tiny, picture, objective=layer("second"), step_size=3.0, **SMALL
+    )
+    assert _run_steps._cache_size() == before
+
+
+def test_octaves_too_small_for_the_layer_are_left_out_and_said(tiny, picture):
+    small = picture[:6, :6]
+    with pytest.warns(UserWarning, match="4 of 9 octaves: smaller ones would be under the 2 pix"):
+        out = jd.dream(jax.random.key(0), tiny, small, octaves=9, steps=1)
+    np.testing.assert_array_equal(
+        out, jd.dream(jax.random.key(0), tiny, small, octaves=4, steps=1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"objective": layer("secnd")}, "no layer 'secnd': the nearest are second"),
+        ({"steps": 0}, "steps must be at least 1"),
+        ({"jitter": -1}, "jitter must be 0 or more"),
+        ({"step_size": float("nan")}, "step size must be a finite number"),
+        ({"offsets": np.zeros((5, 2), int)}, r"this dream takes \(40, 2\)"),
+    ],
+)
+def test_bad_settings_say_so(tiny, options, message):
+    image = np.full((64, 64, 3), 100, np.float32)
+    with pytest.raises(jd.JaxdreamError, match=message):
+        jd.dream(jax.random.key(0), tiny, image, **options)
+
+
+def test_needs_a_key_or_offsets_and_enough_of_them(tiny, picture):
+    with pytest.raises(jd.JaxdreamError, match="random key, or offsets"):
+        jd.dream(None, tiny, picture, **SMALL)
+    keys = jax.random.split(jax.random.key(0), 3)
+    with pytest.raises(jd.JaxdreamError, match="3 keys for 2 pictures"):
+        jd.dream(keys, tiny, np.stack([picture, picture]), **SMALL)
+
+
+def test_a_picture_too_small_for_the_layer_says_so(tiny):
+    with pytest.raises(jd.JaxdreamError, match="1x1 pixels and the layer needs at least 2x2"):
+        jd.dream(jax.random.key(0), tiny, np.zeros((1, 1, 3), np.float32))
+
+
+def silent(model):
+    """The same network with a first layer that nothing excites."""
+    from jaxdream.models.network import Network
+
+    weights = {
+        f"{scope}/{part}": getattr(value, part)[...]
+        for scope, value in model.layers.items()
+        for part in ("kernel", "bias")
+    }
+    weights["first/kernel"] = 0 * weights["first/kernel"]
+    weights["first/bias"] = weights["first/bias"] * 0 - 1
+    return Network("silent", model.graph, model.pixels, "relu", weights, "")
+
+
+def test_a_gradient_of_zero_says_so(tiny, picture):
+    with pytest.raises(jd.JaxdreamError, match="the gradient of relu is zero everywhere"):
+        jd.dream(jax.random.key(0), silent(tiny), picture, **SMALL)
+
+
+def test_a_dream_that_overflows_says_so(tiny, picture):
+    with pytest.raises(jd.JaxdreamError, match="is not finite"):
+        jd.dream(jax.random.key(0), tiny, picture, step_size=1e38, clip=False, **SMALL)
+
+
+def test_differentiable_through_the_whole_dream(tiny, picture):
+    offsets = np.zeros((4, 2), int)
+
+    @jax.jit
+    def brightness(step_size):
+        out = jd.dream(
+            None, tiny, picture, offsets=offsets, steps=2, octaves=2, step_size=step_size
+        )
+        return out.mean()
+
+    slope = jax.grad(brightness)(1.5)
+    numeric = (brightness(1.6) - brightness(1.4)) / 0.2
+    assert float(slope) == pytest.approx(float(numeric), rel=0.05)

@@ -1,0 +1,55 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxdream.models.ops import MaxPool
+
+
+def by_the_book(x, op, seed):
+    """Caffe's max-pool and its gradient, one window at a time."""
+    _, height, width, channels = x.shape
+    out_h, out_w = op.output_size((height, width))
+    out = np.zeros((1, out_h, out_w, channels))
+    gradient = np.zeros(x.shape)
+    for i, j, c in np.ndindex(out_h, out_w, channels):
+        top, left = i * op.stride - op.padding[0], j * op.stride - op.padding[1]
+        best, place = -np.inf, None
+        for y in range(max(top, 0), min(top + op.window[0], height)):
+            for z in range(max(left, 0), min(left + op.window[1], width)):
+                if x[0, y, z, c] > best:
+                    best, place = x[0, y, z, c], (y, z)
+        out[0, i, j, c] = best
+        gradient[0, place[0], place[1], c] += seed[0, i, j, c]
+    return out, gradient
+
+
+@pytest.mark.parametrize(
+    "op", [MaxPool((3, 3), 2, ceil=True), MaxPool((3, 3), 1, (1, 1)), MaxPool((3, 3), 2)]
+)
+@settings(deadline=None, max_examples=15)
+@given(st.integers(3, 9), st.integers(3, 9))
+def test_value_and_gradient_with_ties(op, height, width):
+    random = np.random.default_rng(height * 10 + width)
+    # Few different values, as after a ReLU: most windows hold ties.
+    x = random.integers(0, 3, (1, height, width, 2)).astype(np.float32)
+    out, pullback = jax.vjp(op.apply, jnp.asarray(x))
+    seed = random.normal(size=out.shape).astype(np.float32)
+    expected, gradient = by_the_book(x, op, seed)
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_allclose(pullback(jnp.asarray(seed))[0], gradient, atol=1e-6)
+
+
+def test_second_derivative():
+    op = MaxPool((3, 3), 2, ceil=True)
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 7, 7, 2)), jnp.float32)
+
+    def slope_norm(x):
+        return (jax.grad(lambda x: (op.apply(x) ** 2).sum())(x) ** 2).sum()
+
+    # The gradient is 2 * max at each winner: the sum of its squares has slope 8 * max there,
+    # times the square of how many windows it wins.
+    wins = jax.grad(lambda x: op.apply(x).sum())(x)
+    np.testing.assert_allclose(jax.grad(slope_norm)(x), 8 * x * wins**2, rtol=1e-4, atol=1e-5)
