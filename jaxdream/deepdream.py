@@ -42,6 +42,7 @@ class DreamState(NamedTuple):
     image: Float[Array, "*n h w 3"]  # at this octave's size; RGB, 0..255
     base: Float[Array, "*n h w 3"]  # the undreamed picture at this octave's size
     info: StepInfo  # of the last step, one value per picture
+    done: float  # share of the whole dream, 0..1, by pixels computed
 
     def picture(self, image: Float[AnyArray, "*n fh fw 3"]) -> Float[Array, "*n fh fw 3"]:
         """The dream so far at the full size of ``image``, the picture it began from."""
@@ -147,6 +148,7 @@ def iterate_dream(
     run = partial(_run_steps, clip=clip, optimizer=optimizer, batched=image.ndim == 4)
     chunk = steps if scan else 1
     strongest = jnp.zeros(image.shape[:-3])
+    pixels, total = 0, steps * sum(height * width for height, width in sizes)
 
     bases = octave_bases(image, sizes)
     dreamed = bases[0]
@@ -161,7 +163,10 @@ def iterate_dream(
             )
             strongest = jnp.maximum(strongest, infos.gradient_mean.max(axis=0))
             info = jax.tree.map(lambda values: values[-1], infos)
-            yield DreamState(octave, len(sizes), first + chunk, steps, dreamed, base, info)
+            pixels += chunk * base.shape[-3] * base.shape[-2]
+            yield DreamState(
+                octave, len(sizes), first + chunk, steps, dreamed, base, info, pixels / total
+            )
     _check_gradient(strongest, objective)
 
 

@@ -36,9 +36,7 @@ def by_the_book(model, image, offsets, *, steps, octaves, step_size=1.5, clip=Tr
 def test_is_the_notebooks_loop(tiny, picture, clip):
     offsets = np.random.default_rng(0).integers(-4, 5, (6, 2))
     out = jd.dream(None, tiny, picture, offsets=offsets, clip=clip, step_size=20.0, **SMALL)
-    expected = by_the_book(
-        tiny, picture, offsets, steps=3, octaves=2, step_size=20.0, clip=clip
-    )
+    expected = by_the_book(tiny, picture, offsets, steps=3, octaves=2, step_size=20.0, clip=clip)
     np.testing.assert_allclose(out, expected, atol=0.02)
     assert np.abs(np.asarray(out) - picture).mean() > 5
     if clip:
@@ -53,9 +51,7 @@ def test_key_decides_the_offsets(tiny, picture):
     offsets = jd.draw_offsets(key, count=6, jitter=4)
     keyed = np.asarray(jd.dream(key, tiny, picture, **SMALL))
     np.testing.assert_array_equal(keyed, jd.dream(key, tiny, picture, **SMALL))
-    np.testing.assert_array_equal(
-        keyed, jd.dream(None, tiny, picture, offsets=offsets, **SMALL)
-    )
+    np.testing.assert_array_equal(keyed, jd.dream(None, tiny, picture, offsets=offsets, **SMALL))
     assert not np.array_equal(keyed, jd.dream(jax.random.key(6), tiny, picture, **SMALL))
 
 
@@ -103,6 +99,8 @@ def test_states_on_the_way(tiny, picture):
     assert [(s.octave, s.step) for s in states] == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)]
     assert states[2].info.loss > states[0].info.loss
     assert states[0].image.shape == (17, 21, 3)
+    assert states[-1].done == 1
+    assert states[2].done == pytest.approx(17 * 21 / (17 * 21 + 24 * 30))
     np.testing.assert_allclose(states[-1].picture(picture), states[-1].image, atol=1e-3)
     # Half way, the picture is the full-size one with the detail so far.
     early = states[2].picture(picture)
@@ -115,9 +113,7 @@ def test_another_dream_of_the_same_shape_compiles_nothing(tiny, picture):
     before = _run_steps._cache_size()
     other = {**SMALL, "steps": 5}
     jd.dream(jax.random.key(1), tiny, picture * 0.5, step_size=3.0, **other)
-    jd.dream(
-        jax.random.key(1), tiny, picture, objective=layer("second"), step_size=3.0, **SMALL
-    )
+    jd.dream(jax.random.key(1), tiny, picture, objective=layer("second"), step_size=3.0, **SMALL)
     assert _run_steps._cache_size() == before
 
 
@@ -125,9 +121,7 @@ def test_octaves_too_small_for_the_layer_are_left_out_and_said(tiny, picture):
     small = picture[:6, :6]
     with pytest.warns(UserWarning, match="4 of 9 octaves: smaller ones would be under the 2 pix"):
         out = jd.dream(jax.random.key(0), tiny, small, octaves=9, steps=1)
-    np.testing.assert_array_equal(
-        out, jd.dream(jax.random.key(0), tiny, small, octaves=4, steps=1)
-    )
+    np.testing.assert_array_equal(out, jd.dream(jax.random.key(0), tiny, small, octaves=4, steps=1))
 
 
 @pytest.mark.parametrize(

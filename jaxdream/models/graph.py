@@ -61,7 +61,9 @@ class Graph:
             return name
         known = [*self.nodes, *self.aliases]
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        hint = f"the nearest are {', '.join(near)}" if near else f"try {self.good_layers[0]}"
+        hint = f"the nearest are {', '.join(near)}"
+        if not near:
+            hint = f"this network has others, such as {', '.join(self.good_layers[:3])}"
         raise JaxdreamError(f"no layer {name!r}: {hint} (`jaxdream layers` lists all)")
 
     def needed(self, names: Iterable[str]) -> tuple[Node, ...]:

@@ -1,0 +1,5 @@
+"""``python -m jaxdream``."""
+
+from jaxdream.cli import main
+
+main()

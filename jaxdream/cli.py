@@ -1,0 +1,125 @@
+"""The command line: what can be asked for, and how an answer ends.
+
+Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted. The work is in ``commands``,
+imported only when there is some, so that ``--help`` is immediate.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from jaxdream.errors import JaxdreamError
+
+INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"jaxdream: {message} (see `{self.prog} --help`)\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit."""
+    options = _parser().parse_args(arguments)
+    try:
+        from jaxdream import commands
+
+        sys.exit(getattr(commands, options.run)(options))
+    except JaxdreamError as error:
+        print(f"jaxdream: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("jaxdream: interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output has gone (`jaxdream layers | head`); Python would complain
+        # once more when it flushes at exit.
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(
+            f"a seed is a whole number from 0 to 2**32 - 1, not {text}"
+        )
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="jaxdream", description="DeepDream in JAX: the look of 2015.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_dream(commands)
+    _add_replay(commands)
+
+    layers = commands.add_parser("layers", help="list the layers of a network")
+    layers.add_argument("--model", default="auto", help="a name from `jaxdream models`")
+    layers.set_defaults(run="list_layers")
+
+    models = commands.add_parser("models", help="list the networks, their licences, what is here")
+    models.set_defaults(run="list_models")
+
+    weights = commands.add_parser("weights", help="convert or verify weight files")
+    actions = weights.add_subparsers(metavar="ACTION", required=True)
+    convert = actions.add_parser("convert", help="turn any known weight file into safetensors")
+    convert.add_argument("input", metavar="IN", help=".caffemodel, .onnx, .safetensors, .pth, .bin")
+    convert.add_argument("output", metavar="OUT", help="a .safetensors file")
+    convert.add_argument("--model", default="auto", help="the network it is for (default: found)")
+    convert.set_defaults(run="convert_weights")
+    verify = actions.add_parser("verify", help="check names, shapes and values of a weight file")
+    verify.add_argument("input", metavar="FILE")
+    verify.add_argument("--model", default="auto", help="the network it is for (default: found)")
+    verify.set_defaults(run="verify_weights")
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        del namespace, values, option_string
+        import jaxdream
+
+        print(f"jaxdream {jaxdream.__version__}")
+        parser.exit(0)
+
+
+def _add_dream(commands) -> None:
+    dream = commands.add_parser("dream", help="dream pictures")
+    dream.add_argument("inputs", nargs="+", metavar="IN", help="pictures to dream")
+    dream.add_argument(
+        "-o", "--output", metavar="OUT", help="a picture, or a folder (default: IN_dream.png)"
+    )
+    _add_network_options(dream)
+    add = dream.add_argument
+    add("--layer", help="what to dream, from `jaxdream layers` (default: the network's best known)")
+    add("--steps", type=int, default=10, help="steps in each octave (default: %(default)s)")
+    add("--octaves", type=int, default=4, help="sizes to dream at (default: %(default)s)")
+    add("--octave-scale", type=float, default=1.4, help="from size to size (default: %(default)s)")
+    add("--step-size", type=float, default=1.5, help="mean change of a step, in levels of 255 "
+        "(default: %(default)s)")  # fmt: skip
+    add("--jitter", type=int, default=32, help="largest shift, in pixels (default: %(default)s)")
+    add("--no-clip", action="store_true", help="let values leave 0..255 on the way")
+    add("--seed", type=_seed, default=0, help="of the jitter (default: %(default)s)")
+    add("--size", metavar="N|WxH", help="size to dream at: longest side, or width and height")
+    dream.set_defaults(run="dream_pictures")
+
+
+def _add_replay(commands) -> None:
+    replay = commands.add_parser("replay", help="make a dreamed picture again, from its own recipe")
+    replay.add_argument("dreamed", metavar="DREAMED", help="a picture written by jaxdream")
+    replay.add_argument("input", metavar="IN", help="the picture it was dreamed from")
+    replay.add_argument("-o", "--output", metavar="OUT", help="(default: DREAMED_replay.png)")
+    _add_network_options(replay, model="the recipe's")
+    replay.set_defaults(run="replay_picture")
+
+
+def _add_network_options(parser, model: str = "auto") -> None:
+    if model == "auto":
+        parser.add_argument("--model", default="auto", help="a name from `jaxdream models`, or "
+                            "auto: the network of 2015 if it can be had")  # fmt: skip
+    parser.add_argument("--weights", metavar="PATH", help="a weight file of your own")
+    parser.add_argument("--device", choices=("cpu", "gpu", "tpu"), help="(default: the best)")

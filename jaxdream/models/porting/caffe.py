@@ -1,0 +1,97 @@
+"""``.caffemodel`` files: a protobuf of which a handful of fields are needed.
+
+The message is described here at run time, field by field, so that no generated code is needed.
+Field numbers are those of Caffe's ``caffe.proto``; everything else in a file is skipped.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdream.errors import JaxdreamError
+
+# GoogLeNet's auxiliary classifiers, of use in training only.
+AUXILIARY_HEADS = ("loss1/", "loss2/")
+
+# Message: field name -> (number, type), with a message's name, or a scalar type, repeated.
+_MESSAGES = {
+    "BlobShape": {"dim": (1, "int64")},
+    "BlobProto": {
+        "num": (1, "int32"),
+        "channels": (2, "int32"),
+        "height": (3, "int32"),
+        "width": (4, "int32"),
+        "data": (5, "float"),
+        "double_data": (8, "double"),
+        "shape": (7, "BlobShape"),
+    },
+    "V1LayerParameter": {"name": (4, "string"), "blobs": (6, "BlobProto")},
+    "LayerParameter": {"name": (1, "string"), "blobs": (7, "BlobProto")},
+    "NetParameter": {"layers": (2, "V1LayerParameter"), "layer": (100, "LayerParameter")},
+}
+
+
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Weights of a caffemodel, of new (``layer``) or old (``layers``) records.
+
+    Raises:
+        JaxdreamError: not a caffemodel, or a damaged one.
+    """
+    from google.protobuf.message import DecodeError
+
+    net = _net_parameter()()
+    try:
+        net.ParseFromString(path.read_bytes())
+    except DecodeError:
+        raise JaxdreamError(f"{path} is not a whole caffemodel: get it again") from None
+    weights = {}
+    for layer in [*net.layer, *net.layers]:
+        if not layer.blobs or layer.name.startswith(AUXILIARY_HEADS):
+            continue
+        arrays = [_array(blob, f"{path}: {layer.name}") for blob in layer.blobs]
+        weights[f"{layer.name}/kernel"] = _kernel(arrays[0])
+        for bias in arrays[1:]:
+            weights[f"{layer.name}/bias"] = bias.reshape(-1)
+    if not weights:
+        raise JaxdreamError(f"{path} holds no weights: it is not a trained caffemodel")
+    return weights
+
+
+def _array(blob: Any, where: str) -> np.ndarray:
+    data = np.asarray(blob.double_data if blob.double_data else blob.data, np.float32)
+    shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
+    if data.size != np.prod(shape):
+        raise JaxdreamError(f"{where}: {data.size} values for a shape of {shape}: a damaged file")
+    return data.reshape(shape)
+
+
+def _kernel(array: np.ndarray) -> np.ndarray:
+    """Caffe's (out, in, height, width) or (out, in) the other way round."""
+    if array.ndim == 4 and array.shape[:2] == (1, 1):  # a dense layer of the old records
+        array = array[0, 0]
+    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+
+
+@cache
+def _net_parameter() -> Any:
+    """The class of the message that a caffemodel is."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+    field_type = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="caffemodel.proto", package="caffemodel")
+    for message_name, fields in _MESSAGES.items():
+        message = file.message_type.add(name=message_name)
+        for name, (number, kind) in fields.items():
+            field = message.field.add(name=name, number=number)
+            many = name in ("dim", "data", "double_data", "blobs", "layers", "layer")
+            field.label = field_type.LABEL_REPEATED if many else field_type.LABEL_OPTIONAL
+            if kind in _MESSAGES:
+                field.type, field.type_name = field_type.TYPE_MESSAGE, f".caffemodel.{kind}"
+            else:
+                field.type = getattr(field_type, f"TYPE_{kind.upper()}")
+                field.options.packed = many
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("caffemodel.NetParameter"))
