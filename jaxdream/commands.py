@@ -57,14 +57,10 @@ def replay_picture(options: argparse.Namespace) -> int:
 
 
 def list_layers(options: argparse.Namespace) -> int:
-    from jaxdream.models import registry
-    from jaxdream.models.store import find
+    from jaxdream.models.registry import record_of
+    from jaxdream.models.store import local_model
 
-    name = options.model
-    if name == "auto":
-        here = find(registry.record_of(registry.CLASSIC_MODEL))
-        name = registry.CLASSIC_MODEL if here else registry.BUNDLED_MODEL
-    record = registry.record_of(name)
+    record = record_of(local_model() if options.model == "auto" else options.model)
     graph = record.build()
     infos = graph.layers()
     width = max(len(info.name) for info in infos)

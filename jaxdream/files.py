@@ -1,5 +1,6 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and their hashes."""
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -29,3 +30,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise JaxdreamError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def file_hash(path: Path, algorithm: str) -> str:
+    """Hexadecimal hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

@@ -202,6 +202,8 @@ def read_recipe_text(path: PathLike) -> str | None:
         text = image.info.get(RECIPE_CHUNK)
         if text is None and image.format == "GIF":
             text = image.info.get("comment")
+        if text is None and image.format == "TIFF":
+            text = image.getexif().get(ExifTags.Base.ImageDescription)
         if text is None:
             exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
             text = exif.get(ExifTags.Base.UserComment)
@@ -220,6 +222,8 @@ def _recipe_options(name: str, recipe: str) -> dict:
         return {"pnginfo": chunks}
     if name == "GIF":
         return {"comment": recipe.encode("ascii")}
+    if name == "TIFF":
+        return {"description": recipe}
     exif = Image.Exif()
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = _ASCII + recipe.encode("ascii")
     return {"exif": exif}

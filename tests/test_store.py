@@ -22,6 +22,7 @@ from safetensors.numpy import load_file, save, save_file
 from jaxdream.errors import JaxdreamError
 from jaxdream.models import registry, store
 from jaxdream.models.googlenet import googlenet
+from jaxdream.models.hub import file_size
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -192,9 +193,9 @@ def test_the_local_model_is_the_classic_one_once_it_is_here():
 def test_a_model_is_read_from_a_file():
     path = store.bundled_path(BUNDLED.file)
     for name in ("auto", "googlenet_mini"):
-        model, weights = store.read_model(path, name)
-        assert model == "googlenet_mini"
-        assert weights["conv1/7x7_s2/kernel"].shape == (7, 7, 3, 32)
+        record, local = store.load_file(name, path, notify=pytest.fail)
+        assert record is BUNDLED
+        assert local.arrays["conv1/7x7_s2/kernel"].shape == (7, 7, 3, 32)
 
 
 def test_the_hubs_library_is_imported_only_when_it_is_asked():
@@ -219,7 +220,7 @@ def test_a_name_lookup_that_hangs_is_left_behind(monkeypatch):
     monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *_, **__: hold.wait(20))
     start = time.monotonic()
     with pytest.raises(JaxdreamError, match="no answer"):
-        store.hub_file(RECORD, timeout=0.2)
+        file_size(RECORD, timeout=0.2)
     assert time.monotonic() - start < 2
     hold.set()
 

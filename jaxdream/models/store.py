@@ -6,20 +6,18 @@ once to our layout; a note beside the converted file holds the hash of its value
 does not agree with its note is made again.
 """
 
-import hashlib
 import json
 import logging
 import os
-import re
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files import file_hash
+from jaxdream.models import hub
 from jaxdream.models.registry import (
     BUNDLED_MODEL,
     CLASSIC_MODEL,
@@ -35,20 +33,6 @@ if TYPE_CHECKING:
 
 Notify = Callable[[str], None]
 Status = Literal["bundled", "cached", "downloadable", "file only"]
-
-WAYS_OUT = (
-    f"use the bundled model (--model {BUNDLED_MODEL}), a file of your own (--weights PATH) "
-    "or a mirror (HF_ENDPOINT)"
-)
-HUB_TIMEOUT = 4.0  # seconds; leaves one for the rest, so that "no hub" is known within five
-
-
-class Unavailable(JaxdreamError):
-    """Weights that cannot be had now; ``problem`` is the message without the ways out."""
-
-    def __init__(self, record: WeightsRecord, problem: str) -> None:
-        super().__init__(f"no weights for {record.model}: {problem}; {WAYS_OUT}")
-        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -103,20 +87,6 @@ def load_model(
     )
 
 
-def read_model(path: Path, name: str = "auto") -> tuple[str, "Mapping[str, np.ndarray]"]:
-    """The model that a weight file holds, and its weights in our layout, checked.
-
-    Args:
-        path: a weight file of any kind that ``load_model`` takes.
-        name: the model it must be; "auto" finds out.
-
-    Raises:
-        JaxdreamError: the file cannot be read or is not of this model, or of any.
-    """
-    record, local = _read(None if name == "auto" else record_of(name), path)
-    return record.model, local.arrays
-
-
 def local_model() -> str:
     """The model that "auto" means on this machine as it is. Asks no network."""
     return CLASSIC_MODEL if find(record_of(CLASSIC_MODEL)) else BUNDLED_MODEL
@@ -140,7 +110,7 @@ def find(record: WeightsRecord) -> Path | None:
     converted = converted_path(record)
     if _read_note(record) is not None and converted.is_file():
         return converted
-    return _downloaded(record)
+    return hub.downloaded(record)
 
 
 def obtain(record: WeightsRecord, *, notify: Notify) -> Path:
@@ -192,7 +162,7 @@ def _load_auto(notify: Notify) -> tuple[WeightsRecord, LocalWeights]:
         local = _fetch(classic, notify)
     except JaxdreamError as error:
         bundled = record_of(BUNDLED_MODEL)
-        problem = error.problem if isinstance(error, Unavailable) else error
+        problem = error.problem if isinstance(error, hub.Unavailable) else error
         local = _fetch(bundled, notify)
         notify(
             f"dreaming with {bundled.model}, the small network that comes with jaxdream "
@@ -246,12 +216,7 @@ def _model_in(path: Path, arrays: "Mapping[str, np.ndarray]") -> str:
 def _has_hash_of(path: Path, record: WeightsRecord) -> bool:
     """Whether a file is the one on record; a record without a hash is no file's."""
     algorithm, known = ("sha256", record.sha256) if record.sha256 else ("sha1", record.sha1)
-    return known is not None and _file_hash(path, algorithm).startswith(known)
-
-
-def _file_hash(path: Path, algorithm: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+    return known is not None and file_hash(path, algorithm).startswith(known)
 
 
 # Fetching and converting.
@@ -264,14 +229,14 @@ def _fetch(record: WeightsRecord, notify: Notify) -> LocalWeights:
         raise JaxdreamError(f"{record.file} cannot be downloaded: pass it with --weights PATH")
     if converted := _read_converted(record):
         return converted
-    if source := _downloaded(record):
+    if source := hub.downloaded(record):
         try:
             return _convert(record, source, notify)
         except JaxdreamError as error:
             if source.exists():  # undamaged, so another copy would be no better
                 raise
             notify(f"{error}; downloading it again")
-    return _convert(record, _download(record, notify), notify)
+    return _convert(record, hub.download(record, notify), notify)
 
 
 def _read_converted(record: WeightsRecord) -> LocalWeights | None:
@@ -288,17 +253,19 @@ def _read_converted(record: WeightsRecord) -> LocalWeights | None:
 
 def _convert(record: WeightsRecord, source: Path, notify: Notify) -> LocalWeights:
     """Check a downloaded file and keep it in our layout; a damaged one is removed."""
-    proved = _check_download(record, source)
+    proved = hub.check_download(record, source)
     try:
         _, local = _read(record, source)
     except JaxdreamError:
         if not proved:
-            _discard(source)
+            hub.discard(source)
         raise
     try:
         return _write_converted(record, local)
     except (JaxdreamError, OSError) as error:
-        notify(f"cannot keep converted weights ({_one_line(error)}); dreaming without keeping them")
+        notify(
+            f"cannot keep converted weights ({hub.one_line(error)}); dreaming without keeping them"
+        )
         return local
 
 
@@ -307,7 +274,7 @@ def _write_converted(record: WeightsRecord, local: LocalWeights) -> LocalWeights
 
     path = converted_path(record)
     path.parent.mkdir(parents=True, exist_ok=True)
-    note = {"source": _source(record), "weights_sha256": local.sha256}
+    note = {"source": hub.source_of(record), "weights_sha256": local.sha256}
     # Each process writes names of its own, then renames: of two the last wins, with equal values.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
         made, noted = Path(folder, path.name), Path(folder, "note.json")
@@ -322,131 +289,6 @@ def _read_note(record: WeightsRecord) -> dict[str, str] | None:
     """What was recorded of the converted weights, if they were made from this record's file."""
     try:
         note = json.loads(converted_path(record).with_suffix(".json").read_text())
-        return note if note["source"] == _source(record) and note["weights_sha256"] else None
+        return note if note["source"] == hub.source_of(record) and note["weights_sha256"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _source(record: WeightsRecord) -> str:
-    return f"{record.repo}/{record.file}"
-
-
-# The hub.
-
-
-def hub_file(record: WeightsRecord, *, timeout: float = HUB_TIMEOUT) -> int:
-    """Ask the hub for a file's size in bytes, and so whether there is a hub that has it.
-
-    Takes at most ``timeout`` seconds, also where a name lookup or a connection hangs, and none
-    when ``HF_HUB_OFFLINE`` is set.
-
-    Raises:
-        JaxdreamError: no hub, or it does not have the file or does not give it.
-    """
-    if _offline():
-        raise Unavailable(record, "HF_HUB_OFFLINE is set")
-    deadline = time.monotonic() + timeout
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-
-    answer: list[int | Exception] = []
-
-    def ask() -> None:
-        try:
-            url = hf_hub_url(record.repo or "", record.file)
-            found = get_hf_file_metadata(url, timeout=timeout)
-            if found.commit_hash is None:  # a portal's login page, say
-                raise OSError("answers, but is not a hub")
-            answer.append(found.size or 0)
-        except Exception as error:
-            answer.append(error)
-
-    # A thread, since no timeout of the library covers name lookups; left behind if it hangs.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(max(0.0, deadline - time.monotonic()))
-    if not answer:
-        raise Unavailable(record, f"no answer from {_endpoint()} in {timeout:g} s")
-    if isinstance(answer[0], Exception):
-        raise Unavailable(record, _hub_problem(record, answer[0])) from answer[0]
-    return answer[0]
-
-
-def _download(record: WeightsRecord, notify: Notify) -> Path:
-    size = hub_file(record)
-    megabytes = round(size / 1e6) if size >= 1e6 else size / 1e6
-    notify(
-        f"downloading {record.file} ({megabytes:.2g} MB) for {record.model} from {_endpoint()}"
-        f"/{record.repo}; licence: {record.licence}"
-    )
-    from huggingface_hub import hf_hub_download
-
-    try:
-        return Path(hf_hub_download(record.repo or "", record.file, library_name="jaxdream"))
-    except Exception as error:
-        raise Unavailable(record, _hub_problem(record, error)) from error
-
-
-def _downloaded(record: WeightsRecord) -> Path | None:
-    """The file in the hub's own cache."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(record.repo or "", record.file)
-    return Path(found) if isinstance(found, str) else None
-
-
-def _check_download(record: WeightsRecord, path: Path) -> bool:
-    """Whether a downloaded file is proved whole by a hash; a damaged one is removed.
-
-    The hub names a large file in its cache by the file's own sha256.
-
-    Raises:
-        JaxdreamError: the hash differs.
-    """
-    blob = path.resolve().name
-    expected = [("sha256", record.sha256), ("sha1", record.sha1)]
-    if re.fullmatch("[0-9a-f]{64}", blob):
-        expected.append(("sha256", blob))
-    known = [(algorithm, value) for algorithm, value in expected if value]
-    for algorithm, value in known:
-        if not _file_hash(path, algorithm).startswith(value):
-            _discard(path)
-            raise Unavailable(record, f"the downloaded {record.file} is damaged ({algorithm})")
-    return bool(known)
-
-
-def _discard(path: Path) -> None:
-    """Remove a file from the hub's cache, so that it is downloaded afresh."""
-    for name in (path.resolve(), path):
-        name.unlink(missing_ok=True)
-
-
-def _offline() -> bool:
-    """As the hub's library reads it, but without importing the library."""
-    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    return value.upper() in {"1", "ON", "YES", "TRUE"}
-
-
-def _endpoint() -> str:
-    from huggingface_hub import constants
-
-    return constants.ENDPOINT
-
-
-def _hub_problem(record: WeightsRecord, error: Exception) -> str:
-    """What went wrong, in a few words."""
-    response = getattr(error, "response", None)
-    code = getattr(response, "status_code", None)
-    if code == 404:
-        return f"{_endpoint()} has no {_source(record)}"
-    if code in (401, 403):
-        return f"{_endpoint()} does not give {_source(record)} without a token that may read it"
-    if code is not None:
-        return f"{_endpoint()} answers with error {code}"
-    return f"{_endpoint()}: {_one_line(error)}"
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    message = re.sub(r"\[Errno -?\d+\] ", "", str(error)).strip() or type(error).__name__
-    return message.splitlines()[0]

@@ -28,13 +28,13 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     Raises:
         JaxdreamError: no such file, an unknown kind of file, or a damaged one.
     """
-    if path.suffix not in _READERS:
-        known = ", ".join(_READERS)
-        raise JaxdreamError(f"{path}: not a weight file jaxdream knows ({known})")
     if path.is_dir():
         raise JaxdreamError(f"{path} is a folder: name the weight file itself")
     if not path.is_file():
         raise JaxdreamError(f"{path}: no such file")
+    if path.suffix not in _READERS:
+        known = ", ".join(_READERS)
+        raise JaxdreamError(f"{path}: not a weight file jaxdream knows ({known})")
     if path.stat().st_size == 0:
         raise JaxdreamError(f"{path} is empty")
     weights = _READERS[path.suffix](path)
