@@ -58,7 +58,6 @@ __all__ = [
     "JaxdreamError",
     "Network",
     "StepInfo",
-    "__version__",
     "ascent_step",
     "classic_optimizer",
     "draw_offsets",

@@ -20,7 +20,7 @@ def exact_matmul():
 
 def state_dict(golden):
     """The weights of the recording, drawn again by its recipe (../shared/README.md)."""
-    random = np.random.RandomState(2015)  # noqa: NPY002 (the recording's generator)
+    random = np.random.RandomState(2015)
     state = {}
     for key, text in zip(golden["state_keys"], golden["state_shapes"], strict=True):
         shape = tuple(int(n) for n in text.strip("[]").split(",") if n.strip())
@@ -51,7 +51,7 @@ def recorded(request, shared, tmp_path_factory):
 
 
 def network_input():
-    x = np.random.RandomState(3).normal(0, 1, (1, 3, 160, 192))  # noqa: NPY002
+    x = np.random.RandomState(3).normal(0, 1, (1, 3, 160, 192))
     return jnp.asarray(x.astype(np.float32).transpose(0, 2, 3, 1))
 
 
