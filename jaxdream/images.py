@@ -9,17 +9,17 @@ import hashlib
 import io
 import os
 import re
-import struct
 import tempfile
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files import replacing
@@ -28,7 +28,18 @@ PathLike = str | os.PathLike[str]
 
 READ_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 RECIPE_CHUNK = "jaxdream"
+_ASCII = b"ASCII\0\0\0"  # how an EXIF comment says what it is written in
+_TURNS = {  # how a picture of each EXIF orientation is set upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # Pillow's own limit for an error
+_warnings_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -36,17 +47,18 @@ class _Format:
     name: str
     alpha: bool = False
     recipe: bool = True
+    longest_side: int = 2**31 - 1
 
 
 _FORMATS = {
     ".png": _Format("PNG", alpha=True),
-    ".jpg": _Format("JPEG"),
-    ".jpeg": _Format("JPEG"),
-    ".webp": _Format("WEBP", alpha=True),
+    ".jpg": _Format("JPEG", longest_side=65500),
+    ".jpeg": _Format("JPEG", longest_side=65500),
+    ".webp": _Format("WEBP", alpha=True, longest_side=16383),
     ".tif": _Format("TIFF", alpha=True),
     ".tiff": _Format("TIFF", alpha=True),
     ".bmp": _Format("BMP", recipe=False),
-    ".gif": _Format("GIF"),
+    ".gif": _Format("GIF", longest_side=65535),
 }
 
 
@@ -76,21 +88,20 @@ def read_picture(path: PathLike) -> Picture:
             has absurdly many pixels.
     """
     content = _content(Path(path))
-    with _open(content, path) as image:
-        try:
-            upright = ImageOps.exif_transpose(image)
-            pixels, alpha = _rgb(upright, path)
-        except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
-            if isinstance(error, JaxdreamError):
-                raise
-            raise JaxdreamError(f"{path} is damaged or cut short: {_first_line(error)}") from error
+    with _loaded(content, path) as image:
+        pixels, alpha = _rgb(image, path)
     return Picture(pixels, alpha, hashlib.sha256(content).hexdigest())
 
 
 def resize_picture(picture: Picture, size: tuple[int, int]) -> Picture:
-    """The picture at another height and width (Lanczos, clipped to 0..255)."""
+    """The picture at another height and width (Lanczos, clipped to 0..255).
+
+    Raises:
+        JaxdreamError: a size of no or absurdly many pixels.
+    """
     if picture.pixels.shape[:2] == size:
         return picture
+    _check_pixels(size, f"{size[1]}x{size[0]}")
     channels = [_lanczos(picture.pixels[..., c], size) for c in range(3)]
     alpha = None
     if picture.alpha is not None:
@@ -104,7 +115,7 @@ def parse_size(text: str, height: int, width: int) -> tuple[int, int]:
     Raises:
         JaxdreamError: not a size, or of no or absurdly many pixels.
     """
-    match = re.fullmatch(r"(\d{1,6})(?:x(\d{1,6}))?", text.strip().lower())
+    match = re.fullmatch(r"([1-9][0-9]{0,5})(?:x([1-9][0-9]{0,5}))?", text.strip().lower())
     if match is None:
         raise JaxdreamError(f"{text!r} is not a size: give WIDTHxHEIGHT, or the longest side alone")
     if match[2]:
@@ -112,9 +123,7 @@ def parse_size(text: str, height: int, width: int) -> tuple[int, int]:
     else:
         scale = int(match[1]) / max(height, width)
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        size = size if int(match[1]) else (0, 0)
-    if not 0 < size[0] * size[1] <= _MAX_PIXELS:
-        raise JaxdreamError(f"{text!r} is not a size to dream at: 1 to {_MAX_PIXELS:,} pixels are")
+    _check_pixels(size, text)
     return size
 
 
@@ -128,32 +137,32 @@ def keeps_recipe(path: PathLike) -> bool:
     return _format(path).recipe
 
 
-def check_writable(path: PathLike) -> None:
+def check_writable(path: PathLike, *, size: tuple[int, int] = (1, 1)) -> None:
     """Make sure that a picture can be written here, before hours of computing.
 
+    Args:
+        size: its height and width, if already known: some formats hold no very large picture.
+
     Raises:
-        JaxdreamError: an unknown format, no such folder, or no permission to write there.
+        JaxdreamError: an unknown format, one too small for the picture, no such folder, or no
+            permission to write there.
     """
     path = Path(path)
-    _format(path)
-    if path.is_dir():
+    _format(path, size)
+    if os.path.isdir(path):
         raise JaxdreamError(f"{path} is a folder: name the file to write")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise JaxdreamError(f"cannot write {path}: there is no folder {path.parent}")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".jaxdream-"):
+        # As long a name as the file will have on the way.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
             pass
-    except OSError as error:
-        raise JaxdreamError(f"cannot write to {path.parent}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise JaxdreamError(f"cannot write {path}: {_reason(error)}") from error
 
 
 def write_image(
-    path: PathLike,
-    image,
-    *,
-    alpha: UInt8[np.ndarray, "h w"] | None = None,
-    recipe: str | None = None,
-    quality: int = 95,
+    path: PathLike, image, *, alpha=None, recipe: str | None = None, quality: int = 95
 ) -> None:
     """Write a picture; the file is there whole or not at all.
 
@@ -161,31 +170,39 @@ def write_image(
         path: its ending chooses the format (.png, .jpg, .webp, .tif, .bmp, .gif); all but JPEG and
             GIF are lossless.
         image: RGB, 0..255, (h, w, 3), NumPy or JAX; clipped, and rounded to whole levels.
-        alpha: transparency, left out where the format has none.
-        recipe: text to keep in the file, left out where the format has no place for it.
+        alpha: transparency, (h, w), 0..255, NumPy or JAX; left out where the format has none.
+        recipe: ASCII text to keep in the file, left out where the format has no place for it.
         quality: of a JPEG.
 
     Raises:
-        JaxdreamError: an unknown format, values that are not finite, or a file that cannot be
-            written.
+        JaxdreamError: an unknown format or one too small for the picture, values that are not
+            finite, or a file that cannot be written.
     """
     path = Path(path)
-    chosen = _format(path)
-    pixels = np.asarray(image)
+    pixels = _levels(image, path)
     if pixels.ndim != 3 or pixels.shape[-1] != 3 or 0 in pixels.shape:
         raise JaxdreamError(f"{path}: a picture is (h, w, 3), not {pixels.shape}")
-    if not np.isfinite(pixels).all():
-        raise JaxdreamError(f"{path}: the picture has values that are not finite numbers")
-    picture = Image.fromarray(np.round(pixels.clip(0, 255)).astype(np.uint8))
+    chosen = _format(path, pixels.shape[:2])
+    picture = Image.fromarray(pixels)
     if alpha is not None and chosen.alpha:
-        picture.putalpha(Image.fromarray(alpha))
+        opacity = _levels(alpha, path)
+        if opacity.shape != pixels.shape[:2]:
+            raise JaxdreamError(f"{path}: alpha is {opacity.shape}, the picture {pixels.shape}")
+        picture.putalpha(Image.fromarray(opacity))
     options = {"quality": quality, "subsampling": 0} if chosen.name == "JPEG" else {}
     if chosen.name == "WEBP":
         options = {"lossless": True, "exact": True}
     if recipe is not None and chosen.recipe:
+        if not recipe.isascii():
+            raise JaxdreamError(f"{path}: a recipe is ASCII text, so that every format can hold it")
         options |= _recipe_options(chosen.name, recipe)
-    with replacing(path) as file:
-        picture.save(file, format=chosen.name, **options)
+    try:
+        with replacing(path) as file:
+            picture.save(file, format=chosen.name, **options)
+    except JaxdreamError:
+        raise
+    except Exception as error:  # encoders fail with whatever comes to hand
+        raise JaxdreamError(f"cannot write {path}: {_reason(error)}") from error
 
 
 def read_recipe_text(path: PathLike) -> str | None:
@@ -194,25 +211,17 @@ def read_recipe_text(path: PathLike) -> str | None:
     Raises:
         JaxdreamError: as ``read_picture``.
     """
-    with _open(_content(Path(path)), path) as image:
-        try:
-            image.load()  # a PNG's text may follow its pixels
-        except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
-            raise JaxdreamError(f"{path} is damaged or cut short: {_first_line(error)}") from error
+    with _loaded(_content(Path(path)), path) as image:
         text = image.info.get(RECIPE_CHUNK)
         if text is None and image.format == "GIF":
             text = image.info.get("comment")
-        if text is None and image.format == "TIFF":
-            text = image.getexif().get(ExifTags.Base.ImageDescription)
+        if text is None and image.format == "TIFF":  # in which Pillow keeps no EXIF comment
+            text = _exif(image).get(ExifTags.Base.ImageDescription)
         if text is None:
-            exif = image.getexif().get_ifd(ExifTags.IFD.Exif)
-            text = exif.get(ExifTags.Base.UserComment)
+            text = _exif(image, ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
     if isinstance(text, bytes):
         text = text.removeprefix(_ASCII).decode("ascii", errors="replace")
     return text if isinstance(text, str) and text.startswith("{") else None
-
-
-_ASCII = b"ASCII\0\0\0"  # how an EXIF comment says what it is written in
 
 
 def _recipe_options(name: str, recipe: str) -> dict:
@@ -229,12 +238,30 @@ def _recipe_options(name: str, recipe: str) -> dict:
     return {"exif": exif}
 
 
-def _format(path: PathLike) -> _Format:
+def _format(path: PathLike, size: tuple[int, ...] = (1, 1)) -> _Format:
     suffix = Path(path).suffix.lower()
     if suffix not in _FORMATS:
         known = ", ".join(_FORMATS)
         raise JaxdreamError(f"{path}: pictures are written as {known}, not {suffix or 'nothing'!r}")
-    return _FORMATS[suffix]
+    chosen = _FORMATS[suffix]
+    if max(size) > chosen.longest_side:
+        raise JaxdreamError(
+            f"{path}: {size[1]}x{size[0]} pixels are too many for {chosen.name}, which holds "
+            f"{chosen.longest_side} a side: write a PNG"
+        )
+    return chosen
+
+
+def _levels(values, path: PathLike) -> UInt8[np.ndarray, "..."]:
+    """Numbers of 0..255 as whole levels."""
+    try:
+        array = np.asarray(values)
+        finite = np.isfinite(array).all() and not np.iscomplexobj(array)
+    except (TypeError, ValueError):
+        raise JaxdreamError(f"{path}: a picture is an array of numbers") from None
+    if not finite:
+        raise JaxdreamError(f"{path}: the picture has values that are not finite real numbers")
+    return np.round(array.clip(0, 255)).astype(np.uint8)
 
 
 def _content(path: Path) -> bytes:
@@ -244,70 +271,120 @@ def _content(path: Path) -> bytes:
         raise JaxdreamError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise JaxdreamError(f"{path} is a folder: name the pictures in it") from None
-    except OSError as error:
-        raise JaxdreamError(f"cannot read {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise JaxdreamError(f"cannot read {path}: {_reason(error)}") from error
     if not content:
         raise JaxdreamError(f"{path} is empty")
     return content
 
 
 @contextmanager
-def _open(content: bytes, path: PathLike) -> Iterator[Image.Image]:
+def _loaded(content: bytes, path: PathLike) -> Iterator[Image.Image]:
+    """The file's picture, wholly decoded; what is wrong with it in one line."""
     try:
-        image = _lazily_opened(content)
+        with _quiet():
+            image = Image.open(io.BytesIO(content), formats=READ_FORMATS)
+            if image.format in ("TIFF", "GIF"):  # which look at their metadata only now
+                image.load()
+        with image:
+            image.load()
+            yield image
+    except JaxdreamError:
+        raise
     except UnidentifiedImageError:
-        known = ", ".join(READ_FORMATS)
-        raise JaxdreamError(f"{path} is not a picture that can be read ({known})") from None
-    except (OSError, SyntaxError, ValueError, struct.error, EOFError) as error:
-        raise JaxdreamError(f"{path} is damaged or cut short: {_first_line(error)}") from error
-    except Image.DecompressionBombError:
-        raise JaxdreamError(f"{path} has more than the {_MAX_PIXELS:,} pixels allowed") from None
-    with image:
-        yield image
+        raise JaxdreamError(f"{path} is not a picture of {', '.join(READ_FORMATS)}") from None
+    except Exception as error:
+        raise _undecodable(path, error) from error
 
 
-def _lazily_opened(content: bytes) -> Image.Image:
-    with warnings.catch_warnings():
-        # Pillow warns of half its limit; the limit itself is ours too.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(content), formats=READ_FORMATS)
+def _undecodable(path: PathLike, error: Exception) -> JaxdreamError:
+    """What to say of a file that a decoder failed on: damage shows itself as any exception."""
+    what = f"is damaged or cut short: {_reason(error)}"
+    if isinstance(error, Image.DecompressionBombError):
+        what = f"has more than the {_MAX_PIXELS:,} pixels allowed"
+    elif isinstance(error, MemoryError):
+        what = "does not fit into memory"
+    return JaxdreamError(f"{path} {what}")
+
+
+def _check_pixels(size: tuple[int, int], text: str) -> None:
+    if min(size) < 1 or size[0] * size[1] > _MAX_PIXELS:
+        raise JaxdreamError(f"{text!r} is not a size to dream at: 1 to {_MAX_PIXELS:,} pixels are")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings from Pillow, of large pictures or odd metadata.
+
+    Filters belong to all threads: one at a time changes them, and most decoding stays outside.
+    """
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def _exif(image: Image.Image, ifd: int | None = None) -> Mapping[int, object]:
+    """The picture's EXIF, or a part of it; broken EXIF is as good as none."""
+    try:
+        with _quiet():
+            return image.getexif() if ifd is None else image.getexif().get_ifd(ifd)
+    except Exception:
+        return {}
 
 
 def _rgb(image: Image.Image, path: PathLike):
-    """Pixels and transparency of an opened picture of any mode."""
+    """Pixels and transparency of a loaded picture of any mode."""
     profile = image.info.get("icc_profile")
+    # Not by ImageOps.exif_transpose: it writes the EXIF anew, and fails if any tag in it is odd.
+    orientation = _exif(image).get(ExifTags.Base.Orientation, 1)
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    upright = image if turn is None else image.transpose(turn)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _deep_grey(image, path), None
-    alpha = None
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        alpha = np.array(image.getchannel("A"))
-        image = image.convert("RGB")
-    if image.mode in ("P", "1", "PA", "LA"):
-        image = image.convert("RGB" if image.mode != "1" else "L")
+        # In 8 bits Pillow inverts TIFF's white-is-zero, in 16 it does not.
+        photometric = getattr(image, "tag_v2", {}).get(ExifTags.Base.PhotometricInterpretation)
+        return _deep_grey(upright, path, profile, inverted=photometric == 0)
+    colours, alpha = _without_alpha(upright)
     if profile:
-        image = _to_srgb(image, profile)
-    return np.array(image.convert("RGB"), np.float32), alpha
+        colours = _to_srgb(colours, profile)
+    return np.array(colours.convert("RGB"), np.float32), alpha
 
 
-def _deep_grey(image: Image.Image, path: PathLike) -> Float[np.ndarray, "h w 3"]:
-    """Grey of more than 8 bits, as three equal channels with its fractions."""
+def _without_alpha(image: Image.Image):
+    """The colours alone, and the transparency; grey stays grey, as its profile means it."""
+    plain = "L" if image.mode in ("1", "L", "LA") else "RGB"
+    if image.has_transparency_data:
+        image = image.convert("LA" if plain == "L" else "RGBA")
+        return image.convert(plain), np.array(image.getchannel("A"))
+    return (image.convert(plain) if image.mode in ("1", "P") else image), None
+
+
+def _deep_grey(image: Image.Image, path: PathLike, profile: bytes | None, *, inverted: bool):
+    """Pixels and transparency of more than 8 bits: three like channels with their fractions."""
     grey = np.asarray(image).astype(np.float64)
     if image.mode == "F" or grey.min() < 0 or grey.max() > 65535:
-        raise JaxdreamError(
-            f"{path} holds {'floating-point' if image.mode == 'F' else '32-bit'} values whose "
-            "range is unknown: save it with 8 or 16 bits"
-        )
-    return np.repeat((grey / 257)[..., None], 3, axis=-1).astype(np.float32)
+        kind = "floating-point" if image.mode == "F" else "32-bit"
+        raise JaxdreamError(f"{path} holds {kind} values of unknown range: save it in 8 or 16 bits")
+    transparent = image.info.get("transparency")
+    alpha = None if transparent is None else np.where(grey == transparent, 0, 255).astype(np.uint8)
+    levels = (65535 - grey if inverted else grey) / 257
+    channels = [levels] * 3
+    if profile:
+        # A profile is a curve here, of which the library gives 256 points.
+        ramp = np.arange(256, dtype=np.uint8)
+        curve = np.asarray(_to_srgb(Image.fromarray(ramp[None]), profile).convert("RGB"))[0]
+        channels = [np.interp(levels, ramp, curve[:, c]) for c in range(3)]
+    return np.stack(channels, axis=-1).astype(np.float32), alpha
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colours as the picture's own profile means them; a broken profile is as good as none."""
+    """Colours as the picture's own profile means them; a broken or unfit one is as good as none."""
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         srgb = ImageCms.createProfile("sRGB")
         return ImageCms.profileToProfile(image, own, srgb, outputMode="RGB") or image
-    except (ImageCms.PyCMSError, OSError, ValueError):
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        if image.mode in ("L", "YCbCr"):  # which may carry a profile of RGB
+            return _to_srgb(image.convert("RGB"), profile)
         return image
 
 
@@ -317,5 +394,6 @@ def _lanczos(channel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(resized).clip(0, 255)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    return text.partition("\n")[0] or type(error).__name__

@@ -3,12 +3,16 @@
 import dataclasses
 import json
 import os
+import re
+import sys
 from dataclasses import dataclass
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images import read_recipe_text
 
 SCHEMA = 1
+_SEEDS = 2**32
+_LARGEST = 2**30  # of any other whole number, so that a file's wild one is an error, not a crash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,32 +37,38 @@ class Recipe:
     platform: str
 
     def to_json(self) -> str:
-        """One line of ASCII JSON."""
-        return json.dumps({"recipe": SCHEMA, **dataclasses.asdict(self)}, sort_keys=True)
+        """One line of compact ASCII JSON."""
+        values = {"recipe": SCHEMA, **dataclasses.asdict(self)}
+        return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":
         """The recipe that ``to_json`` wrote.
 
+        Text comes back with "?" for control characters: it goes to terminals, and a file may hold
+        anything.
+
         Raises:
-            JaxdreamError: it is not one: not JSON, another schema, other fields, other types.
+            JaxdreamError: it is not one: not JSON, another schema, other fields, other types, or
+                numbers no dream has.
         """
         try:
             values = json.loads(text)
             schema = values.pop("recipe")
         except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
             raise JaxdreamError("its text is not a recipe of jaxdream") from None
-        if schema != SCHEMA:
-            raise JaxdreamError(
-                f"its recipe is of version {schema!r} and this jaxdream reads {SCHEMA}"
-            )
+        if type(schema) is not int or schema != SCHEMA:
+            version = _printable(repr(schema))[:20]
+            raise JaxdreamError(f"its recipe is of version {version}, this jaxdream reads {SCHEMA}")
         fields = {field.name: field.type for field in dataclasses.fields(cls)}
         if values.keys() != fields.keys():
-            wrong = ", ".join(sorted(values.keys() ^ fields.keys()))
+            wrong = _printable(", ".join(sorted(values.keys() ^ fields.keys())))
             raise JaxdreamError(f"its recipe has missing or unknown settings: {wrong[:200]}")
         for name, kind in fields.items():
-            if not _is_a(values[name], kind):
+            if not _is_a(values[name], kind, most=_SEEDS - 1 if name == "seed" else _LARGEST):
                 raise JaxdreamError(f"its recipe has a {name} that is no {name}")
+            if kind is str:
+                values[name] = _printable(values[name])
         return cls(**values | {"size": tuple(values["size"])})
 
 
@@ -70,16 +80,32 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     """
     text = read_recipe_text(path)
     if text is None:
-        raise JaxdreamError(f"{path} carries no jaxdream recipe: it was not dreamed by jaxdream")
+        raise JaxdreamError(
+            f"{path} carries no jaxdream recipe: it was not dreamed by jaxdream, or not to the "
+            "end, or is in a format that keeps none"
+        )
     try:
         return Recipe.from_json(text)
     except JaxdreamError as error:
         raise JaxdreamError(f"{path} cannot be replayed: {error}") from None
 
 
-def _is_a(value: object, kind: object) -> bool:
+def _is_a(value: object, kind: object, *, most: int) -> bool:
     if kind == tuple[int, int]:
-        return isinstance(value, list) and len(value) == 2 and all(_is_a(n, int) for n in value)
+        pair = value if isinstance(value, list) and len(value) == 2 else [0]
+        return all(_is_count(side, most) and side > 0 for side in pair)
+    if kind is int:
+        return _is_count(value, most)
     if kind is float:
-        return isinstance(value, float | int) and not isinstance(value, bool)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return abs(value) <= sys.float_info.max  # which NaN is not
     return type(value) is kind
+
+
+def _is_count(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def _printable(text: str) -> str:
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "?", text)

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import jaxdream as jd
+from jaxdream.images import read_picture
 from jaxdream.recipe import read_recipe
 
 COMMAND = [sys.executable, "-m", "jaxdream"]
@@ -109,14 +110,15 @@ def test_is_the_same_dream_from_python(run, photo, tmp_path):
 
 
 def test_several_pictures_into_a_folder_at_a_size(run, photo, tmp_path):
-    seen_through = Image.open(photo).convert("RGBA")
-    seen_through.putalpha(100)
-    seen_through.save(tmp_path / "other.webp", lossless=True)
+    alpha = np.full((60, 72), 100, np.uint8)
+    jd.write_image(tmp_path / "other.webp", jd.read_image(photo), alpha=alpha)
     done = run("dream", photo, "other.webp", "-o", "out", *QUICK, "--size", "36x30")
     assert files(tmp_path / "out") == {"photo_dream.png", "other_dream.png"}
     assert done.stdout.count("wrote") == 2
-    assert Image.open(tmp_path / "out" / "other_dream.png").mode == "RGBA"
-    assert Image.open(tmp_path / "out" / "photo_dream.png").size == (36, 30)
+    other = read_picture(tmp_path / "out" / "other_dream.png")
+    assert other.alpha is not None
+    assert set(other.alpha.ravel()) == {100}
+    assert jd.read_image(tmp_path / "out" / "photo_dream.png").shape == (30, 36, 3)
 
 
 def test_jpeg_keeps_its_recipe_too(run, photo, tmp_path):

@@ -1,5 +1,6 @@
 import io
 import struct
+import warnings
 import zlib
 
 import jax.numpy as jnp
@@ -118,9 +119,34 @@ def test_first_frame_of_an_animation(tmp_path):
     assert read_image(tmp_path / "x.gif")[0, 0].tolist() == [255, 0, 0]
 
 
+def test_16_bit_grey_with_a_transparent_level(tmp_path):
+    values = np.array([[1000, 2000, 3000]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "x.png", transparency=2000)
+    picture = read_picture(tmp_path / "x.png")
+    assert picture.alpha is not None
+    assert picture.alpha.tolist() == [[255, 0, 255]]
+
+
+def test_16_bit_tiff_where_zero_is_white(tmp_path):
+    Image.fromarray(np.array([[257, 514, 65535]], np.uint16)).save(tmp_path / "x.tif")
+    content = bytearray((tmp_path / "x.tif").read_bytes())
+    photometric = content.index(struct.pack("<HHI", 262, 3, 1)) + 8
+    content[photometric] = 0
+    (tmp_path / "x.tif").write_bytes(content)
+    assert read_image(tmp_path / "x.tif")[0, :, 0].tolist() == [254, 253, 0]
+
+
+def test_cmyk_jpeg(tmp_path):
+    """Which Adobe, and so Pillow, stores inverted."""
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(tmp_path / "x.jpg", quality=100)
+    np.testing.assert_allclose(read_image(tmp_path / "x.jpg")[4, 4], [255, 0, 0], atol=3)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_exif_orientation(tmp_path, orientation, mode):
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("RGB", ".png"), ("RGBA", ".png"), ("RGBA", ".webp"), ("RGB", ".tif")]
+)
+def test_exif_orientation(tmp_path, orientation, mode, suffix):
     upright = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4) * 10
     # How the stored picture lies, by the orientation that undoes it.
     stored = {
@@ -135,11 +161,46 @@ def test_exif_orientation(tmp_path, orientation, mode):
     }[orientation][..., : len(mode)]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "x.png", exif=exif)
-    picture = read_picture(tmp_path / "x.png")
+    path = tmp_path / f"x{suffix}"
+    image = Image.fromarray(np.ascontiguousarray(stored))
+    image.save(path, exif=exif, lossless=True, exact=True)  # as WebP may be
+    picture = read_picture(path)
     np.testing.assert_array_equal(picture.pixels, upright[..., :3])
     if mode == "RGBA":
         np.testing.assert_array_equal(picture.alpha, upright[..., 3])
+
+
+def test_exif_orientation_of_16_bits(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    values = np.array([[257, 514, 771]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "x.png", exif=exif)
+    assert read_image(tmp_path / "x.png")[..., 0].tolist() == [[1], [2], [3]]
+
+
+def exif_of(*entries: tuple[int, int, int, bytes]) -> bytes:
+    """EXIF of one directory, from (tag, type, count, value) as written in it."""
+    packed = b"".join(struct.pack(">HHI", *entry[:3]) + entry[3] for entry in entries)
+    return b"Exif\0\0MM\0*\0\0\0\x08" + struct.pack(">H", len(entries)) + packed + bytes(4)
+
+
+TURNED = (0x0112, 3, 1, b"\0\6\0\0")
+
+
+@pytest.mark.parametrize(
+    ("exif", "shape"),
+    [
+        (exif_of(TURNED), (6, 4, 3)),
+        (exif_of((0x0100, 2, 4, b"odd\0"), TURNED), (6, 4, 3)),  # a width that is a word
+        (exif_of(TURNED)[:-8], (4, 6, 3)),
+        (exif_of((0x0112, 2, 4, b"odd\0")), (4, 6, 3)),
+        (b"Exif\0\0nonsense", (4, 6, 3)),
+    ],
+)
+def test_odd_exif_stops_no_picture(tmp_path, exif, shape):
+    Image.new("RGB", (6, 4)).save(tmp_path / "x.jpg", exif=exif)
+    assert read_image(tmp_path / "x.jpg").shape == shape
+    assert read_recipe_text(tmp_path / "x.jpg") is None
 
 
 def test_colours_are_converted_to_srgb(tmp_path):
@@ -157,17 +218,70 @@ def test_colours_are_converted_to_srgb(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "x.tif"), np.asarray(expected))
 
 
-def test_a_wide_profile_changes_the_pixels(tmp_path):
-    """sRGB's own profile with a linear curve: mid-grey means a lighter grey in sRGB."""
-    srgb = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    count = struct.unpack(">I", srgb[128:132])[0]
+def linear_rgb() -> bytes:
+    """sRGB's own profile with a linear curve: mid-grey in it is a lighter grey in sRGB."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack(">I", profile[128:132])[0]
     for tag in range(count):
-        name, offset, _ = struct.unpack(">4sII", srgb[132 + 12 * tag : 144 + 12 * tag])
+        name, offset, _ = struct.unpack(">4sII", profile[132 + 12 * tag : 144 + 12 * tag])
         if name in (b"rTRC", b"gTRC", b"bTRC"):
             # A "para" curve of type 0 with gamma 1.
-            srgb[offset : offset + 16] = b"para" + bytes(8) + struct.pack(">i", 1 << 16)
-    Image.new("RGB", (2, 2), (128, 128, 128)).save(tmp_path / "x.png", icc_profile=bytes(srgb))
-    assert abs(read_image(tmp_path / "x.png")[0, 0, 0] - 188) < 3
+            profile[offset : offset + 16] = b"para" + bytes(8) + struct.pack(">i", 1 << 16)
+    return bytes(profile)
+
+
+D50 = struct.pack(">iii", 63190, 65536, 54061)
+
+
+def icc(space: bytes, connection: bytes, **tags: bytes) -> bytes:
+    """A minimal ICC profile, version 2."""
+    tags = {"wtpt": b"XYZ " + bytes(4) + D50, **tags}
+    table, data = b"", b""
+    for name, value in tags.items():
+        offset = 132 + 12 * len(tags) + len(data)
+        table += name.encode() + struct.pack(">II", offset, len(value))
+        data += value + bytes(-len(value) % 4)
+    body = struct.pack(">I", len(tags)) + table + data
+    head = struct.pack(">I4xI4s4s4s", 128 + len(body), 0x02400000, b"mntr", space, connection)
+    return head + bytes(12) + b"acsp" + bytes(28) + D50 + bytes(48) + body
+
+
+def linear_grey() -> bytes:
+    return icc(b"GRAY", b"XYZ ", kTRC=b"curv" + bytes(4) + struct.pack(">IH", 1, 256))
+
+
+def black_ink_alone() -> bytes:
+    """CMYK in which only black prints."""
+    ramp = bytes(range(256))
+    identity = struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
+    # Two grid points an ink, black varying fastest; Lab: L, then a = b = 0.
+    grid = b"".join(bytes([0 if corner % 2 else 255, 128, 128]) for corner in range(16))
+    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + grid + ramp * 3
+    return icc(b"CMYK", b"Lab ", A2B0=lut)
+
+
+LINEAR_RGB, LINEAR_GREY = linear_rgb(), linear_grey()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "YCbCr", "I;16"])
+@pytest.mark.parametrize("profile", [LINEAR_RGB, LINEAR_GREY], ids=["rgb", "grey"])
+def test_a_linear_profile_lightens_every_mode_it_fits(tmp_path, mode, profile):
+    if mode == "I;16":
+        image = Image.fromarray(np.full((2, 2), 128 * 257, np.uint16))
+    else:
+        image = Image.new("RGB", (2, 2), (128, 128, 128)).convert(mode)
+    path = tmp_path / ("x.tif" if mode == "YCbCr" else "x.png")
+    image.save(path, icc_profile=profile)
+    fits = profile is LINEAR_RGB or mode in ("L", "LA", "I;16")
+    np.testing.assert_allclose(read_image(path), 188 if fits else 128, atol=1)
+    assert (read_picture(path).alpha is not None) == ("A" in mode)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_cmyk_by_its_profile(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    Image.new("CMYK", (8, 8), (255, 0, 0, 0)).save(path, icc_profile=black_ink_alone())
+    np.testing.assert_allclose(read_image(path)[4, 4], 255, atol=2)  # cyan, without the profile
 
 
 def test_a_broken_profile_is_as_good_as_none(tmp_path):
@@ -211,10 +325,46 @@ def test_every_bad_file_is_one_line_that_names_it(tmp_path):
         assert len(str(error.value)) < 300, name
 
 
-def test_a_picture_over_pillows_warning_is_no_warning(tmp_path, monkeypatch):
+@pytest.mark.parametrize("suffix", ALL)
+def test_a_picture_over_pillows_warning_is_no_warning(tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
-    write_image(tmp_path / "x.png", RAMP)
-    assert read_image(tmp_path / "x.png").shape == (6, 8, 3)
+    write_image(tmp_path / f"x{suffix}", RAMP)
+    before = warnings.filters[:]
+    assert read_image(tmp_path / f"x{suffix}").shape == (6, 8, 3)
+    assert warnings.filters == before
+
+
+def encoded() -> list[bytes]:
+    """The same small picture in every format, with all that Pillow writes beside the pixels."""
+    image = Image.fromarray(RAMP)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    contents = []
+    for name in ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF"):
+        file = io.BytesIO()
+        extra = {} if name in ("BMP", "GIF") else {"exif": exif, "icc_profile": LINEAR_RGB}
+        image.save(file, name, **extra)
+        contents.append(file.getvalue())
+    return contents
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    content=st.sampled_from(encoded()),
+    places=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4),
+    kept=st.floats(0.01, 1),
+)
+def test_damage_of_any_kind_is_a_picture_or_one_line(tmp_path, monkeypatch, content, places, kept):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    damaged = bytearray(content)
+    for place, value in places:
+        damaged[int(place**2 * len(damaged))] = value  # headers more often than pixels
+    (tmp_path / "x").write_bytes(damaged[: int(kept * len(damaged)) + 1])
+    for read in (read_picture, read_recipe_text):
+        try:
+            read(tmp_path / "x")
+        except JaxdreamError as error:
+            assert "\n" not in str(error)  # noqa: PT017
 
 
 def test_a_failure_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
@@ -233,6 +383,29 @@ def test_a_failure_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["x.png"]
 
 
+def test_a_failure_of_an_encoder_is_one_line(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise OverflowError("int too big to convert")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(JaxdreamError, match=r"cannot write .*x\.png: int too big"):
+        write_image(tmp_path / "x.png", RAMP)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("suffix", "most"), [(".webp", 16383), (".jpg", 65500), (".gif", 65535)])
+def test_a_picture_too_large_for_its_format(tmp_path, suffix, most):
+    path = tmp_path / f"x{suffix}"
+    write_image(path, np.zeros((1, most, 3), np.uint8))
+    check_writable(path, size=(1, most))
+    path.unlink()
+    with pytest.raises(JaxdreamError, match="too many for"):
+        check_writable(path, size=(1, most + 1))
+    with pytest.raises(JaxdreamError, match="too many for"):
+        write_image(path, np.zeros((1, most + 1, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -240,18 +413,55 @@ def test_a_failure_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
         ("x", "pictures are written as .png"),
         ("nowhere/x.png", "there is no folder"),
         ("folder.png", "is a folder"),
+        ("file/x.png", "there is no folder"),
+        ("x" * 245 + ".png", "File name too long"),  # on the way, if not in the end
+        ("a\0b.png", "null"),
     ],
 )
 def test_what_cannot_be_written_is_said_before(tmp_path, name, says):
     (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
     with pytest.raises(JaxdreamError, match=says):
         check_writable(tmp_path / name)
     with pytest.raises(JaxdreamError):
         write_image(tmp_path / name, RAMP)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder.png"]
+
+
+def test_checking_leaves_nothing(tmp_path):
+    check_writable(tmp_path / "x.png")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", "float16", "bfloat16", "float32"])
+def test_jax_arrays_of_any_kind_are_written(tmp_path, kind):
+    image, alpha = jnp.full((2, 3, 3), 64, kind), jnp.full((2, 3), 32, kind)
+    write_image(tmp_path / "x.png", image, alpha=alpha)
+    picture = read_picture(tmp_path / "x.png")
+    assert (picture.pixels == 64).all()
+    np.testing.assert_array_equal(picture.alpha, np.full((2, 3), 32))
+
+
+def test_alpha_and_recipe_that_fit_no_picture(tmp_path):
+    with pytest.raises(JaxdreamError, match=r"alpha is \(3, 3\)"):
+        write_image(tmp_path / "x.png", RAMP, alpha=np.zeros((3, 3), np.uint8))
+    with pytest.raises(JaxdreamError, match="ASCII"):
+        write_image(tmp_path / "x.jpg", RAMP, recipe="é")
+    with pytest.raises(JaxdreamError, match=r"cannot write .*x\.jpg: EXIF data is too long"):
+        write_image(tmp_path / "x.jpg", RAMP, recipe="x" * 70_000)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    "image", [np.full((2, 2, 3), np.nan), np.zeros((2, 2)), np.zeros((0, 2, 3))]
+    "image",
+    [
+        np.full((2, 2, 3), np.nan),
+        np.full((2, 2, 3), 1j),
+        np.zeros((2, 2)),
+        np.zeros((0, 2, 3)),
+        [["ab"]],
+        [[1], [1, 2]],
+    ],
 )
 def test_what_is_no_picture_is_not_written(tmp_path, image):
     with pytest.raises(JaxdreamError):
@@ -267,7 +477,7 @@ def test_sizes(text, size):
     assert parse_size(text, 300, 400) == size
 
 
-@pytest.mark.parametrize("text", ["", "x", "0", "0x5", "-3", "1.5", "10x", "999999", "1e3"])
+@pytest.mark.parametrize("text", ["", "x", "0", "0x5", "-3", "1.5", "10x", "999999", "1e3", "٣"])
 def test_what_is_no_size(text):
     with pytest.raises(JaxdreamError, match="is not a size"):
         parse_size(text, 300, 400)
@@ -280,3 +490,9 @@ def test_resizing_keeps_a_constant_and_the_transparency():
     np.testing.assert_allclose(small.pixels, np.full((15, 20, 3), 77.25), rtol=1e-5)
     np.testing.assert_array_equal(small.alpha, np.full((15, 20), 200))
     assert small.sha256 == "hash"
+
+
+@pytest.mark.parametrize("size", [(0, 5), (-1, 5), (2**20, 2**20)])
+def test_resizing_to_no_size(size):
+    with pytest.raises(JaxdreamError, match="is not a size"):
+        resize_picture(Picture(np.zeros((2, 2, 3), np.float32), None, ""), size)

@@ -90,38 +90,106 @@ def test_gradient(recorded):
     assert relative_error(gradient(model, network_input())[0], expected) < 1e-3
 
 
-def test_the_real_network_of_2015(shared):
-    """Through mixed_8, and its first layers against a convolution written out by hand."""
-    path = shared / "weights" / "inception_v3_2015_to_mixed_8.safetensors"
-    model = jd.load_model(weights=path)
+class ByHand:
+    """The network of 2015 in plain NumPy, from the facts in ../shared/weights/README.md."""
+
+    def __init__(self, weights):
+        self.weights = {name: array.astype(np.float32) for name, array in weights.items()}
+
+    def conv(self, scope, x, stride=1, same=True):
+        kernel, bias = self.weights[f"{scope}/kernel"], self.weights[f"{scope}/bias"]
+        height, width, _, features = kernel.shape
+        if same:
+            x = np.pad(x, [(height // 2,) * 2, (width // 2,) * 2, (0, 0)])
+        patches = windows(x, height, width, stride).reshape(-1, kernel[..., 0].size)
+        # A window has (in, height, width), a kernel (height, width, in, out).
+        y = patches @ kernel.transpose(2, 0, 1, 3).reshape(-1, features) + bias
+        return np.maximum(y, 0).reshape(*windows(x, height, width, stride).shape[:2], features)
+
+    def chain(self, scope, x, count, halves=False):
+        for i in range(count):
+            last = halves and i == count - 1
+            name = f"{scope}/conv" + (f"_{i}" if i else "")
+            x = self.conv(name, x, stride=2, same=False) if last else self.conv(name, x)
+        return x
+
+    def stem(self, x):
+        x = self.conv("conv", x, stride=2, same=False)
+        x = self.conv("conv_2", self.conv("conv_1", x, same=False))
+        x = self.conv("conv_4", self.conv("conv_3", max_pool(x)), same=False)
+        return max_pool(x)
+
+    def block(self, at, x, *lengths):
+        """A block that keeps its size; ``lengths`` are of its two towers."""
+        branches = [self.conv(f"{at}/conv", x)]
+        for tower, length in zip(("tower", "tower_1"), lengths, strict=True):
+            branches.append(self.chain(f"{at}/{tower}", x, length))
+        branches.append(self.conv(f"{at}/tower_2/conv", average_pool(x)))
+        return np.concatenate(branches, axis=-1)
+
+    def blocks(self, x):
+        """Every block through mixed_8, by name."""
+        acts = {}
+        x = self.stem(x)
+        for at in ("mixed", "mixed_1", "mixed_2"):
+            acts[at] = x = self.block(at, x, 2, 3)
+        three = self.conv("mixed_3/conv", x, stride=2, same=False)
+        double = self.chain("mixed_3/tower", x, 3, halves=True)
+        acts["mixed_3"] = x = np.concatenate([three, double, max_pool(x)], axis=-1)
+        for at in ("mixed_4", "mixed_5", "mixed_6", "mixed_7"):
+            acts[at] = x = self.block(at, x, 3, 5)
+        three = self.chain("mixed_8/tower", x, 2, halves=True)
+        seven = self.chain("mixed_8/tower_1", x, 4, halves=True)
+        acts["mixed_8"] = np.concatenate([three, seven, max_pool(x)], axis=-1)
+        return acts
+
+
+def windows(x, height, width, stride=1):
+    view = np.lib.stride_tricks.sliding_window_view(x, (height, width), axis=(0, 1))
+    return view[::stride, ::stride]
+
+
+def max_pool(x):
+    return windows(x, 3, 3, 2).max((-2, -1))
+
+
+def average_pool(x):
+    """The padding does not count: at a corner the mean is of four."""
+    padded = np.pad(x, [(1, 1), (1, 1), (0, 0)], constant_values=np.nan)
+    return np.nanmean(windows(padded, 3, 3), axis=(-2, -1))
+
+
+@pytest.fixture(scope="module")
+def file_2015(shared):
+    return shared / "weights" / "inception_v3_2015_to_mixed_8.safetensors"
+
+
+@pytest.fixture(scope="module")
+def photo(shared):
+    return jd.read_image(shared / "photos" / "cat.jpg")[40:140, 30:150]
+
+
+def test_the_real_network_of_2015(file_2015, photo):
+    """Every block against the same network written out by hand."""
+    model = jd.load_model(weights=file_2015)  # strictly
     assert model.name == "inception_v3_2015"
-    image = jd.read_image(shared / "photos" / "cat.jpg")[40:140, 30:150]
-    x = model.preprocess(image)
-    names = ("conv", "conv_2", "mixed_2/tower_2/pool", "mixed_8")
-    acts = model(x[None], layers=names)
-    assert acts["mixed_8"].shape == (1, 1, 2, 1280)
-    assert all(np.isfinite(acts[name]).all() for name in names)
-
-    weights = load_file(path)
-    kernel = weights["conv/kernel"].astype(np.float64)
-    patch = np.asarray(x, np.float64)[10:13, 20:23]
-    by_hand = np.maximum(np.einsum("hwi,hwio->o", patch, kernel) + weights["conv/bias"], 0)
-    np.testing.assert_allclose(acts["conv"][0, 5, 10], by_hand, rtol=1e-4, atol=1e-4)
-    # The average pool of 2015 leaves the padding out: at a corner it is the mean of four.
-    before = np.asarray(model(x[None], layers=("mixed_1",))["mixed_1"][0])
-    pooled = np.asarray(acts["mixed_2/tower_2/pool"][0])
-    np.testing.assert_allclose(pooled[0, 0], before[:2, :2].mean((0, 1)), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(pooled[3, 3], before[2:5, 2:5].mean((0, 1)), rtol=1e-4, atol=1e-5)
+    expected = ByHand(load_file(file_2015)).blocks(photo / np.float32(127.5) - 1)
+    assert len(expected) == 9
+    x = model.preprocess(photo)[None]
+    acts = jax.jit(lambda model, x: model(x, layers=tuple(expected)))(model, x)
+    for name, act in expected.items():
+        assert np.isfinite(act).all()
+        assert act.max() > 0.1, name
+        assert acts[name][0].shape == act.shape
+        assert relative_error(acts[name][0], act) < 1e-4, name
 
 
-def test_the_real_network_dreams(shared):
-    path = shared / "weights" / "inception_v3_2015_to_mixed_8.safetensors"
-    model = jd.load_model(weights=path)
-    image = jd.read_image(shared / "photos" / "cat.jpg")[40:140, 30:150]
+def test_the_real_network_dreams(file_2015, photo):
+    model = jd.load_model(weights=file_2015)
     objective = layer("mixed4")
     states = list(
         jd.iterate_dream(
-            jax.random.key(0), model, image, objective=objective, steps=4, octaves=1, scan=False
+            jax.random.key(0), model, photo, objective=objective, steps=4, octaves=1, scan=False
         )
     )
     assert states[-1].info.loss > 1.5 * states[0].info.loss

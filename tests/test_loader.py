@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from jaxdream import JaxdreamError
 from jaxdream.models import loader
@@ -61,8 +62,14 @@ def test_what_does_not_fit_is_listed(weights, how, says):
 def test_long_lists_are_cut():
     with pytest.raises(JaxdreamError) as error:
         loader.check_weights({}, SMALL, source="file")
-    assert "and 110 more" in str(error.value)
-    assert len(str(error.value)) < 300
+    assert "and 108 more" in str(error.value)
+    assert len(str(error.value)) < 350
+
+
+def test_a_name_with_a_line_break_is_still_one_line(weights):
+    weights["a\nb"] = np.zeros(1, np.float32)
+    with pytest.raises(JaxdreamError, match=r"extra 'a\\nb'$"):
+        loader.check_weights(weights, SMALL, source="file")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +100,24 @@ def test_what_is_written_is_read_again(tmp_path, weights):
     assert loader.weights_sha256(again) == loader.weights_sha256(weights)
     assert loader.read_model_name(path) == "googlenet_mini"
     assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+def test_float16_is_hashed_as_it_is_read_again(tmp_path, weights):
+    path = tmp_path / "x.safetensors"
+    loader.write_weights(path, weights, model="googlenet_mini", dtype="float16")
+    with safe_open(path, framework="np") as file:
+        noted = file.metadata()["weights_sha256"]
+        assert file.get_tensor("conv1/7x7_s2/bias").dtype == np.float16
+    assert noted == loader.weights_sha256(read_weights(path))
+
+
+def test_what_float16_cannot_hold_is_not_written(tmp_path, weights):
+    weights["conv1/7x7_s2/bias"][0] = 1e6
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(b"as it was")
+    with pytest.raises(JaxdreamError, match="not finite as float16: conv1/7x7_s2/bias"):
+        loader.write_weights(path, weights, model="googlenet_mini", dtype="float16")
+    assert path.read_bytes() == b"as it was"
 
 
 def test_identity_is_of_the_values(weights):

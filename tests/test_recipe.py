@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
 
 from jaxdream import JaxdreamError, write_image
 from jaxdream.recipe import Recipe, read_recipe
@@ -54,17 +55,59 @@ def changed(**changes):
         ("{", "not a recipe"),
         ("[" * 100_000, "not a recipe"),
         (changed(recipe=99), "version 99"),
+        (changed(recipe=True), "version True"),
+        (changed(recipe="a\nb" * 100), "version"),
         (changed(steps=None), "missing or unknown settings: steps"),
         (changed(colour="red"), "missing or unknown settings: colour"),
         (changed(steps="10"), "a steps that is no steps"),
         (changed(clip=1), "a clip that is no clip"),
         (changed(size=[1, 2, 3]), "a size that is no size"),
         (changed(jitter=True), "a jitter that is no jitter"),
+        (changed(jitter=2**40), "a jitter that is no jitter"),
+        (changed(steps=-1), "a steps that is no steps"),
+        (changed(size=[0, 5]), "a size that is no size"),
+        (changed(seed=2**32), "a seed that is no seed"),
+        (changed(seed=-1), "a seed that is no seed"),
+        (changed(step_size=float("nan")), "a step_size that is no step_size"),
+        (changed(octave_scale=float("inf")), "a octave_scale that is no octave_scale"),
+        (changed(octave_scale=10**400), "a octave_scale that is no octave_scale"),
+        (changed(**{"new\nline" * 1000: 1}), r"settings: new\?line"),
     ],
 )
 def test_what_is_no_recipe(text, says):
-    with pytest.raises(JaxdreamError, match=says):
+    with pytest.raises(JaxdreamError, match=says) as error:
         Recipe.from_json(text)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+
+
+@given(ANYTHING | st.dictionaries(st.sampled_from(list(vars(RECIPE))), ANYTHING, min_size=1))
+def test_any_other_json_is_an_error_or_still_a_recipe(values):
+    text = json.dumps(json.loads(RECIPE.to_json()) | values if isinstance(values, dict) else values)
+    try:
+        recipe = Recipe.from_json(text)
+    except JaxdreamError:
+        return
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_text_in_it_can_do_nothing_to_a_terminal():
+    recipe = Recipe.from_json(changed(input_name="a\x1b[2J\nb\u009bé.jpg"))
+    assert recipe.input_name == "a?[2J?b?é.jpg"
+
+
+def test_is_one_compact_line_of_ascii():
+    text = RECIPE.to_json()
+    assert text.isascii()
+    assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    assert json.loads(text)["recipe"] == 1
 
 
 def test_a_picture_without_one(tmp_path):
@@ -82,3 +125,18 @@ def test_any_other_comment_is_no_recipe(tmp_path, text):
     write_image(tmp_path / "x.gif", IMAGE, recipe="{" + text.encode("ascii", "ignore").decode())
     with pytest.raises(JaxdreamError):
         read_recipe(tmp_path / "x.gif")
+
+
+def test_a_format_that_keeps_none(tmp_path):
+    write_image(tmp_path / "x.bmp", IMAGE, recipe=RECIPE.to_json())
+    with pytest.raises(JaxdreamError, match=r"x\.bmp carries no jaxdream recipe"):
+        read_recipe(tmp_path / "x.bmp")
+
+
+def test_a_text_chunk_that_unpacks_to_more_than_memory_is_one_line(tmp_path):
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("jaxdream", "{" + " " * 5_000_000, zip=True)
+    Image.new("RGB", (2, 2)).save(tmp_path / "x.png", pnginfo=chunks)
+    assert (tmp_path / "x.png").stat().st_size < 10_000
+    with pytest.raises(JaxdreamError, match=r"x\.png .*too large"):
+        read_recipe(tmp_path / "x.png")

@@ -48,21 +48,24 @@ GOOD_LAYERS = (
 
 
 @cache
-def googlenet(width: float = 1.0, lrn: bool = True) -> Graph:
+def googlenet(width: float | tuple[float, float, float] = 1.0, lrn: bool = True) -> Graph:
     """The graph of GoogLeNet, or of a sibling with every width scaled (to multiples of 8).
 
     Args:
-        width: factor on the channels of every convolution; 1 is the original.
+        width: factor on the channels of every convolution; 1 is the original. Three factors are
+            for the layers through 3b, for 4a to 4e, and for 5a and 5b.
         lrn: with the two local response normalisations; without, their names are kept.
     """
     build = GraphBuilder()
+    early, middle, late = width if isinstance(width, tuple) else (width,) * 3
 
-    def scaled(features: int) -> int:
-        return features if width == 1 else max(8, round(features * width / 8) * 8)
+    def scaled(name: str, features: int) -> int:
+        factor = {"inception_4": middle, "inception_5": late}.get(name[:11], early)
+        return features if factor == 1 else max(8, round(features * factor / 8) * 8)
 
     def conv(name: str, relu: str, x: str, features: int, side: int, stride: int = 1) -> str:
         pad = side // 2
-        op = Conv(scaled(features), (side, side), stride, (pad, pad))
+        op = Conv(scaled(name, features), (side, side), stride, (pad, pad))
         return build.add(relu, Relu(), build.add(name, op, x))
 
     def inception(block: str, x: str) -> str:

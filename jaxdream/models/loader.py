@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from jaxdream.files import replacing
 from jaxdream.models.graph import Graph
 from jaxdream.models.registry import RECORDS
 
-_LISTED = 6  # names shown of a long list
+_LISTED = 8  # names shown of a long list
 
 
 def expected_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
@@ -80,16 +81,23 @@ def weights_sha256(weights: Mapping[str, np.ndarray]) -> str:
 
 
 def write_weights(
-    path: Path, weights: Mapping[str, np.ndarray], *, model: str, dtype: str = "float32"
+    path: Path,
+    weights: Mapping[str, np.ndarray],
+    *,
+    model: str,
+    dtype: Literal["float32", "float16"] = "float32",
 ) -> None:
     """Write weights in our layout as safetensors; the file is whole or not there.
 
     Raises:
-        JaxdreamError: it cannot be written.
+        JaxdreamError: it cannot be written, or a value is too large for the dtype.
     """
     from safetensors.numpy import save
 
-    arrays = {name: np.ascontiguousarray(weights[name], dtype) for name in sorted(weights)}
+    with np.errstate(over="ignore"):
+        arrays = {name: np.ascontiguousarray(weights[name], dtype) for name in sorted(weights)}
+    if wrong := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+        raise JaxdreamError(f"{path}: not finite as {dtype}: {_list(wrong)}")
     metadata = {"jaxdream_model": model, "weights_sha256": weights_sha256(arrays)}
     with replacing(path) as file:
         file.write(save(arrays, metadata))
@@ -97,7 +105,7 @@ def write_weights(
 
 def read_model_name(path: Path) -> str | None:
     """The model that a file of ours says it holds; None for other files."""
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         return None
     from safetensors import SafetensorError, safe_open
 
@@ -109,7 +117,7 @@ def read_model_name(path: Path) -> str | None:
 
 
 def _list(names: Iterable[str]) -> str:
-    names = sorted(names)
+    names = sorted(name if name.isprintable() else repr(name) for name in names)
     rest = len(names) - _LISTED
     shown = ", ".join(names[:_LISTED])
     return f"{shown} and {rest} more" if rest > 0 else shown

@@ -4,6 +4,7 @@ The message is described here at run time, field by field, so that no generated 
 Field numbers are those of Caffe's ``caffe.proto``; everything else in a file is skipped.
 """
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,21 +49,24 @@ def read(path: Path) -> dict[str, np.ndarray]:
         raise JaxdreamError(f"{path} is not a whole caffemodel: get it again") from None
     weights = {}
     for layer in [*net.layer, *net.layers]:
+        if not isinstance(layer.name, str):  # bytes, where they are no UTF-8
+            raise JaxdreamError(f"{path} is not a whole caffemodel: get it again")
         if not layer.blobs or layer.name.startswith(AUXILIARY_HEADS):
             continue
-        arrays = [_array(blob, f"{path}: {layer.name}") for blob in layer.blobs]
-        weights[f"{layer.name}/kernel"] = _kernel(arrays[0])
-        for bias in arrays[1:]:
-            weights[f"{layer.name}/bias"] = bias.reshape(-1)
-    if not weights:
-        raise JaxdreamError(f"{path} holds no weights: it is not a trained caffemodel")
+        if f"{layer.name}/kernel" in weights:
+            raise JaxdreamError(f"{path} has two layers named {layer.name!r}: a damaged file")
+        kernel, *rest = (_array(blob, f"{path}: {layer.name!r}") for blob in layer.blobs)
+        weights[f"{layer.name}/kernel"] = _kernel(kernel)
+        for number, array in enumerate(rest):  # past the bias, not ours to drop: see onnx.py
+            part = f"blob_{number + 1}" if number else "bias"
+            weights[f"{layer.name}/{part}"] = array.reshape(-1)
     return weights
 
 
 def _array(blob: Any, where: str) -> np.ndarray:
     data = np.asarray(blob.double_data if blob.double_data else blob.data, np.float32)
     shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
-    if data.size != np.prod(shape):
+    if data.size != math.prod(shape) or min(shape) < 0:
         raise JaxdreamError(f"{where}: {data.size} values for a shape of {shape}: a damaged file")
     return data.reshape(shape)
 

@@ -8,9 +8,12 @@ import numpy as np
 from jaxdream.errors import JaxdreamError
 from jaxdream.models.porting.caffe import AUXILIARY_HEADS
 
+# What onnx raises over a damaged file, besides errors of its own.
+_DAMAGE = (OSError, ValueError, TypeError, LookupError)
+
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Weights of an ONNX file; constants that are not floating-point (shapes) are left out.
+    """Weights of an ONNX file; shapes to reshape to (lists of integers) are left out.
 
     Raises:
         JaxdreamError: not an ONNX file, or a damaged one.
@@ -19,22 +22,21 @@ def read(path: Path) -> dict[str, np.ndarray]:
     from google.protobuf.message import DecodeError
 
     try:
-        model = onnx.load(path)
-    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
+        tensors = onnx.load(path).graph.initializer
+        arrays = {str(tensor.name): onnx.numpy_helper.to_array(tensor) for tensor in tensors}
+    except (*_DAMAGE, DecodeError, onnx.checker.ValidationError) as error:
         raise JaxdreamError(f"{path} is not a whole ONNX file: get it again") from error
     weights = {}
-    for initializer in model.graph.initializer:
-        array = onnx.numpy_helper.to_array(initializer)
-        if initializer.name.startswith(AUXILIARY_HEADS) or array.dtype.kind != "f":
+    for name, array in arrays.items():
+        is_shape = array.dtype == np.int64 and array.ndim <= 1
+        if name.startswith(AUXILIARY_HEADS) or is_shape:
             continue
-        match = re.fullmatch(r"(.+)_(w|b)_0", initializer.name)
+        match = re.fullmatch(r"(.+)_(w|b)_0", name)
         if match is None:
-            weights[initializer.name] = array  # not ours to drop: the strict check names it
+            weights[name] = array  # not ours to drop: the strict check names it
         elif match[2] == "b":
             weights[f"{match[1]}/bias"] = array.reshape(-1)
         else:
             kernel = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
             weights[f"{match[1]}/kernel"] = kernel
-    if not weights:
-        raise JaxdreamError(f"{path} holds no weights: not the ONNX file of a trained network")
     return weights

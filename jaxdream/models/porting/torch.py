@@ -7,6 +7,7 @@ loader, and only where torch is installed.
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,9 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
                 weights[name] = file.get_tensor(name)
     except (SafetensorError, OSError, TypeError) as error:
         raise JaxdreamError(f"{path} is not a whole safetensors file: get it again") from error
-    return from_torch(weights) if "fc.weight" in weights else weights
+    modules = torch_names().values()
+    is_torch = any(f"{m}.conv.weight" in weights for m in modules) or "fc.weight" in weights
+    return from_torch(weights, path) if is_torch else weights
 
 
 def read_pickled(path: Path) -> dict[str, np.ndarray]:
@@ -49,19 +52,27 @@ def read_pickled(path: Path) -> dict[str, np.ndarray]:
         ) from None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        weights = {name: tensor.detach().numpy() for name, tensor in state.items()}
+        weights = {name: _to_numpy(tensor) for name, tensor in state.items()}
     except Exception as error:  # of many kinds, by what is in the file
         raise JaxdreamError(
             f"{path} is not a PyTorch file of plain tensors: it is damaged or holds other objects"
         ) from error
-    return from_torch(weights)
+    return from_torch(weights, path)
 
 
-def from_torch(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _to_numpy(tensor: Any) -> np.ndarray:
+    # By way of float32, since NumPy has no bfloat16.
+    return (tensor.float() if tensor.is_floating_point() else tensor).detach().numpy()
+
+
+def from_torch(state: Mapping[str, np.ndarray], source: Path) -> dict[str, np.ndarray]:
     """A state dict in our layout: BatchNorm folded, kernels transposed, auxiliary head left out.
 
     ``gamma * (conv(x) - mean) / sqrt(variance + epsilon) + beta`` is a convolution with a bias.
     What is missing stays missing and what is unknown keeps its name, for the strict check to list.
+
+    Raises:
+        JaxdreamError: a convolution and its BatchNorm do not go together.
     """
     modules = {theirs: ours for ours, theirs in torch_names().items()}
     weights = {}
@@ -76,9 +87,17 @@ def from_torch(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         needed = [f"{module}.conv.weight", *norm]
         if not all(name in rest for name in needed):
             continue
-        kernel, gamma, beta, mean, variance = (rest.pop(n).astype(np.float64) for n in needed)
         rest.pop(f"{module}.bn.num_batches_tracked", None)
-        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
-        weights[f"{scope}/kernel"] = kernel.transpose(2, 3, 1, 0) * scale
-        weights[f"{scope}/bias"] = beta - mean * scale
+        arrays = [rest.pop(name).astype(np.float64) for name in needed]
+        shapes = [array.shape for array in arrays]
+        if len(shapes[0]) != 4 or set(shapes[1:]) != {shapes[0][:1]}:
+            raise JaxdreamError(f"{source}: {module} has shapes that do not go together: {shapes}")
+        weights[f"{scope}/kernel"], weights[f"{scope}/bias"] = _fold(*arrays)
     return weights | rest
+
+
+def _fold(kernel, gamma, beta, mean, variance) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of a convolution with its BatchNorm, in float64."""
+    with np.errstate(invalid="ignore", divide="ignore"):  # a bad variance: not finite, so refused
+        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
+        return kernel.transpose(2, 3, 1, 0) * scale, beta - mean * scale
