@@ -17,8 +17,9 @@ from jaxdream.recipe import Recipe, read_recipe
 def dream_pictures(options: argparse.Namespace) -> int:
     outputs = _outputs(options.inputs, options.output)
     # Every input is read before any is dreamed: a bad one ends the command with nothing written.
-    for path in options.inputs:
-        _read(path, options.size)
+    for path, output in zip(options.inputs, outputs, strict=True):
+        height, width, _ = _read(path, options.size).pixels.shape
+        images.check_writable(output, size=(height, width))
     _start_jax(options.device)
     model = _load(options.model, options.weights)
     layer = model.graph.resolve(options.layer) if options.layer else model.default_layer

@@ -1,6 +1,8 @@
 """The command line as a user has it: in processes of its own, with the bundled network."""
 
 import os
+import pty
+import select
 import signal
 import struct
 import subprocess
@@ -202,30 +204,47 @@ def test_bad_input_is_one_line_and_writes_nothing(environment, corpus, case):
     assert {path: path.read_bytes() for path in corpus.rglob("*") if path.is_file()} == before
 
 
+def read_until(terminal: int, text: str, seconds: float) -> str:
+    """What a terminal shows until it has shown ``text``, or until its program ends."""
+    shown = ""
+    deadline = time.monotonic() + seconds
+    while text not in shown and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 1)[0]:
+            try:
+                shown += os.read(terminal, 4096).decode()
+            except OSError:  # how Linux says that the other end is closed
+                break
+    return shown
+
+
 def test_ctrl_c_keeps_the_picture_as_far_as_it_got(environment, photo, tmp_path):
     arguments = ["dream", photo, "-o", "out.png", "--steps", "100000", "--octaves", "2"]
-    # Its own log tells when the steps have begun: the compiled step is then in the cache.
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        cwd=tmp_path,
-        env=environment,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+    # Where the tests run in the background, Ctrl-C is ignored, and programs inherit that.
+    start = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from jaxdream.cli import main; main()"
     )
-    compiled = Path(environment["JAXDREAM_CACHE"]) / "compiled"
-    before = len(list(compiled.glob("*run_steps*"))) if compiled.exists() else 0
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and process.poll() is None:
-        if compiled.exists() and len(list(compiled.glob("*run_steps*"))) > before:
-            break
-        time.sleep(0.1)
-    time.sleep(2)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "interrupted at octave 1 of 2" in errors
-    assert "Traceback" not in errors
+    terminal, other_end = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", start, *map(str, arguments)],
+        cwd=tmp_path,
+        env=environment | {"TERM": "xterm", "COLUMNS": "200"},
+        stderr=other_end,
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        os.close(other_end)
+        try:
+            progress = read_until(terminal, "octave 1/2 step", 120)
+            process.send_signal(signal.SIGINT)
+            said = read_until(terminal, "as far as it got", 60)
+            code = process.wait(30)
+        finally:
+            process.kill()
+    os.close(terminal)
+    assert "loss" in progress
+    assert code == 130, progress + said
+    assert "interrupted at octave 1 of 2, step" in said
+    assert "Traceback" not in said
     out = jd.read_image(tmp_path / "out.png")
     assert out.shape == jd.read_image(photo).shape
     assert np.abs(out - jd.read_image(photo)).mean() > 1
