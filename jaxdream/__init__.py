@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jaxdream.models.network import Network
     from jaxdream.models.store import load_model
     from jaxdream.octaves import octave_bases, plan_octaves
-    from jaxdream.resample import resize
+    from jaxdream.resample import resize, zoom
 
 _HOME = {
     "AscentState": "ascent",
@@ -50,6 +50,7 @@ _HOME = {
     "roll": "jitter",
     "start_ascent": "ascent",
     "write_image": "images",
+    "zoom": "resample",
 }
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "roll",
     "start_ascent",
     "write_image",
+    "zoom",
 ]
 
 
