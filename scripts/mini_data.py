@@ -1,7 +1,7 @@
 """Pictures for ``train_mini.py``: decoded once, cropped at random scales, the same for a seed.
 
-Photographs of 160 pixels and pictures of 84 are shrunk and enlarged by up to about two: detail is
-then as sharp as in a thumbnail or as soft as in a large photograph.
+Photographs of 160 pixels and pictures of 84 are shrunk to 0.6 or enlarged to 2.4 times their size:
+detail is then as sharp as in a thumbnail or as soft as in a large photograph.
 """
 
 import io
@@ -20,7 +20,7 @@ Random = np.random.Generator
 Picture = UInt8[np.ndarray, "h w 3"]
 
 LARGE, SMALL = 160, 84
-SHRUNK, ENLARGED = 0.6, 1.9  # the smallest and largest scale of a crop
+SHRUNK, ENLARGED = 0.6, 2.4  # the smallest and largest scale of a crop
 MIXED = 0.1  # share of crops that are two blended
 
 

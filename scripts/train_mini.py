@@ -9,7 +9,7 @@ crops once, then the student learns from them several times. The learning rate s
 a warm-up, so that a run can always be continued; what is exported is an average over the last
 steps. ``--decay-from`` brings the rate to zero at ``--steps`` and so ends a run.
 
-Crops and their order are a function of the seed and the step's number, and a checkpoint holds
+Crops and their order are a function of the options and the step's number, and a checkpoint holds
 everything else, so a run that was stopped (SIGTERM and Ctrl-C write a checkpoint) goes on exactly
 as if it had not been.
 """
@@ -21,6 +21,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,8 +54,9 @@ STEPS_PER_ROUND = 240
 CHECKPOINT_SECONDS, REPORT_SECONDS = 300, 60
 CALIBRATION_SIDE, CALIBRATION_CROPS, CALIBRATION_BATCHES = 160, 32, 8
 HELD_OUT_SIDE = 160
-# What must not change in the course of a run.
-FIXED = ("widths", "seed", "sides", "reuse")
+# What must be as it was for a run to go on, and what is noted in the log when it does.
+FIXED = ("widths", "seed")
+NOTED = ("sides", "reuse", "pixels", "rate", "adam_rate", "decay_from", "steps")
 
 
 class TrainState(NamedTuple):
@@ -250,6 +252,7 @@ def train(trainer: Trainer, options: argparse.Namespace) -> None:
     if checkpoint.exists():
         state = load_checkpoint(state, checkpoint, options)
     log = Log(options.state / "log.jsonl")
+    log.write(int(state.step), {name: getattr(options, name) for name in NOTED})
     end = time.monotonic() + options.hours * 3600
     saved = examined = time.monotonic()
     for step in range(int(state.step), options.steps):
@@ -298,12 +301,16 @@ class Log:
         if seconds < REPORT_SECONDS and not now:
             return
         means = {name: value / self.steps for name, value in self.sums.items()}
-        self.write(step, {"images_per_second": self.samples / seconds, **means})
+        speed = {"crops": self.samples, "crops_per_second": self.samples / seconds}
+        self.write(step, {**speed, **means})
         self.sums, self.steps, self.samples, self.since = {}, 0, 0, time.monotonic()
 
-    def write(self, step: int, values: dict[str, float]) -> None:
+    def write(self, step: int, values: Mapping[str, object]) -> None:
         """One line."""
-        short = {name.removesuffix("/output"): round(v, 4) for name, v in values.items()}
+        short = {
+            name.removesuffix("/output"): round(value, 4) if isinstance(value, float) else value
+            for name, value in values.items()
+        }
         line = json.dumps({"at": time.strftime("%d %H:%M:%S"), "step": step, **short})
         print(line, flush=True)
         with self.path.open("a") as log:
@@ -333,7 +340,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--steps", type=int, default=10_000_000)
     add("--decay-from", type=int, metavar="STEP", help="from here to the last step, to zero")
     add("--widths", type=float, nargs=3, default=[0.75, 0.625, 0.5], help="to 3b, of 4, of 5")
-    add("--sides", type=int, nargs="+", default=[96, 64, 128], help="of crops, round by round")
+    add("--sides", type=int, nargs="+", default=[128, 96, 160], help="of crops, round by round")
     add("--reuse", type=int, default=3, help="how often a crop is studied")
     add("--rate", type=float, default=0.03, help="of the convolutions: the turn of a step")
     add("--adam-rate", type=float, default=2e-3)

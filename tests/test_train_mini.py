@@ -95,7 +95,7 @@ def test_checkpoint_of_another_run_is_refused(trainer, tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     train_mini.save_checkpoint(trainer.start(0), path, options_of(tmp_path))
     with pytest.raises(JaxdreamError, match="same options"):
-        train_mini.load_checkpoint(trainer.start(0), path, options_of(tmp_path, reuse=5))
+        train_mini.load_checkpoint(trainer.start(0), path, options_of(tmp_path, seed=5))
 
 
 def test_it_learns(trainer, data, teacher, tmp_path):
