@@ -342,7 +342,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--widths", type=float, nargs=3, default=[0.75, 0.625, 0.5], help="to 3b, of 4, of 5")
     add("--sides", type=int, nargs="+", default=[128, 96, 160], help="of crops, round by round")
     add("--reuse", type=int, default=3, help="how often a crop is studied")
-    add("--rate", type=float, default=0.03, help="of the convolutions: the turn of a step")
+    add("--rate", type=float, default=0.012, help="of the convolutions: the turn of a step")
     add("--adam-rate", type=float, default=2e-3)
     add("--warmup", type=int, default=100)
     add("--examine", type=float, default=20, metavar="MINUTES", help="between examinations")
