@@ -35,18 +35,23 @@ def environment(tmp_path_factory):
     }
 
 
+def run_in(folder, environment, *arguments):
+    """The command line in a process of its own, run to its end."""
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 @pytest.fixture
 def run(environment, tmp_path):
     def run(*arguments, code=0):
-        done = subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = run_in(tmp_path, environment, *arguments)
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
         return done
@@ -188,15 +193,7 @@ BAD_INPUTS = {
 def test_bad_input_is_one_line_and_writes_nothing(environment, corpus, case):
     arguments, says = BAD_INPUTS[case]
     before = {path: path.read_bytes() for path in corpus.rglob("*") if path.is_file()}
-    done = subprocess.run(
-        [*COMMAND, "dream", *arguments.split()],
-        cwd=corpus,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_in(corpus, environment, "dream", *arguments.split())
     assert done.returncode == 2
     lines = [line for line in done.stderr.splitlines() if "dreaming with" not in line]
     assert len(lines) == 1, done.stderr
