@@ -5,6 +5,7 @@ imported only when there is some, so that ``--help`` is immediate.
 """
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -25,9 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     options = _parser().parse_args(arguments)
     try:
-        from jaxdream import commands
-
-        sys.exit(getattr(commands, options.run)(options))
+        module, function = options.run.split(".")
+        commands = importlib.import_module(f"jaxdream.commands.{module}")
+        sys.exit(getattr(commands, function)(options))
     except JaxdreamError as error:
         print(f"jaxdream: {error}", file=sys.stderr)
         sys.exit(2)
@@ -59,10 +60,10 @@ def _parser() -> argparse.ArgumentParser:
 
     layers = commands.add_parser("layers", help="list the layers of a network")
     layers.add_argument("--model", default="auto", help="a name from `jaxdream models`")
-    layers.set_defaults(run="list_layers")
+    layers.set_defaults(run="networks.list_layers")
 
     models = commands.add_parser("models", help="list the networks, their licences, what is here")
-    models.set_defaults(run="list_models")
+    models.set_defaults(run="networks.list_models")
 
     weights = commands.add_parser("weights", help="convert or verify weight files")
     actions = weights.add_subparsers(metavar="ACTION", required=True)
@@ -70,11 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("input", metavar="IN", help=".caffemodel, .onnx, .safetensors, .pth, .bin")
     convert.add_argument("output", metavar="OUT", help="a .safetensors file")
     convert.add_argument("--model", default="auto", help="the network it is for (default: found)")
-    convert.set_defaults(run="convert_weights")
+    convert.set_defaults(run="networks.convert_weights")
     verify = actions.add_parser("verify", help="check names, shapes and values of a weight file")
     verify.add_argument("input", metavar="FILE")
     verify.add_argument("--model", default="auto", help="the network it is for (default: found)")
-    verify.set_defaults(run="verify_weights")
+    verify.set_defaults(run="networks.verify_weights")
     return parser
 
 
@@ -105,7 +106,7 @@ def _add_dream(commands) -> None:
     add("--no-clip", action="store_true", help="let values leave 0..255 on the way")
     add("--seed", type=_seed, default=0, help="of the jitter (default: %(default)s)")
     add("--size", metavar="N|WxH", help="size to dream at: longest side, or width and height")
-    dream.set_defaults(run="dream_pictures")
+    dream.set_defaults(run="dream.dream_pictures")
 
 
 def _add_replay(commands) -> None:
@@ -114,7 +115,7 @@ def _add_replay(commands) -> None:
     replay.add_argument("input", metavar="IN", help="the picture it was dreamed from")
     replay.add_argument("-o", "--output", metavar="OUT", help="(default: DREAMED_replay.png)")
     _add_network_options(replay, model="the recipe's")
-    replay.set_defaults(run="replay_picture")
+    replay.set_defaults(run="dream.replay_picture")
 
 
 def _add_network_options(parser, model: str = "auto") -> None:

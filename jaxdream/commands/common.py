@@ -1,0 +1,121 @@
+"""What the commands share: reading, checking where they write, starting JAX, showing progress."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jaxdream import images
+from jaxdream.errors import JaxdreamError
+from jaxdream.images import Picture
+
+
+def say(line: str) -> None:
+    print(f"jaxdream: {line}", file=sys.stderr, flush=True)
+
+
+def read(path: str, size: str | None) -> Picture:
+    picture = images.read_picture(path)
+    if size is None:
+        return picture
+    height, width, _ = picture.pixels.shape
+    return images.resize_picture(picture, images.parse_size(size, height, width))
+
+
+def outputs(inputs: list[str], output: str | None) -> list[Path]:
+    """Where each dream goes; checked before anything is computed."""
+    names = [f"{Path(path).stem}_dream.png" for path in inputs]
+    if output is None:
+        targets = [Path(path).with_name(name) for path, name in zip(inputs, names, strict=True)]
+    elif len(inputs) > 1 or Path(output).is_dir() or not Path(output).suffix:
+        folder = Path(output)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JaxdreamError(f"{folder}: cannot be a folder: {error.strerror}") from None
+        targets = [folder / name for name in names]
+    else:
+        targets = [Path(output)]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise JaxdreamError(f"two pictures would be written to {target}: dream them apart")
+        check_target(target, inputs)
+    return targets
+
+
+def check_target(target: Path, inputs: list[str]) -> None:
+    images.check_writable(target)
+    check_not_input(target, inputs)
+    if not images.keeps_recipe(target):
+        say(f"{target}: this format keeps no recipe, so `jaxdream replay` will not know it")
+
+
+def check_not_input(target: Path, inputs: list[str]) -> None:
+    for path in inputs:
+        if target.exists() and Path(path).exists() and target.samefile(path):
+            raise JaxdreamError(f"{target} is the input: write to another file")
+
+
+def start_jax(device: str | None) -> None:
+    """Choose the platform and keep compiled programs, before JAX computes anything."""
+    import jax
+
+    from jaxdream.models.store import cache_dir
+
+    if device is not None:
+        jax.config.update("jax_platforms", {"gpu": "cuda,rocm"}.get(device, device))
+    try:
+        jax.devices()
+    except RuntimeError:
+        jax.config.update("jax_platforms", None)
+        here = ", ".join(sorted({d.platform for d in jax.devices()}))
+        raise JaxdreamError(f"no {device} here: this machine's JAX has {here}") from None
+    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def platform() -> tuple[str, str]:
+    import jax
+
+    return jax.__version__, jax.default_backend()
+
+
+def load(name: str, weights: str | None):
+    from jaxdream.models.store import load_model
+
+    return load_model(name, weights=weights, notify=say)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A second Ctrl-C does not lose what the first one kept."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def progress(name: str):
+    """A bar on a terminal, nothing elsewhere; gives a function of the state and the warnings.
+
+    It waits for each state, so that an interrupted dream has one that is finished.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(name, total=1)
+
+        def show(state, said: list) -> None:
+            while said:
+                say(str(said.pop(0).message))
+            loss = float(state.info.loss)
+            at = f"octave {state.octave + 1}/{state.octaves} step {state.step}/{state.steps}"
+            progress.update(task, description=f"{name} {at} loss {loss:.3g}", completed=state.done)
+
+        yield show
