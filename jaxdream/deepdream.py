@@ -212,6 +212,7 @@ def _check_settings(steps: int, step_size: float | Array, jitter: int) -> None:
 def _plan(
     model: Network, objective: Objective, image: Array, octaves: int, octave_scale: float
 ) -> tuple[tuple[int, int], ...]:
+    objective.check(model.graph)
     minimum = model.graph.minimum_size(*objective.layers)
     size = (image.shape[-3], image.shape[-2])
     sizes = plan_octaves(size, octaves=octaves, octave_scale=octave_scale, minimum=minimum)
