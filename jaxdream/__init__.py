@@ -14,8 +14,6 @@ if TYPE_CHECKING:
         AscentState,
         StepInfo,
         ascent_step,
-        classic_optimizer,
-        normalize_by_mean_abs,
         objective_and_gradient,
         start_ascent,
     )
@@ -25,7 +23,15 @@ if TYPE_CHECKING:
     from jaxdream.jitter import draw_offsets, random_roll, roll
     from jaxdream.models.network import Network
     from jaxdream.models.store import load_model
+    from jaxdream.objective_text import parse_objective
     from jaxdream.octaves import octave_bases, plan_octaves
+    from jaxdream.optimizers import (
+        classic_optimizer,
+        named_optimizer,
+        normalize_by_mean_abs,
+        normalize_laplacian,
+        smooth_gradient,
+    )
     from jaxdream.resample import resize, zoom
 
 _HOME = {
@@ -35,19 +41,23 @@ _HOME = {
     "Network": "models.network",
     "StepInfo": "ascent",
     "ascent_step": "ascent",
-    "classic_optimizer": "ascent",
+    "classic_optimizer": "optimizers",
     "draw_offsets": "jitter",
     "dream": "deepdream",
     "iterate_dream": "deepdream",
     "load_model": "models.store",
-    "normalize_by_mean_abs": "ascent",
+    "named_optimizer": "optimizers",
+    "normalize_by_mean_abs": "optimizers",
+    "normalize_laplacian": "optimizers",
     "objective_and_gradient": "ascent",
     "octave_bases": "octaves",
+    "parse_objective": "objective_text",
     "plan_octaves": "octaves",
     "random_roll": "jitter",
     "read_image": "images",
     "resize": "resample",
     "roll": "jitter",
+    "smooth_gradient": "optimizers",
     "start_ascent": "ascent",
     "write_image": "images",
     "zoom": "resample",
@@ -65,15 +75,19 @@ __all__ = [
     "dream",
     "iterate_dream",
     "load_model",
+    "named_optimizer",
     "normalize_by_mean_abs",
+    "normalize_laplacian",
     "objective_and_gradient",
     "objectives",
     "octave_bases",
+    "parse_objective",
     "plan_octaves",
     "random_roll",
     "read_image",
     "resize",
     "roll",
+    "smooth_gradient",
     "start_ascent",
     "write_image",
     "zoom",

@@ -47,33 +47,6 @@ def objective_and_gradient(
     return jax.value_and_grad(value)(jnp.asarray(image))
 
 
-def normalize_by_mean_abs() -> optax.GradientTransformation:
-    """Divides a gradient by the mean of its absolute values; a zero gradient stays zero."""
-
-    def update(updates, state, params=None):
-        del params
-
-        def normalize(gradient: Array) -> Array:
-            mean = jnp.mean(jnp.abs(gradient))
-            return jnp.where(mean > 0, gradient / jnp.where(mean > 0, mean, 1), 0)
-
-        return jax.tree.map(normalize, updates), state
-
-    def init(params):
-        del params
-        return optax.EmptyState()
-
-    return optax.GradientTransformation(init, update)
-
-
-def classic_optimizer(step_size: float | Float[Array, ""]) -> optax.GradientTransformation:
-    """The step of 2015: ``step_size`` pixel levels on average. Any optax optimiser may replace it.
-
-    Like all of optax it minimises, so it is given the gradient of the negated objective.
-    """
-    return optax.chain(normalize_by_mean_abs(), optax.scale(-1.0), optax.scale(step_size))
-
-
 def ascent_step(
     model: Network,
     objective: Objective,

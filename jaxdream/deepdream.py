@@ -19,12 +19,13 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Integer, Key, UInt32
 
 from jaxdream.arrays import AnyArray
-from jaxdream.ascent import AscentState, StepInfo, ascent_step, classic_optimizer, start_ascent
+from jaxdream.ascent import AscentState, StepInfo, ascent_step, start_ascent
 from jaxdream.errors import JaxdreamError
 from jaxdream.jitter import draw_offsets
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
 from jaxdream.octaves import octave_bases, plan_octaves
+from jaxdream.optimizers import classic_optimizer
 from jaxdream.resample import resize
 
 AnyKey = Key[Array, "*keys"] | UInt32[Array, "*keys 2"] | None
@@ -190,6 +191,9 @@ def _run_steps(
     def step(state: AscentState, offset: Array) -> tuple[AscentState, StepInfo]:
         return ascent_step(model, objective, state, offset, optimizer=optimizer, clip=clip)
 
+    # Only the picture between steps is kept for a gradient through the dream, not every layer's
+    # activations in every step.
+    step = jax.checkpoint(step)
     if batched:
         start, step = jax.vmap(start), jax.vmap(step)
     state = start(image) if optimizer_state is None else AscentState(image, optimizer_state)

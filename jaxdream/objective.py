@@ -107,7 +107,9 @@ class Scaled(Objective):
         self.objective.check(graph)
 
     def __repr__(self) -> str:
-        return f"{shown(self.weight)}*{_factor(self.objective)}"
+        weight = shown(self.weight)
+        sign = "-" if weight == "-1" else f"{weight}*"
+        return f"{sign}{_factor(self.objective)}"
 
 
 @pytree
@@ -162,7 +164,7 @@ def shown(value: Array | np.ndarray | float) -> str:
     """A number of an objective as text; under a transformation it has no value to show."""
     if isinstance(value, Tracer) or np.ndim(value) > 0:
         return "?"
-    return f"{float(value):.9g}"
+    return str(np.float32(value)).removesuffix(".0")
 
 
 def check_index(index: Array, count: int, layer: str, what: str) -> None:

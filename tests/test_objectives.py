@@ -22,6 +22,7 @@ def test_arithmetic():
     assert (2 * (layer("a") + layer("b")))(ACTS) == 14
     assert objective.layers == ("a", "b")
     assert repr(objective) == "a + 0.5*b - 2*b"
+    assert repr(layer("a") - (layer("b") - layer("a"))) == "a - (b - a)"
     assert repr(2 * (layer("a") + layer("b"))) == "2*(a + b)"
 
 
