@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         start_ascent,
     )
     from jaxdream.deepdream import DreamState, dream, iterate_dream
+    from jaxdream.display import preview, show_dream
     from jaxdream.errors import JaxdreamError
     from jaxdream.images import read_image, write_image
     from jaxdream.jitter import draw_offsets, random_roll, roll
@@ -53,10 +54,12 @@ _HOME = {
     "octave_bases": "octaves",
     "parse_objective": "objective_text",
     "plan_octaves": "octaves",
+    "preview": "display",
     "random_roll": "jitter",
     "read_image": "images",
     "resize": "resample",
     "roll": "jitter",
+    "show_dream": "display",
     "smooth_gradient": "optimizers",
     "start_ascent": "ascent",
     "write_image": "images",
@@ -83,10 +86,12 @@ __all__ = [
     "octave_bases",
     "parse_objective",
     "plan_octaves",
+    "preview",
     "random_roll",
     "read_image",
     "resize",
     "roll",
+    "show_dream",
     "smooth_gradient",
     "start_ascent",
     "write_image",

@@ -51,6 +51,13 @@ def _seed(text: str) -> int:
     return value
 
 
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"a size is a whole number of pixels, not {text}")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="jaxdream", description="DeepDream in JAX: the look of 2015.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
@@ -95,8 +102,32 @@ def _add_dream(commands) -> None:
         "-o", "--output", metavar="OUT", help="a picture, or a folder (default: IN_dream.png)"
     )
     _add_network_options(dream)
+    _add_objective_options(dream)
+    _add_ascent_options(dream)
     add = dream.add_argument
+    add("--seed", type=_seed, default=0, help="of the jitter (default: %(default)s)")
+    add("--size", metavar="N|WxH", help="size to dream at: longest side, or width and height")
+    add("--preview", metavar="DIR", help="write a picture of every step into a folder")
+    add("--gif", metavar="FILE", help="an animation of the steps: .gif, .webp or .mp4")
+    add("--preview-every", choices=("step", "octave"), default="step", help="(default: step)")
+    dream.set_defaults(run="dream.dream_pictures")
+
+
+def _add_objective_options(parser) -> None:
+    add = parser.add_argument
     add("--layer", help="what to dream, from `jaxdream layers` (default: the network's best known)")
+    add("--guide", action="append", default=[], metavar="FILE", help="a picture whose features the "
+        "layer is to dream; several may be given")  # fmt: skip
+    add("--guide-weight", action="append", type=float, default=[], metavar="W",
+        help="of each guide (default: 1)")  # fmt: skip
+    add("--guide-size", type=_positive, default=1024, metavar="N",
+        help="guides with a longer side are made smaller (default: %(default)s)")  # fmt: skip
+    add("--objective", metavar="TEXT", help='what to maximise, such as "0.5*inception_3b/output + '
+        'inception_4c/output:12"')  # fmt: skip
+
+
+def _add_ascent_options(parser) -> None:
+    add = parser.add_argument
     add("--steps", type=int, default=10, help="steps in each octave (default: %(default)s)")
     add("--octaves", type=int, default=4, help="sizes to dream at (default: %(default)s)")
     add("--octave-scale", type=float, default=1.4, help="from size to size (default: %(default)s)")
@@ -104,9 +135,11 @@ def _add_dream(commands) -> None:
         "(default: %(default)s)")  # fmt: skip
     add("--jitter", type=int, default=32, help="largest shift, in pixels (default: %(default)s)")
     add("--no-clip", action="store_true", help="let values leave 0..255 on the way")
-    add("--seed", type=_seed, default=0, help="of the jitter (default: %(default)s)")
-    add("--size", metavar="N|WxH", help="size to dream at: longest side, or width and height")
-    dream.set_defaults(run="dream.dream_pictures")
+    add("--optimizer", default="classic", metavar="NAME", help="the step of 2015, or an optax "
+        "optimiser such as adam (default: %(default)s)")  # fmt: skip
+    add("--smooth", type=float, default=0.0, metavar="PIXELS", help="blur gradients by a Gaussian")
+    add("--laplacian", type=int, default=0, metavar="LEVELS", help="give each band of frequencies "
+        "of a gradient the same strength; 4 is usual")  # fmt: skip
 
 
 def _add_replay(commands) -> None:
@@ -114,6 +147,8 @@ def _add_replay(commands) -> None:
     replay.add_argument("dreamed", metavar="DREAMED", help="a picture written by jaxdream")
     replay.add_argument("input", metavar="IN", help="the picture it was dreamed from")
     replay.add_argument("-o", "--output", metavar="OUT", help="(default: DREAMED_replay.png)")
+    replay.add_argument("--guide", action="append", default=[], metavar="FILE", help="a file that "
+                        "its objective names, where it is not beside IN")  # fmt: skip
     _add_network_options(replay, model="the recipe's")
     replay.set_defaults(run="dream.replay_picture")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jaxdream.errors import JaxdreamError
 from jaxdream.images import read_recipe_text
 
-SCHEMA = 1
+SCHEMA = 2
 _SEEDS = 2**32
 _LARGEST = 2**30  # of any other whole number, so that a file's wild one is an error, not a crash
 
@@ -26,11 +26,16 @@ class Recipe:
     input_sha256: str  # of the file
     size: tuple[int, int]  # height and width dreamed at
     seed: int
-    objective: str
+    objective: str  # as ``parse_objective`` reads it
+    files: dict[str, str]  # sha256 by name, of the pictures and vectors that the objective names
+    guide_size: int  # longest side of the objective's pictures
     steps: int
     octaves: int
     octave_scale: float
+    optimizer: str
     step_size: float
+    smooth: float  # pixels
+    laplacian: int  # levels
     jitter: int
     clip: bool
     jax: str  # version
@@ -69,6 +74,8 @@ class Recipe:
                 raise JaxdreamError(f"its recipe has a {name} that is no {name}")
             if kind is str:
                 values[name] = _printable(values[name])
+        files = {_printable(k): _printable(v) for k, v in values["files"].items()}
+        values["files"] = files
         return cls(**values | {"size": tuple(values["size"])})
 
 
@@ -100,6 +107,8 @@ def _is_a(value: object, kind: object, *, most: int) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return abs(value) <= sys.float_info.max  # which NaN is not
+    if kind == dict[str, str]:
+        return isinstance(value, dict) and all(type(text) is str for text in value.values())
     return type(value) is kind
 
 

@@ -1,11 +1,14 @@
 """What all tests share: type-checked annotations, the reference material, a tiny fake network."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
+from PIL import Image
 
 # Before the package is imported, so that every shape in a public annotation is checked.
 install_import_hook("jaxdream", "beartype.beartype")
@@ -62,3 +65,63 @@ def picture() -> np.ndarray:
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
     """Peak signal-to-noise ratio of two pictures of 0..255, in dB."""
     return float(10 * np.log10(255**2 / max(np.mean((np.asarray(a) - np.asarray(b)) ** 2), 1e-12)))
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """Of the command line as a process: no hub, and caches of the tests' own."""
+    cache = tmp_path_factory.mktemp("cache")
+    return os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "HF_HOME": str(cache / "hf"),
+        "JAXDREAM_CACHE": str(cache / "jaxdream"),
+        "JAX_PLATFORMS": "cpu",
+    }
+
+
+@pytest.fixture(scope="session")
+def run_in(environment):
+    """Runs the command line in a folder, in a process of its own, to its end."""
+
+    def run_in(folder, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "jaxdream", *map(str, arguments)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run_in
+
+
+@pytest.fixture
+def run(run_in, tmp_path):
+    """Runs the command line in the test's folder; it must end with ``code`` and no traceback."""
+
+    def run(*arguments, code=0):
+        done = run_in(tmp_path, *arguments)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A small picture file."""
+    path = tmp_path / "photo.png"
+    y, x = np.mgrid[:60, :72]
+    pixels = np.stack([3 * x, 4 * y, 128 + 60 * np.sin((x + y) / 5)], -1)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
+    return path
+
+
+def one_line(done):
+    """The single line on stderr."""
+    assert done.stderr.startswith("jaxdream: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr

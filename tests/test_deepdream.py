@@ -190,3 +190,59 @@ def test_differentiable_through_the_whole_dream(tiny, picture):
     slope = jax.grad(brightness)(1.5)
     numeric = (brightness(1.6) - brightness(1.4)) / 0.2
     assert float(slope) == pytest.approx(float(numeric), rel=0.05)
+
+
+SCAN = {"steps": 2, "octaves": 2, "jitter": 3, "scan": True, "clip": False}
+
+
+def directional(function, x, towards, epsilon):
+    """The slope of a function along a direction, by its values on both sides."""
+    ahead = jax.tree.map(lambda x, d: x + epsilon * d, x, towards)
+    behind = jax.tree.map(lambda x, d: x - epsilon * d, x, towards)
+    return (float(function(ahead)) - float(function(behind))) / (2 * epsilon)
+
+
+def test_gradients_through_the_scanned_dream_agree_with_finite_differences(tiny, picture):
+    """With respect to the objective's weights, the step size and the picture it begins from.
+
+    On layers before the max-pool: where its maximum changes place, a dream jumps.
+    """
+    target = jnp.asarray(picture[::-1])
+
+    @jax.jit
+    def distance(inputs):
+        weights, step_size, start = inputs
+        objective = weights[0] * layer("first") + weights[1] * layer("relu")
+        out = jd.dream(
+            jax.random.key(1), tiny, start, objective=objective, step_size=step_size, **SCAN
+        )
+        return jnp.mean(jnp.square(out - target)) / 100
+
+    inputs = (jnp.array([1.0, 0.3]), jnp.float32(1.5), jnp.asarray(picture))
+    gradients = jax.grad(distance)(inputs)
+    zeros = jax.tree.map(jnp.zeros_like, inputs)
+    noise = jnp.asarray(np.random.default_rng(4).normal(size=picture.shape), jnp.float32)
+    for place, towards, epsilon in (
+        (0, jnp.array([1.0, 0.0]), 0.02),
+        (0, jnp.array([0.0, 1.0]), 0.02),
+        (1, jnp.float32(1.0), 0.02),
+        (2, noise, 0.05),
+    ):
+        direction = tuple(towards if i == place else zero for i, zero in enumerate(zeros))
+        slope = sum(float(jnp.sum(g * d)) for g, d in zip(gradients, direction, strict=True))
+        assert slope == pytest.approx(directional(distance, inputs, direction, epsilon), rel=0.03)
+
+
+def test_a_gradient_through_the_dream_keeps_pictures_not_activations(tiny):
+    def bytes_for(steps):
+        def total(image):
+            out = jd.dream(
+                jax.random.key(0), tiny, image, steps=steps, octaves=1, scan=True, jitter=2
+            )
+            return out.sum()
+
+        compiled = jax.jit(jax.grad(total)).lower(jnp.zeros((64, 64, 3))).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    picture_bytes = 64 * 64 * 3 * 4
+    assert (bytes_for(22) - bytes_for(2)) / 20 < 4 * picture_bytes

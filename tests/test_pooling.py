@@ -53,3 +53,18 @@ def test_second_derivative():
     # times the square of how many windows it wins.
     wins = jax.grad(lambda x: op.apply(x).sum())(x)
     np.testing.assert_allclose(jax.grad(slope_norm)(x), 8 * x * wins**2, rtol=1e-4, atol=1e-5)
+
+
+def test_the_gradient_has_a_gradient():
+    random = np.random.default_rng(0)
+    x, towards = (jnp.asarray(random.normal(size=(1, 7, 9, 2)), jnp.float32) for _ in range(2))
+
+    @jax.jit
+    @jax.grad
+    def gradient(x):
+        return 0.5 * jnp.square(MaxPool((3, 3), 2).apply(x, weights=None)).sum()
+
+    second = jax.grad(lambda x: (gradient(x) * towards).sum())(x)
+    epsilon = 1e-3  # the gradient is linear as long as no maximum changes place
+    numeric = (gradient(x + epsilon * towards) - gradient(x - epsilon * towards)) / (2 * epsilon)
+    np.testing.assert_allclose(second, numeric, atol=1e-3)

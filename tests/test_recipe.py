@@ -17,11 +17,16 @@ RECIPE = Recipe(
     input_sha256="cd",
     size=(575, 1024),
     seed=7,
-    objective="inception_4c/output",
+    objective='0.5*guide("flöw.jpg", inception_3b/output)',
+    files={"flöw.jpg": "ef"},
+    guide_size=1024,
     steps=10,
     octaves=4,
     octave_scale=1.4,
+    optimizer="classic",
     step_size=1.5,
+    smooth=0.5,
+    laplacian=4,
     jitter=32,
     clip=True,
     jax="0.10.2",
@@ -57,6 +62,8 @@ def changed(**changes):
         (changed(recipe=99), "version 99"),
         (changed(recipe=True), "version True"),
         (changed(recipe="a\nb" * 100), "version"),
+        (changed(files={"a": 1}), "a files that is no files"),
+        (changed(files=["a"]), "a files that is no files"),
         (changed(steps=None), "missing or unknown settings: steps"),
         (changed(colour="red"), "missing or unknown settings: colour"),
         (changed(steps="10"), "a steps that is no steps"),
@@ -107,7 +114,7 @@ def test_is_one_compact_line_of_ascii():
     text = RECIPE.to_json()
     assert text.isascii()
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
-    assert json.loads(text)["recipe"] == 1
+    assert json.loads(text)["recipe"] == 2
 
 
 def test_a_picture_without_one(tmp_path):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from jaxdream import images
 from jaxdream.cli import INTERRUPTED
-from jaxdream.commands import common
+from jaxdream.commands import common, preview
+from jaxdream.commands.objective import Sources, find_files, objective_text
 from jaxdream.errors import JaxdreamError
 from jaxdream.images import Picture
 from jaxdream.recipe import Recipe, read_recipe
@@ -13,17 +14,21 @@ from jaxdream.recipe import Recipe, read_recipe
 
 def dream_pictures(options: argparse.Namespace) -> int:
     outputs = common.outputs(options.inputs, options.output)
+    preview.check(options, outputs)
     # Every input is read before any is dreamed: a bad one ends the command with nothing written.
     for path, output in zip(options.inputs, outputs, strict=True):
         height, width, _ = common.read(path, options.size).pixels.shape
         images.check_writable(output, size=(height, width))
     common.start_jax(options.device)
     model = common.load(options.model, options.weights)
-    layer = model.graph.resolve(options.layer) if options.layer else model.default_layer
+    text = objective_text(options, model.default_layer)
+    sources = Sources(options.guide_size)
+    objective = _objective(text, model, sources)
+    settings = {"objective": _portable(text, sources), "files": sources.by_name()}
     for path, output in zip(options.inputs, outputs, strict=True):
         picture = common.read(path, options.size)
-        recipe = _recipe(options, model, layer, path, picture)
-        if not _dream(model, picture, recipe, output):
+        recipe = _recipe(options, model, path, picture, **settings)
+        if not _dream(model, objective, picture, recipe, output, options):
             return INTERRUPTED
     return 0
 
@@ -53,14 +58,35 @@ def replay_picture(options: argparse.Namespace) -> int:
             f"dreamed with jax {recipe.jax} on {recipe.platform}, this is jax {here[0]} on "
             f"{here[1]}: the same but for rounding"
         )
-    return 0 if _dream(model, picture, recipe, output) else INTERRUPTED
+    from jaxdream.objective_text import with_files_renamed
+
+    folders = [Path(path).parent for path in (options.input, options.dreamed)]
+    files = find_files(recipe.files, options.guide, [*folders, Path()])
+    text = with_files_renamed(recipe.objective, files)
+    objective = _objective(text, model, Sources(recipe.guide_size))
+    return 0 if _dream(model, objective, picture, recipe, output) else INTERRUPTED
 
 
-def _recipe(options: argparse.Namespace, model, layer: str, path: str, picture: Picture) -> Recipe:
+def _objective(text: str, model, sources: Sources):
+    from jaxdream.objective_text import Files, parse_objective
+
+    return parse_objective(text, model, files=Files(sources.picture, sources.vector))
+
+
+def _portable(text: str, sources: Sources) -> str:
+    """The text with its files' names alone: where they lay here tells nothing elsewhere."""
+    from jaxdream.objective_text import with_files_renamed
+
+    return with_files_renamed(text, {path: Path(path).name for path in sources.sha256})
+
+
+def _recipe(options: argparse.Namespace, model, path: str, picture: Picture, **settings) -> Recipe:
     from importlib.metadata import version
 
     height, width, _ = picture.pixels.shape
     jax_version, platform = common.platform()
+    same = ("seed", "steps", "octaves", "octave_scale", "optimizer", "step_size", "smooth",
+            "laplacian", "jitter", "guide_size")  # fmt: skip
     return Recipe(
         jaxdream=version("jaxdream"),
         model=model.name,
@@ -68,61 +94,87 @@ def _recipe(options: argparse.Namespace, model, layer: str, path: str, picture: 
         input_name=Path(path).name,
         input_sha256=picture.sha256,
         size=(height, width),
-        seed=options.seed,
-        objective=layer,
-        steps=options.steps,
-        octaves=options.octaves,
-        octave_scale=options.octave_scale,
-        step_size=options.step_size,
-        jitter=options.jitter,
         clip=not options.no_clip,
         jax=jax_version,
         platform=platform,
+        **settings,
+        **{name: getattr(options, name) for name in same},
     )
 
 
-def _dream(model, picture: Picture, recipe: Recipe, output: Path) -> bool:
-    """Dream one picture as the recipe says and write it; False if interrupted on the way."""
-    import warnings
-
+def _states(model, objective, picture: Picture, recipe: Recipe, *, stepwise: bool):
+    """The dream that a recipe describes, as a generator."""
     import jax
 
     from jaxdream.deepdream import iterate_dream
-    from jaxdream.objectives import layer
+    from jaxdream.optimizers import CLASSIC, named_optimizer
 
-    states = iterate_dream(
+    optimizer = None
+    if (recipe.optimizer, recipe.smooth, recipe.laplacian) != (CLASSIC, 0, 0):
+        optimizer = named_optimizer(
+            recipe.optimizer,
+            step_size=recipe.step_size,
+            smooth=recipe.smooth,
+            laplacian=recipe.laplacian,
+        )
+    return iterate_dream(
         jax.random.key(recipe.seed),
         model,
         picture.pixels,
-        objective=layer(recipe.objective),
+        objective=objective,
         steps=recipe.steps,
         octaves=recipe.octaves,
         octave_scale=recipe.octave_scale,
         step_size=recipe.step_size,
         jitter=recipe.jitter,
         clip=recipe.clip,
+        optimizer=optimizer,
+        scan=False if stepwise else None,
     )
-    state = None
-    interrupted = False
-    with warnings.catch_warnings(record=True) as said, common.progress(output.name) as show:
-        warnings.simplefilter("always")
-        try:
-            for state in states:
-                show(state, said)
-        except KeyboardInterrupt:
-            interrupted = True
-    if state is None:
-        common.say("interrupted before the first step: nothing written")
-        return False
-    with common.uninterrupted():
-        if picture.alpha is not None and not images.keeps_alpha(output):
-            common.say(f"{output}: this format has no transparency, so it is left out")
-        result = state.picture(picture.pixels) if interrupted else state.image
-        note = None if interrupted else recipe.to_json()
-        images.write_image(output, result, alpha=picture.alpha, recipe=note)
+
+
+def _dream(
+    model,
+    objective,
+    picture: Picture,
+    recipe: Recipe,
+    output: Path,
+    options: argparse.Namespace | None = None,
+) -> bool:
+    """Dream one picture as the recipe says and write it; False if interrupted on the way."""
+    import warnings
+
+    with preview.recording(options, output) as frames:
+        stepwise = frames is not None and frames.every == "step"
+        states = _states(model, objective, picture, recipe, stepwise=stepwise)
+        state = None
+        interrupted = False
+        with warnings.catch_warnings(record=True) as said, common.progress(output.name) as show:
+            warnings.simplefilter("always")
+            try:
+                for state in states:
+                    show(state, said)
+                    if frames is not None:
+                        frames.add(state, picture.pixels)
+            except KeyboardInterrupt:
+                interrupted = True
+        if state is None:
+            common.say("interrupted before the first step: nothing written")
+            return False
+        with common.uninterrupted():
+            _write(state, picture, recipe, output, interrupted=interrupted)
+    return not interrupted
+
+
+def _write(state, picture: Picture, recipe: Recipe, output: Path, *, interrupted: bool) -> None:
+    """Write a dream, whole or as far as it got, and say so."""
+    if picture.alpha is not None and not images.keeps_alpha(output):
+        common.say(f"{output}: this format has no transparency, so it is left out")
+    result = state.picture(picture.pixels) if interrupted else state.image
+    note = None if interrupted else recipe.to_json()
+    images.write_image(output, result, alpha=picture.alpha, recipe=note)
     if interrupted:
         at = f"octave {state.octave + 1} of {state.octaves}, step {state.step} of {state.steps}"
         common.say(f"interrupted at {at}: {output} holds the picture as far as it got")
     else:
         print(f"wrote {output}", flush=True)
-    return not interrupted

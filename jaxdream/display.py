@@ -1,0 +1,81 @@
+"""Seeing a dream happen: pictures of its states, and a notebook cell that shows them in place."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from jaxdream.arrays import AnyArray
+from jaxdream.deepdream import DreamState
+from jaxdream.errors import JaxdreamError
+
+_BRIGHTEST = 99.98  # percentile
+
+
+def preview(image: Float[AnyArray, "h w 3"], *, scaled: bool = False) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture (RGB, 0..255 or beyond) as whole levels that can be shown.
+
+    Args:
+        scaled: darken what left 0..255 until all but its brightest 0.02 % is within, for dreams
+            with ``clip=False``.
+
+    Source: the ``deepdream`` function of Google's notebook, which scaled by
+    ``255 / percentile(vis, 99.98)``.
+    """
+    levels = np.asarray(image)
+    if scaled:
+        levels = levels * (255.0 / max(float(np.percentile(levels, _BRIGHTEST)), 1e-6))
+    return np.round(np.clip(np.nan_to_num(levels), 0, 255)).astype(np.uint8)
+
+
+def show_dream(
+    states: Iterable[DreamState],
+    image: Float[AnyArray, "h w 3"],
+    *,
+    every: int = 1,
+    scaled: bool = False,
+) -> Float[Array, "h w 3"]:
+    """Run a dream in a notebook, with its picture changing in place; the dream (RGB, 0..255).
+
+        out = jd.show_dream(jd.iterate_dream(key, model, image), image)
+
+    The kernel's interrupt button ends it early, with the picture as far as it got.
+
+    Args:
+        states: from ``iterate_dream``, of one picture; with ``scan=False`` there is a state for
+            every step also on GPU and TPU, where otherwise there is one for every octave.
+        image: the picture it began from.
+        every: show every so many states, and the last.
+        scaled: as in ``preview``.
+
+    Raises:
+        JaxdreamError: this is no notebook with IPython, or ``states`` is empty.
+    """
+    try:
+        from IPython.display import display
+    except ImportError:
+        raise JaxdreamError("show_dream needs IPython: pip install ipython") from None
+    from PIL import Image
+
+    def shown(state: DreamState) -> Image.Image:
+        return Image.fromarray(preview(state.picture(image), scaled=scaled))
+
+    if every < 1:
+        raise JaxdreamError(f"every must be at least 1 state, not {every}")
+    place = None
+    state = None
+    count = 0
+    try:
+        for count, state in enumerate(states, start=1):
+            if place is None:
+                place = display(shown(state), display_id=True)
+            elif count % every == 0:
+                place.update(shown(state))
+    except KeyboardInterrupt:
+        if state is None:
+            raise
+    if state is None:
+        raise JaxdreamError("show_dream was given no states: make a new iterator for each dream")
+    if place is not None and count % every:
+        place.update(shown(state))
+    return state.picture(image)
