@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 
 import jaxdream
+from jaxdream import objectives
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("weights/*.md")])
 
@@ -42,6 +43,10 @@ def test_the_api_reference_has_every_public_name(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "Warn" not in done.stderr, done.stderr
-    page = (tmp_path / "jaxdream.html").read_text()
-    for name in jaxdream.__all__:
-        assert f'id="{name}"' in page, name
+    pages = {
+        tmp_path / "jaxdream.html": set(jaxdream.__all__) - {"objectives"},
+        tmp_path / "jaxdream" / "objectives.html": set(objectives.__all__),
+    }
+    for page, names in pages.items():
+        text = page.read_text()
+        assert {name for name in names if f'id="{name}"' not in text} == set()
