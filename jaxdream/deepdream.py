@@ -147,6 +147,8 @@ def iterate_dream(
     offsets = _offsets(key, offsets, image, count=len(sizes) * steps, jitter=jitter)
     scan = jax.default_backend() != "cpu" if scan is None else scan
     run = partial(_run_steps, clip=clip, optimizer=optimizer, batched=image.ndim == 4)
+    start = partial(start_ascent, optimizer=optimizer or classic_optimizer(step_size))
+    start = jax.vmap(start) if image.ndim == 4 else start
     chunk = steps if scan else 1
     strongest = jnp.zeros(image.shape[:-3])
     pixels, total = 0, steps * sum(height * width for height, width in sizes)
@@ -156,7 +158,8 @@ def iterate_dream(
     for octave, base in enumerate(bases):
         if octave > 0:
             dreamed = base + resize(dreamed - bases[octave - 1], sizes[octave])
-        optimizer_state = None
+        # So that an octave's first step is the same program as the others.
+        optimizer_state = start(dreamed).optimizer
         for first in range(0, steps, chunk):
             at = octave * steps + first
             (dreamed, optimizer_state), infos = run(
@@ -176,7 +179,7 @@ def _run_steps(
     model: Network,
     objective: Objective,
     image: Float[Array, "*n h w 3"],
-    optimizer_state: optax.OptState | None,
+    optimizer_state: optax.OptState,
     offsets: Int[Array, "k *n 2"],
     step_size: float | Float[Array, ""],
     *,
@@ -186,7 +189,6 @@ def _run_steps(
 ) -> tuple[AscentState, StepInfo]:
     """``k`` steps of one octave; the infos have a leading axis of ``k``."""
     optimizer = optimizer or classic_optimizer(step_size)
-    start = partial(start_ascent, optimizer=optimizer)
 
     def step(state: AscentState, offset: Array) -> tuple[AscentState, StepInfo]:
         return ascent_step(model, objective, state, offset, optimizer=optimizer, clip=clip)
@@ -195,8 +197,8 @@ def _run_steps(
     # activations in every step.
     step = jax.checkpoint(step)
     if batched:
-        start, step = jax.vmap(start), jax.vmap(step)
-    state = start(image) if optimizer_state is None else AscentState(image, optimizer_state)
+        step = jax.vmap(step)
+    state = AscentState(image, optimizer_state)
     if len(offsets) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
         state, info = step(state, offsets[0])

@@ -117,6 +117,13 @@ def test_another_dream_of_the_same_shape_compiles_nothing(tiny, picture):
     assert _run_steps._cache_size() == before
 
 
+@pytest.mark.parametrize("optimizer", [None, optax.adam(2.0)])
+def test_an_octave_compiles_one_program(tiny, picture, optimizer):
+    before = _run_steps._cache_size()
+    jd.dream(jax.random.key(0), tiny, picture[:-3], optimizer=optimizer, **SMALL)
+    assert _run_steps._cache_size() == before + SMALL["octaves"]
+
+
 def test_octaves_too_small_for_the_layer_are_left_out_and_said(tiny, picture):
     small = picture[:6, :6]
     with pytest.warns(UserWarning, match="4 of 9 octaves: smaller ones would be under the 2 pix"):

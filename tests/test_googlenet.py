@@ -148,7 +148,7 @@ def test_every_step_from_its_recorded_state(shared, googlenet, name):
             googlenet,
             objective,
             jnp.asarray(before),
-            None,
+            jd.classic_optimizer(1.5).init(before),
             jnp.asarray(offset)[None],
             1.5,
             clip=name != "dream_noclip",
