@@ -43,6 +43,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help=f"networks and parts to measure, of {', '.join((*NETWORKS, *PARTS))}")  # fmt: skip
     add("--layers", action="store_true", help="time every layer alone, at 384x512, and stop")
     add("--threads", type=int, help="processors to use (default: all)")
+    add("--patience", type=float, default=120, metavar="SECONDS",
+        help="lost at most, in each part, on measuring again what other programs disturbed "
+        "(default: %(default)s)")  # fmt: skip
     add("--quick", action="store_true", help="tiny sizes and few rounds: only to see it run")
     add("--json", type=Path, metavar="OUT", help="write all measurements")
     add("--markdown", type=Path, metavar="OUT", help="write the tables")
@@ -56,6 +59,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         options.sizes, options.photo_size, options.matmul = ((96, 128),), (90, 120), 256
         options.layers_size = (96, 128)
         options.rounds, options.runs = min(options.rounds, 2), 1
+        options.patience = min(options.patience, 5)
         options.ends = dict(zip(NETWORKS, QUICK_LAYERS, strict=True))
         options.dream |= {"steps": 2, "octaves": 1, "jitter": 8}
     return options
@@ -128,13 +132,14 @@ def measure(options: argparse.Namespace, threads: int) -> "Results":
     parts = {"steps": _steps, "runs": _runs, "startup": _startup}
     chosen = {"layers": _layers} if options.layers else {n: parts[n] for n in options.parts}
     for name, part in chosen.items():
-        others = bench_machine.OthersLoad()
-        part(options, results, networks, platform=platform, device=device, threads=threads)
-        results.others[name] = others.share()
+        quiet = bench_machine.Quiet(options.patience)
+        context = {"platform": platform, "device": device, "threads": threads, "quiet": quiet}
+        part(options, results, networks, **context)
+        results.others[name] = quiet.share
     return results
 
 
-def _steps(options, results: "Results", networks: "list[Subject]", *, platform, device, **_):
+def _steps(options, results: "Results", networks: "list[Subject]", *, platform, device, quiet, **_):
     import bench_steps
     from bench_results import Steps
 
@@ -142,12 +147,14 @@ def _steps(options, results: "Results", networks: "list[Subject]", *, platform, 
 
     n = options.matmul
     results.matmul_flops = 2 * n**3
-    results.matmul = bench_steps.interleave(bench_steps.matmul_clocks(n, device), options.rounds)
+    results.matmul = bench_steps.interleave(
+        bench_steps.matmul_clocks(n, device), options.rounds, quiet
+    )
     for subject in networks:
         for size in options.sizes:
             _say(f"steps of {subject.name} at {size[0]}x{size[1]}")
             seconds, preparation = bench_steps.measure_steps(
-                subject, size, rounds=options.rounds, platform=platform
+                subject, size, rounds=options.rounds, platform=platform, quiet=quiet
             )
             flops = step_flops(subject.graph, subject.layer, size)
             results.steps.append(
@@ -155,18 +162,18 @@ def _steps(options, results: "Results", networks: "list[Subject]", *, platform, 
             )
 
 
-def _layers(options, results: "Results", networks: "list[Subject]", *, platform, **_):
+def _layers(options, results: "Results", networks: "list[Subject]", *, platform, quiet, **_):
     import bench_steps
 
     for subject in networks:
         _say(f"layers of {subject.name}")
         times = bench_steps.measure_layers(
-            subject, options.layers_size, rounds=options.rounds, platform=platform
+            subject, options.layers_size, rounds=options.rounds, platform=platform, quiet=quiet
         )
         results.layers.append((subject.name, options.layers_size, times))
 
 
-def _runs(options, results: "Results", networks: "list[Subject]", *, device, threads, **_):
+def _runs(options, results: "Results", networks: "list[Subject]", *, device, threads, quiet, **_):
     import bench_processes
     from bench_results import Runs
 
@@ -185,16 +192,17 @@ def _runs(options, results: "Results", networks: "list[Subject]", *, device, thr
                 threads=threads,
                 device=device,
                 dream=options.dream,
+                quiet=quiet,
             )
             results.runs.append(Runs(subject.name, subject.layer, size, runs))
 
 
-def _startup(options, results: "Results", networks, **_):
+def _startup(options, results: "Results", networks, *, quiet, **_):
     import bench_processes
 
     del networks
     _say("start-up")
-    results.startup = bench_processes.measure_startup(min(options.rounds, 5))
+    results.startup = bench_processes.measure_startup(min(options.rounds, 5), quiet)
 
 
 def _say(line: str) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -13,11 +14,13 @@ import tempfile
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import bench_graph
 from bench_graph import Subject
+from bench_machine import Quiet
 from bench_results import FIRST, LAYOUTS, SECOND, Run
 
 from jaxdream.models.loader import write_weights
@@ -88,6 +91,7 @@ def measure_runs(
     threads: int,
     device: str,
     dream: Mapping[str, Any],
+    quiet: Quiet,
 ) -> dict[str, list[Run]]:
     """Rounds of: jaxdream's first run ever, its second run, PyTorch in both layouts.
 
@@ -107,19 +111,24 @@ def measure_runs(
             "device": device,
             "dream": dict(dream),
         }
-        for number in range(rounds):
-            environment = os.environ | {
-                "JAXDREAM_CACHE": str(folder / f"cache{number}"),
-                "HF_HUB_OFFLINE": "1",
-            }
-            for kind in (FIRST, SECOND):
-                command = _jaxdream_command(subject, photo, folder / "ours.png", weights, dream)
-                runs.setdefault(kind, []).append(run_process(command, environment))
-            for layout in LAYOUTS:
-                path = folder / f"{layout}.json"
-                path.write_text(json.dumps(settings | {"layout": layout}))
-                command = [sys.executable, TORCH_PROGRAM, path, photo, folder / "theirs.png"]
-                runs.setdefault(f"PyTorch {layout}", []).append(run_process(command, environment))
+        environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+        ours = _jaxdream_command(subject, photo, folder / "ours.png", weights, dream)
+
+        def jaxdream(*, fresh: bool) -> Run:
+            cache = folder / "cache"
+            if fresh:
+                shutil.rmtree(cache, ignore_errors=True)
+            return run_process(ours, environment | {"JAXDREAM_CACHE": str(cache)})
+
+        commands = {FIRST: partial(jaxdream, fresh=True), SECOND: partial(jaxdream, fresh=False)}
+        for layout in LAYOUTS:
+            path = folder / f"{layout}.json"
+            path.write_text(json.dumps(settings | {"layout": layout}))
+            theirs = [sys.executable, TORCH_PROGRAM, path, photo, folder / "theirs.png"]
+            commands[f"PyTorch {layout}"] = partial(run_process, theirs, environment)
+        for _ in range(rounds):
+            for kind, command in commands.items():
+                runs.setdefault(kind, []).append(quiet(command))
     return runs
 
 
@@ -133,7 +142,7 @@ def _jaxdream_command(
     return command
 
 
-def measure_startup(rounds: int) -> dict[str, list[Run]]:
+def measure_startup(rounds: int, quiet: Quiet) -> dict[str, list[Run]]:
     """``jaxdream --help``, and for scale Python doing nothing, importing JAX, importing torch."""
     commands = {
         "jaxdream --help": ["-m", "jaxdream", "--help"],
@@ -144,5 +153,6 @@ def measure_startup(rounds: int) -> dict[str, list[Run]]:
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, arguments in commands.items():
-            runs[name].append(run_process([sys.executable, *arguments], os.environ))
+            command = partial(run_process, [sys.executable, *arguments], os.environ)
+            runs[name].append(quiet(command))
     return runs

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 from bench_graph import Subject
+from bench_machine import Quiet
 from bench_results import LAYOUTS, OURS, THEIRS, LayerTimes, Measured
 
 import jaxdream as jd
@@ -22,15 +23,16 @@ from jaxdream.models.graph import Node
 from jaxdream.models.network import Network
 from jaxdream.models.ops import Conv, Relu, Weights
 
+_MANY = 1 << 16  # more steps than are ever taken
 Clock = Callable[[], float]  # runs once and gives the seconds it took
 
 
-def interleave(clocks: Mapping[str, Clock], rounds: int) -> dict[str, Measured]:
+def interleave(clocks: Mapping[str, Clock], rounds: int, quiet: Quiet) -> dict[str, Measured]:
     """Every clock once, ``rounds`` times over."""
     values: dict[str, list[float]] = {name: [] for name in clocks}
     for _ in range(rounds):
         for name, clock in clocks.items():
-            values[name].append(clock())
+            values[name].append(quiet(clock))
     return {name: Measured(tuple(seconds)) for name, seconds in values.items()}
 
 
@@ -86,13 +88,13 @@ def matmul_clocks(n: int, device: str) -> dict[str, Clock]:
     return {OURS: jax_clock, "PyTorch": torch_clock}
 
 
-def jax_step_clock(model: Network, image: np.ndarray, *, rounds: int, scan: bool) -> Clock:
+def jax_step_clock(model: Network, image: np.ndarray, *, scan: bool) -> Clock:
     """Seconds per step of ``iterate_dream`` on one octave.
 
     A step at a time on CPU; on other platforms ten in the scan that runs there.
     """
     dream = partial(jd.iterate_dream, jax.random.key(0), model, jnp.asarray(image), octaves=1)
-    states = iter(()) if scan else dream(steps=rounds + 1)
+    states = iter(()) if scan else dream(steps=_MANY)
 
     def clock() -> float:
         nonlocal states
@@ -134,13 +136,13 @@ def torch_step_clock(subject: Subject, image: np.ndarray, layout: str, *, device
 
 
 def measure_steps(
-    subject: Subject, size: tuple[int, int], *, rounds: int, platform: str
+    subject: Subject, size: tuple[int, int], *, rounds: int, platform: str, quiet: Quiet
 ) -> tuple[dict[str, Measured], dict[str, float]]:
     """Seconds per step by program, and what the first step took more: compilation, preparation."""
     image = picture(size)
     device = torch_device(platform)
     scan = platform != "cpu"
-    clocks = {OURS: jax_step_clock(network_of(subject), image, rounds=rounds, scan=scan)}
+    clocks = {OURS: jax_step_clock(network_of(subject), image, scan=scan)}
     for name, layout in zip(THEIRS, LAYOUTS, strict=True):
         clocks[name] = torch_step_clock(subject, image, layout, device=device)
     first = {}
@@ -148,14 +150,14 @@ def measure_steps(
         start = time.perf_counter()
         clock()
         first[name] = time.perf_counter() - start
-    measured = interleave(clocks, rounds)
+    measured = interleave(clocks, rounds, quiet)
     # The clocks of a scan give a tenth of what they take.
     steps = 10 if scan else 1
     return measured, {n: max(0.0, first[n] - steps * measured[n].median) for n in clocks}
 
 
 def measure_layers(
-    subject: Subject, size: tuple[int, int], *, rounds: int, platform: str
+    subject: Subject, size: tuple[int, int], *, rounds: int, platform: str, quiet: Quiet
 ) -> list[LayerTimes]:
     """Every layer alone, with random inputs of the size it has in the network."""
     device = torch_device(platform)
@@ -180,7 +182,8 @@ def measure_layers(
         for name, network in networks.items():
             clocks[name] = _torch_layer_clocks(network, unit, inputs)
         forward, gradient = (
-            interleave({name: pair[i] for name, pair in clocks.items()}, rounds) for i in (0, 1)
+            interleave({name: pair[i] for name, pair in clocks.items()}, rounds, quiet)
+            for i in (0, 1)
         )
         times.append(LayerTimes(unit[-1].name, flops.get(node.name, 0), forward, gradient))
     return times
