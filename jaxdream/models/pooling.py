@@ -1,15 +1,17 @@
 """Max-pooling with the gradient Caffe has: all of it to the first maximum of each window.
 
-XLA's own gradient (select-and-scatter) is slow on CPU; nine strided slices are not. Where a window
-holds equal values, which after a ReLU is common (zeros), the first one in row-major order wins.
+XLA's own gradient (select-and-scatter) is slow on CPU; slices and comparisons are not. Where a
+window holds equal values, which after a ReLU is common (zeros), the first one in row-major order
+wins. Between the passes only the place of each window's winner is kept, a byte each.
 """
 
-from collections.abc import Iterator
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, UInt8
+
+_ROW = 4  # bits of a winner's place that hold its column; the row is above them
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
@@ -19,72 +21,86 @@ def max_pool(
     stride: int,
     padding: tuple[int, int],
     size: tuple[int, int],
+    by_columns: Bool[Array, ""] | None = None,
 ) -> Float[Array, "n ph pw c"]:
     """The maximum over each window; what lies outside ``x`` never wins.
 
     ``size`` is the output's height and width, which in ceil mode cannot be told from the rest.
-    Reverse-mode differentiable, twice if need be; not forward-mode.
+    Of equal values the first row by row wins, or the first column by column where ``by_columns``
+    is true. Reverse-mode differentiable, twice if need be; not forward-mode.
     """
-    taps = _taps(_pad(x, window, stride, padding, size), window, stride, size)
-    pooled = next(taps)
-    for tap in taps:
-        pooled = jnp.maximum(pooled, tap)
-    return pooled
+    return _pool(x, window, stride, padding, size, by_columns)[0]
 
 
-def _forward(x, window, stride, padding, size):
-    pooled = max_pool(x, window, stride, padding, size)
-    return pooled, (x, pooled)
+def _pool(
+    x: Array, window, stride, padding, size, by_columns
+) -> tuple[Float[Array, "n ph pw c"], UInt8[Array, "n ph pw c"]]:
+    """Every window's maximum, and where in the window it is."""
+    margins = [
+        (pad, max(0, (out - 1) * stride + length - pad - n))
+        for n, length, pad, out in zip(x.shape[1:3], window, padding, size, strict=True)
+    ]
+    padded = jnp.pad(x, [(0, 0), *margins, (0, 0)], constant_values=-jnp.inf)
+    height, width = (stride * (n - 1) + 1 for n in size)
+    pooled = padded[:, :height:stride, :width:stride]
+    place = jnp.zeros(pooled.shape, jnp.uint8)
+    for row in range(window[0]):
+        for column in range(window[1]):
+            tap = padded[:, row : row + height : stride, column : column + width : stride]
+            wins = tap > pooled
+            if by_columns is not None and row > 0:
+                left = column < (place & (2**_ROW - 1))
+                wins |= by_columns & (tap == pooled) & left
+            place = jnp.where(wins, jnp.uint8(row << _ROW | column), place)
+            pooled = jnp.maximum(pooled, tap)
+    return pooled, place
+
+
+def _forward(x, window, stride, padding, size, by_columns):
+    pooled, place = _pool(x, window, stride, padding, size, by_columns)
+    return pooled, (place, jnp.zeros((0, *x.shape[1:3])))
 
 
 def _backward(window, stride, padding, size, residuals, cotangent):
-    x, pooled = residuals
-    padded = _pad(x, window, stride, padding, size)
-    scattered = jnp.zeros(padded.shape, cotangent.dtype)
-    taken = jnp.zeros(pooled.shape, bool)
-    for (row, column), tap in zip(
-        _offsets(window), _taps(padded, window, stride, size), strict=True
-    ):
-        wins = (tap == pooled) & ~taken
-        taken |= wins
-        part = jnp.where(wins, cotangent, 0)
-        scattered = scattered + _spread(part, row, column, stride, padded.shape)
-    (top, _), (left, _) = _margins(x.shape, window, stride, padding, size)
-    return (scattered[:, top : top + x.shape[1], left : left + x.shape[2]],)
+    place, empty = residuals
+    lengths = empty.shape[1:]
+    # Rows of the padded input in groups of ``stride``: row ``phase`` of group a is under row
+    # ``phase + back * stride`` of window a - back.
+    groups = [-(-(n + pad) // stride) for n, pad in zip(lengths, padding, strict=True)]
+    back = [(length - 1) // stride for length in window]
+    around = [
+        (0, 0),
+        *((b, max(0, g - n)) for b, g, n in zip(back, groups, size, strict=True)),
+        (0, 0),
+    ]
+    cotangent, place = jnp.pad(cotangent, around), jnp.pad(place, around)
+
+    def share(row: int, column: int, up: int, left: int) -> Array:
+        """What the windows ``up`` and ``left`` of each group give to it by this tap."""
+        at = (
+            slice(None),
+            slice(back[0] - up, back[0] - up + groups[0]),
+            slice(back[1] - left, back[1] - left + groups[1]),
+        )
+        return jnp.where(place[at] == (row << _ROW | column), cotangent[at], 0)
+
+    def phase(first_row: int, first_column: int) -> Array:
+        shares = [
+            share(row, column, up, left)
+            for up, row in enumerate(range(first_row, window[0], stride))
+            for left, column in enumerate(range(first_column, window[1], stride))
+        ]
+        return sum(shares, start=jnp.zeros((), cotangent.dtype))
+
+    rows = []
+    for first_row in range(stride):
+        columns = [phase(first_row, first_column) for first_column in range(stride)]
+        columns = jnp.broadcast_arrays(*columns)
+        rows.append(jnp.stack(columns, axis=3))
+    whole = jnp.stack(rows, axis=2)  # n, groups of rows, phase, groups of columns, phase, c
+    whole = whole.reshape(len(whole), groups[0] * stride, groups[1] * stride, -1)
+    top, left = padding
+    return whole[:, top : top + lengths[0], left : left + lengths[1]], None
 
 
 max_pool.defvjp(_forward, _backward)
-
-
-def _offsets(window: tuple[int, int]) -> list[tuple[int, int]]:
-    return [(row, column) for row in range(window[0]) for column in range(window[1])]
-
-
-def _margins(shape, window, stride, padding, size) -> list[tuple[int, int]]:
-    """Padding before and after, so that every window of the output is whole."""
-    return [
-        (pad, max(0, (out - 1) * stride + length - pad - n))
-        for n, length, pad, out in zip(shape[1:3], window, padding, size, strict=True)
-    ]
-
-
-def _pad(x: Array, window, stride, padding, size) -> Array:
-    margins = _margins(x.shape, window, stride, padding, size)
-    return jnp.pad(x, [(0, 0), *margins, (0, 0)], constant_values=-jnp.inf)
-
-
-def _taps(padded: Array, window, stride, size) -> Iterator[Array]:
-    """For each place in the window, in row-major order, the value every window has there."""
-    height, width = (stride * (n - 1) + 1 for n in size)
-    for row, column in _offsets(window):
-        yield padded[:, row : row + height : stride, column : column + width : stride]
-
-
-def _spread(part: Array, row: int, column: int, stride: int, shape) -> Array:
-    """The transpose of one tap: each value back to where the tap took it from."""
-    interior = stride - 1
-    pads = [
-        (offset, n - offset - (stride * (size - 1) + 1), interior)
-        for offset, n, size in zip((row, column), shape[1:3], part.shape[1:3], strict=True)
-    ]
-    return jax.lax.pad(part, jnp.zeros((), part.dtype), [(0, 0, 0), *pads, (0, 0, 0)])
