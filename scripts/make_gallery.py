@@ -1,0 +1,143 @@
+"""Make the pictures of docs/gallery.md and docs/layers.md, from the photographs in docs/pictures.
+
+    python scripts/make_gallery.py --googlenet bvlc_googlenet.caffemodel --inception FILE
+
+A network whose weights are not given is taken from the cache or the hub where it can be had, and
+left out where it cannot. Takes about half an hour on two CPU cores; ``--only`` makes some of them.
+"""
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import jax
+import numpy as np
+
+import jaxdream as jd
+from jaxdream.contact_sheet import contact_sheet, enlarge
+from jaxdream.filters import first_filters
+from jaxdream.labels import resolve_class
+from jaxdream.models.network import Network
+from jaxdream.optimizers import named_optimizer
+
+PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+SIDE = 400  # longest side of a picture in a sheet
+KEY = jax.random.key(2015)
+CLASSES = (
+    "banana",
+    "dumbbell",
+    "ant",
+    "starfish",
+    "measuring cup",
+    "anemone fish",
+    "screw",
+    "parachute",
+)
+CHANNELS = tuple(range(0, 512, 32))
+
+
+def fit(name: str, side: int = SIDE) -> np.ndarray:
+    """A photograph of docs/pictures, its longest side so many pixels."""
+    picture = jd.read_image(PICTURES / name)
+    scale = side / max(picture.shape[:2])
+    return np.asarray(jd.resize(picture, tuple(round(n * scale) for n in picture.shape[:2])))
+
+
+def layers(model: Network) -> np.ndarray:
+    """One photograph as every good layer dreams it."""
+    cat = fit("chelsea.png")
+    names = model.graph.good_layers
+    dreams = [jd.dream(KEY, model, cat, objective=jd.objectives.layer(name)) for name in names]
+    return contact_sheet([cat, *dreams], ["the photograph", *names], columns=2)
+
+
+def settings(model: Network) -> np.ndarray:
+    """One photograph, one layer, and what the settings do."""
+    rocket = fit("rocket.jpg")
+    variants: Mapping[str, dict] = {
+        "the defaults": {},
+        "--octaves 1": {"octaves": 1},
+        "--octaves 6": {"octaves": 6},
+        "--steps 30": {"steps": 30},
+        "--octave-scale 1.8": {"octave_scale": 1.8},
+        "--laplacian 4": {"optimizer": named_optimizer("classic", laplacian=4)},
+        "--smooth 2": {"optimizer": named_optimizer("classic", smooth=2.0)},
+        "--optimizer adam": {"optimizer": named_optimizer("adam")},
+    }
+    dreams = [jd.dream(KEY, model, rocket, **options) for options in variants.values()]
+    return contact_sheet(dreams, list(variants), columns=2)
+
+
+def guides(model: Network) -> np.ndarray:
+    """Two photographs, each dreamed with the other for a guide."""
+    cat, rocket = fit("chelsea.png"), fit("rocket.jpg")
+    layer = "inception_3b/output"
+    dreams = [
+        jd.dream(KEY, model, picture, objective=jd.objectives.guide(model, guide, layer), steps=20)
+        for picture, guide in ((cat, rocket), (rocket, cat))
+    ]
+    labels = ["a cat", "a rocket", "the cat, guided by the rocket", "the rocket, guided by the cat"]
+    return contact_sheet([cat, rocket, *dreams], labels, columns=2)
+
+
+def classes(model: Network) -> np.ndarray:
+    """What the network takes for the best of some classes."""
+    objectives = [jd.objectives.logit(resolve_class(name).index) for name in CLASSES]
+    return contact_sheet(list(jd.visualize(KEY, model, objectives)), CLASSES, columns=4)
+
+
+def channels(model: Network) -> np.ndarray:
+    """Some channels of the layer of 2015."""
+    layer = "inception_4c/output"
+    objectives = [jd.objectives.channel(layer, index) for index in CHANNELS]
+    pictures = list(jd.visualize(KEY, model, objectives, size=160))
+    return contact_sheet(pictures, [f"4c:{index}" for index in CHANNELS], columns=4)
+
+
+def filters(model: Network) -> np.ndarray:
+    """The first layer's kernels."""
+    return contact_sheet([enlarge(kernel, 8) for kernel in first_filters(model)], gap=4)
+
+
+def zoom(model: Network) -> np.ndarray:
+    """Frames of a zoom."""
+    frames = list(jd.iterate_zoom(KEY, model, fit("rocket.jpg"), frames=31))
+    shown = range(0, 31, 6)
+    return contact_sheet([frames[i] for i in shown], [f"frame {i + 1}" for i in shown], columns=2)
+
+
+SHEETS: Mapping[str, tuple[str, Callable[[Network], np.ndarray]]] = {
+    "layers_googlenet.jpg": ("googlenet", layers),
+    "layers_inception_v3_2015.jpg": ("inception_v3_2015", layers),
+    "layers_googlenet_mini.jpg": ("googlenet_mini", layers),
+    "settings.jpg": ("googlenet", settings),
+    "guides.jpg": ("googlenet", guides),
+    "classes.jpg": ("googlenet", classes),
+    "channels.jpg": ("googlenet", channels),
+    "filters.png": ("googlenet", filters),
+    "zoom.jpg": ("googlenet", zoom),
+}
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description="make the pictures of the documentation")
+    parser.add_argument("--googlenet", metavar="FILE", help="weights of googlenet")
+    parser.add_argument("--inception", metavar="FILE", help="weights of inception_v3_2015")
+    parser.add_argument("--only", nargs="+", choices=SHEETS, default=list(SHEETS), metavar="NAME")
+    parser.add_argument("-o", "--output", type=Path, default=PICTURES, metavar="FOLDER")
+    options = parser.parse_args()
+    weights = {"googlenet": options.googlenet, "inception_v3_2015": options.inception}
+    for name in options.only:
+        network, make = SHEETS[name]
+        try:
+            model = jd.load_model(network, weights=weights.get(network))
+        except jd.JaxdreamError as error:
+            print(f"{name} left out: {error}")
+            continue
+        jd.write_image(options.output / name, make(model), quality=85)
+        print(f"wrote {options.output / name}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
