@@ -253,3 +253,13 @@ def test_a_gradient_through_the_dream_keeps_pictures_not_activations(tiny):
 
     picture_bytes = 64 * 64 * 3 * 4
     assert (bytes_for(22) - bytes_for(2)) / 20 < 4 * picture_bytes
+
+
+def test_a_batch_with_a_guide_is_the_pictures_alone(tiny, picture):
+    objective = jd.objectives.guide(tiny, picture[::-1], "second")
+    batch = np.stack([picture, picture[:, ::-1]])
+    out = jd.dream(jax.random.key(0), tiny, batch, objective=objective, **SMALL)
+    for i, image in enumerate(batch):
+        key = jax.random.fold_in(jax.random.key(0), i)
+        alone = jd.dream(key, tiny, image, objective=objective, **SMALL)
+        np.testing.assert_allclose(out[i], alone, atol=0.01)
