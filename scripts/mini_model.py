@@ -166,6 +166,31 @@ def fold(net: Tree, statistics: Tree) -> dict[str, np.ndarray]:
     return arrays
 
 
+def unfold(lesson: Lesson, folded: WeightArrays, images: Pixels) -> Tree:
+    """The net whose folding gives these weights back, at its statistics on some pictures.
+
+    So training can go on from an exported network.
+    """
+    net: dict[str, dict[str, Array]] = {}
+
+    def apply(node: Node, inputs: Sequence[Array]) -> Array:
+        if f"{node.scope}/kernel" not in folded:
+            return node.op.apply(*inputs)
+        kernel, bias = (jnp.asarray(folded[f"{node.scope}/{kind}"]) for kind in ("kernel", "bias"))
+        y = node.op.apply(*inputs, weights=Weights(kernel, jnp.zeros(())))
+        net[node.scope] = {"kernel": kernel, "bias": bias}
+        if isinstance(node.op, Conv):
+            mean = y.mean((0, 1, 2))
+            variance = jnp.square(y - mean).mean((0, 1, 2))
+            length = jnp.sqrt(jnp.square(kernel).sum((0, 1, 2)))
+            scale = jnp.sqrt(variance + NORM_EPSILON * jnp.square(length))
+            net[node.scope] = {"kernel": unit_columns(kernel), "bias": bias + mean, "scale": scale}
+        return y + bias
+
+    evaluate(lesson.student, seen(images, CAFFE), (*lesson.points, lesson.logits), apply)
+    return net
+
+
 def unexplained(adapters: Tree, ours: Activations, theirs: Activations) -> Activations:
     """Share of the teacher's variance at every point that the adapted student does not explain."""
     shares = {}

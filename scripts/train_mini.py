@@ -11,7 +11,7 @@ steps. ``--decay-from`` brings the rate to zero at ``--steps`` and so ends a run
 
 Crops and their order are a function of the options and the step's number, and a checkpoint holds
 everything else, so a run that was stopped (SIGTERM and Ctrl-C write a checkpoint) goes on exactly
-as if it had not been.
+as if it had not been. ``--start-from`` begins a new run with an exported network.
 """
 
 import argparse
@@ -56,7 +56,7 @@ CALIBRATION_SIDE, CALIBRATION_CROPS, CALIBRATION_BATCHES = 160, 32, 8
 HELD_OUT_SIDE = 160
 # What must be as it was for a run to go on, and what is noted in the log when it does.
 FIXED = ("widths", "seed")
-NOTED = ("sides", "reuse", "pixels", "rate", "adam_rate", "decay_from", "steps")
+NOTED = ("start_from", "sides", "reuse", "pixels", "rate", "adam_rate", "decay_from", "steps")
 
 
 class TrainState(NamedTuple):
@@ -75,9 +75,10 @@ class Trainer:
     lesson: Lesson
     optimizer: optax.GradientTransformation
 
-    def start(self, seed: int) -> TrainState:
-        """A student that knows nothing."""
+    def start(self, seed: int, net: Tree | None = None) -> TrainState:
+        """A student that knows nothing, or what ``net`` knows."""
         params = mini_model.init_params(self.lesson, seed)
+        params = params if net is None else params | {"net": net}
         averaged = jax.tree.map(jnp.copy, params)
         return TrainState(params, averaged, self.optimizer.init(params), jnp.zeros((), jnp.int32))
 
@@ -209,6 +210,14 @@ def export(trainer: Trainer, folded: dict[str, np.ndarray], path: Path) -> None:
     write_weights(path, folded, model=registry.BUNDLED_MODEL, dtype="float16")
 
 
+def exported(trainer: Trainer, path: Path, data: mini_data.Pictures) -> Tree:
+    """The net of a file that ``export`` wrote."""
+    folded = read_weights(path)
+    check_weights(folded, trainer.lesson.student, source=str(path))
+    crops = mini_data.crops(data, np.random.default_rng(0), 2 * CALIBRATION_CROPS, CALIBRATION_SIDE)
+    return mini_model.unfold(trainer.lesson, folded, jnp.asarray(crops))
+
+
 def fixed(options: argparse.Namespace) -> str:
     return json.dumps({name: getattr(options, name) for name in FIXED})
 
@@ -251,6 +260,8 @@ def train(trainer: Trainer, options: argparse.Namespace) -> None:
     state = trainer.start(options.seed)
     if checkpoint.exists():
         state = load_checkpoint(state, checkpoint, options)
+    elif options.start_from is not None:
+        state = trainer.start(options.seed, exported(trainer, options.start_from, data))
     log = Log(options.state / "log.jsonl")
     log.write(int(state.step), {name: getattr(options, name) for name in NOTED})
     end = time.monotonic() + options.hours * 3600
@@ -311,7 +322,7 @@ class Log:
             name.removesuffix("/output"): round(value, 4) if isinstance(value, float) else value
             for name, value in values.items()
         }
-        line = json.dumps({"at": time.strftime("%d %H:%M:%S"), "step": step, **short})
+        line = json.dumps({"at": time.strftime("%d %H:%M:%S"), "step": step, **short}, default=str)
         print(line, flush=True)
         with self.path.open("a") as log:
             log.write(line + "\n")
@@ -336,6 +347,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--shared", type=Path, required=True, help="the reference material: teacher and images")
     add("--state", type=Path, required=True, help="folder of the checkpoint, the log, the data")
     add("--export", type=Path, metavar="OUT", help="write the checkpoint's network and stop")
+    add("--start-from", type=Path, metavar="FILE", help="a new run begins with this network")
     add("--hours", type=float, default=1e6, help="stop after so long")
     add("--steps", type=int, default=10_000_000)
     add("--decay-from", type=int, metavar="STEP", help="from here to the last step, to zero")

@@ -113,6 +113,18 @@ def test_folded_network_is_the_trained_one(trainer, lesson, data):
         np.testing.assert_allclose(folded[name], value, rtol=1e-4, atol=1e-4)
 
 
+def test_an_exported_network_can_be_trained_further(trainer, lesson, data):
+    images = jnp.asarray(data.large[:4, :24, :24])
+    net = jax.tree.map(lambda leaf: leaf + 0.1, trainer.start(0).params["net"])
+    expected, statistics = mini_model.study(lesson, net, images)
+    folded = mini_model.fold(net, statistics)
+    again = trainer.start(1, mini_model.unfold(lesson, folded, images))
+    found, _ = mini_model.study(lesson, again.params["net"], images)
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-3, atol=1e-3)
+    assert jax.tree.structure(again) == jax.tree.structure(trainer.start(0))
+
+
 def test_crops_follow_the_seed(data):
     def cut(seed: int) -> np.ndarray:
         return mini_data.crops(data, np.random.default_rng(seed), 5, 24)
