@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jaxdream import objectives
+    from jaxdream.animation import write_animation
     from jaxdream.ascent import (
         AscentState,
         StepInfo,
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
         normalize_laplacian,
         smooth_gradient,
     )
-    from jaxdream.resample import resize, zoom
+    from jaxdream.resample import resize, warp
+    from jaxdream.zooming import iterate_zoom, plan_zoom
 
 _HOME = {
     "AscentState": "ascent",
@@ -46,6 +48,7 @@ _HOME = {
     "draw_offsets": "jitter",
     "dream": "deepdream",
     "iterate_dream": "deepdream",
+    "iterate_zoom": "zooming",
     "load_model": "models.store",
     "named_optimizer": "optimizers",
     "normalize_by_mean_abs": "optimizers",
@@ -54,6 +57,7 @@ _HOME = {
     "octave_bases": "octaves",
     "parse_objective": "objective_text",
     "plan_octaves": "octaves",
+    "plan_zoom": "zooming",
     "preview": "display",
     "random_roll": "jitter",
     "read_image": "images",
@@ -62,8 +66,9 @@ _HOME = {
     "show_dream": "display",
     "smooth_gradient": "optimizers",
     "start_ascent": "ascent",
+    "warp": "resample",
+    "write_animation": "animation",
     "write_image": "images",
-    "zoom": "resample",
 }
 
 __all__ = [
@@ -77,6 +82,7 @@ __all__ = [
     "draw_offsets",
     "dream",
     "iterate_dream",
+    "iterate_zoom",
     "load_model",
     "named_optimizer",
     "normalize_by_mean_abs",
@@ -86,6 +92,7 @@ __all__ = [
     "octave_bases",
     "parse_objective",
     "plan_octaves",
+    "plan_zoom",
     "preview",
     "random_roll",
     "read_image",
@@ -94,8 +101,9 @@ __all__ = [
     "show_dream",
     "smooth_gradient",
     "start_ascent",
+    "warp",
+    "write_animation",
     "write_image",
-    "zoom",
 ]
 
 

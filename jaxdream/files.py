@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,13 +28,37 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
         os.replace(temporary, path)
     except OSError as error:
-        raise JaxdreamError(f"cannot write {path}: {error.strerror or error}") from error
+        raise JaxdreamError(f"cannot write {path}: {reason(error)}") from error
     finally:
         with suppress(OSError):  # a name too long was never made
             temporary.unlink(missing_ok=True)
+
+
+def check_place(path: Path) -> None:
+    """Make sure that a file can be written here, before hours of computing.
+
+    Raises:
+        JaxdreamError: it is a folder, there is no such folder, or no permission to write there.
+    """
+    if os.path.isdir(path):
+        raise JaxdreamError(f"{path} is a folder: name the file to write")
+    if not os.path.isdir(path.parent):
+        raise JaxdreamError(f"cannot write {path}: there is no folder {path.parent}")
+    try:
+        # As long a name as the file will have on the way.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except (OSError, ValueError) as error:
+        raise JaxdreamError(f"cannot write {path}: {reason(error)}") from error
 
 
 def file_hash(path: Path, algorithm: str) -> str:
     """Hexadecimal hash of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def reason(error: Exception) -> str:
+    """Why an operation failed, in one line."""
+    text = getattr(error, "strerror", None) or str(error)
+    return text.partition("\n")[0] or type(error).__name__

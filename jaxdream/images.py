@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import re
-import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -22,7 +21,7 @@ from jaxtyping import Float, UInt8
 from PIL import ExifTags, Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files import replacing
+from jaxdream.files import check_place, reason, replacing
 
 PathLike = str | os.PathLike[str]
 
@@ -149,16 +148,7 @@ def check_writable(path: PathLike, *, size: tuple[int, int] = (1, 1)) -> None:
     """
     path = Path(path)
     _format(path, size)
-    if os.path.isdir(path):
-        raise JaxdreamError(f"{path} is a folder: name the file to write")
-    if not os.path.isdir(path.parent):
-        raise JaxdreamError(f"cannot write {path}: there is no folder {path.parent}")
-    try:
-        # As long a name as the file will have on the way.
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
-    except (OSError, ValueError) as error:
-        raise JaxdreamError(f"cannot write {path}: {_reason(error)}") from error
+    check_place(path)
 
 
 def write_image(
@@ -179,13 +169,13 @@ def write_image(
             finite, or a file that cannot be written.
     """
     path = Path(path)
-    pixels = _levels(image, path)
+    pixels = levels(image, path)
     if pixels.ndim != 3 or pixels.shape[-1] != 3 or 0 in pixels.shape:
         raise JaxdreamError(f"{path}: a picture is (h, w, 3), not {pixels.shape}")
     chosen = _format(path, pixels.shape[:2])
     picture = Image.fromarray(pixels)
     if alpha is not None and chosen.alpha:
-        opacity = _levels(alpha, path)
+        opacity = levels(alpha, path)
         if opacity.shape != pixels.shape[:2]:
             raise JaxdreamError(f"{path}: alpha is {opacity.shape}, the picture {pixels.shape}")
         picture.putalpha(Image.fromarray(opacity))
@@ -195,14 +185,14 @@ def write_image(
     if recipe is not None and chosen.recipe:
         if not recipe.isascii():
             raise JaxdreamError(f"{path}: a recipe is ASCII text, so that every format can hold it")
-        options |= _recipe_options(chosen.name, recipe)
+        options |= recipe_options(chosen.name, recipe)
     try:
         with replacing(path) as file:
             picture.save(file, format=chosen.name, **options)
     except JaxdreamError:
         raise
     except Exception as error:  # encoders fail with whatever comes to hand
-        raise JaxdreamError(f"cannot write {path}: {_reason(error)}") from error
+        raise JaxdreamError(f"cannot write {path}: {reason(error)}") from error
 
 
 def read_recipe_text(path: PathLike) -> str | None:
@@ -224,7 +214,8 @@ def read_recipe_text(path: PathLike) -> str | None:
     return text if isinstance(text, str) and text.startswith("{") else None
 
 
-def _recipe_options(name: str, recipe: str) -> dict:
+def recipe_options(name: str, recipe: str) -> dict:
+    """What makes Pillow keep a recipe (ASCII text) in a file of a format."""
     if name == "PNG":
         chunks = PngImagePlugin.PngInfo()
         chunks.add_text(RECIPE_CHUNK, recipe)
@@ -252,8 +243,12 @@ def _format(path: PathLike, size: tuple[int, ...] = (1, 1)) -> _Format:
     return chosen
 
 
-def _levels(values, path: PathLike) -> UInt8[np.ndarray, "..."]:
-    """Numbers of 0..255 as whole levels."""
+def levels(values, path: PathLike) -> UInt8[np.ndarray, "..."]:
+    """Numbers of 0..255, NumPy or JAX, as whole levels: clipped and rounded.
+
+    Raises:
+        JaxdreamError: they are not finite numbers; the line begins with ``path``.
+    """
     try:
         array = np.asarray(values)
         finite = np.isfinite(array).all() and not np.iscomplexobj(array)
@@ -272,7 +267,7 @@ def _content(path: Path) -> bytes:
     except IsADirectoryError:
         raise JaxdreamError(f"{path} is a folder: name the pictures in it") from None
     except (OSError, ValueError) as error:
-        raise JaxdreamError(f"cannot read {path}: {_reason(error)}") from error
+        raise JaxdreamError(f"cannot read {path}: {reason(error)}") from error
     if not content:
         raise JaxdreamError(f"{path} is empty")
     return content
@@ -299,7 +294,7 @@ def _loaded(content: bytes, path: PathLike) -> Iterator[Image.Image]:
 
 def _undecodable(path: PathLike, error: Exception) -> JaxdreamError:
     """What to say of a file that a decoder failed on: damage shows itself as any exception."""
-    what = f"is damaged or cut short: {_reason(error)}"
+    what = f"is damaged or cut short: {reason(error)}"
     if isinstance(error, Image.DecompressionBombError):
         what = f"has more than the {_MAX_PIXELS:,} pixels allowed"
     elif isinstance(error, MemoryError):
@@ -392,8 +387,3 @@ def _lanczos(channel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     height, width = size
     resized = Image.fromarray(channel).resize((width, height), Image.Resampling.LANCZOS)
     return np.asarray(resized).clip(0, 255)
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return text.partition("\n")[0] or type(error).__name__

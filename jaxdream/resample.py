@@ -1,16 +1,23 @@
-"""Bilinear samples along the axes: the resize of the octaves, the zoom between frames.
+"""Bilinear samples: the resize of the octaves, the warp between the frames of a zoom.
 
 The resize has aligned corners, as scipy's ``ndimage.zoom(order=1)``, unlike ``jax.image.resize``,
 which places samples at pixel centres and antialiases. Where scipy's default mode blackens the last
 row or column of some sizes through round-off, this does not.
 """
 
+import math
+
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from jaxdream.arrays import AnyArray
 from jaxdream.errors import JaxdreamError
+
+Number = float | int | Float[AnyArray, ""]
+Pair = tuple[float | int, float | int] | Float[AnyArray, "2"]
 
 
 def resize(image: Float[AnyArray, "*n h w c"], size: tuple[int, int]) -> Float[Array, "*n oh ow c"]:
@@ -27,17 +34,28 @@ def resize(image: Float[AnyArray, "*n h w c"], size: tuple[int, int]) -> Float[A
     return image
 
 
-def zoom(
-    image: Float[AnyArray, "*n h w c"], amount: float, *, classic: bool = False
+def warp(
+    image: Float[AnyArray, "*n h w c"],
+    *,
+    zoom: Number = 0.0,
+    rotate: Number = 0.0,
+    shift: Pair = (0.0, 0.0),
+    classic: bool = False,
 ) -> Float[Array, "*n h w c"]:
-    """Enlarge pictures about their middle, by bilinear samples: the next frame of a zoom.
+    """Enlarge pictures about their middle, turn them about it, then move them.
 
-    Output pixel o of a side shows input position ``(1 - amount) * o + amount * (n - 1) / 2``; with
-    ``classic``, ``+ amount * n / 2``, which drifts by half a pixel and more. Any pixel range.
+    With c the middle of the picture, d the shift and R the turn, output pixel o shows input
+    position ``c + (1 - zoom) * R^-1 (o - c - d)``, by bilinear interpolation; beyond an edge the
+    edge goes on. Any pixel range. Can be differentiated, also by the amounts.
 
     Args:
-        amount: share of each side that leaves the frame, 0..1; 0.05 in the notebook.
-        classic: the warp of the 2015 notebook's frames loop, as today's SciPy computes it.
+        zoom: share of each side that leaves the frame, over -1 and under 1; 0.05 in the notebook.
+            Below 0 the picture shrinks, and its edges are drawn out.
+        rotate: degrees, counter-clockwise.
+        shift: pixels (to the right, down).
+        classic: the warp of the 2015 notebook's frames loop, as today's SciPy computes it: about
+            (h / 2, w / 2) instead of the middle ((h - 1) / 2, (w - 1) / 2) of the pixels' centres,
+            so that the picture drifts by half a pixel's share of the zoom in every frame.
 
     Raises:
         JaxdreamError: an amount out of range.
@@ -45,14 +63,21 @@ def zoom(
     Source: ``affine_transform(frame, [1-s, 1-s, 1], [h*s/2, w*s/2, 0], order=1)`` of Google's
     notebook ``deepdream/dream.ipynb``.
     """
-    if not 0 <= amount < 1:
-        raise JaxdreamError(f"a zoom is at least 0 and under 1, not {amount}")
-    image = jnp.asarray(image)
-    for axis in (-3, -2):
-        n = image.shape[axis]
-        middle = amount * (n if classic else n - 1) / 2
-        image = _sample_axis(image, (1 - amount) * np.arange(n) + middle, axis)
-    return image
+    check_movement(zoom, rotate, shift)
+    amounts = (jnp.asarray(amount, jnp.float32) for amount in (zoom, rotate, shift))
+    return _warp(jnp.asarray(image), *amounts, 0.0 if classic else 1.0)
+
+
+def check_movement(zoom: Number, rotate: Number, shift: Pair) -> None:
+    """Raise JaxdreamError where an amount that is known is out of range."""
+    if not isinstance(zoom, Tracer) and not -1 < zoom < 1:
+        raise JaxdreamError(f"a zoom is over -1 and under 1 a frame, not {zoom}")
+    if not isinstance(rotate, Tracer) and not math.isfinite(rotate):
+        raise JaxdreamError(f"a rotation is a finite number of degrees a frame, not {rotate}")
+    if not all(isinstance(pixels, Tracer) or math.isfinite(pixels) for pixels in shift):
+        raise JaxdreamError(
+            f"a shift is two finite numbers of pixels a frame, not {shift[0]} {shift[1]}"
+        )
 
 
 def _resize_axis(image: Array, n_out: int, axis: int) -> Array:
@@ -73,3 +98,31 @@ def _sample_axis(image: Array, position: np.ndarray, axis: int) -> Array:
     below = jnp.take(image, low, axis=axis, mode="clip")
     above = jnp.take(image, high, axis=axis, mode="clip")
     return below * (1 - fraction) + above * fraction
+
+
+@jax.jit
+def _warp(image: Array, zoom: Array, rotate: Array, shift: Array, inset: float | Array) -> Array:
+    """``inset``: by how much the middle is nearer than half the size, in half pixels."""
+    height, width = image.shape[-3:-1]
+    angle = jnp.radians(rotate)
+    sine = (1 - zoom) * jnp.sin(angle)
+    # 1 - (1 - zoom) * cos(angle), without the cancellation that would cost most of its digits.
+    shrink = zoom * jnp.cos(angle) + 2 * jnp.sin(angle / 2) ** 2
+    y, x = jnp.arange(height)[:, None], jnp.arange(width)
+    from_y = y - (height - inset) / 2 - shift[1]
+    from_x = x - (width - inset) / 2 - shift[0]
+    # How far a sample is from its pixel: a small number, so float32 is exact enough at any size.
+    top, bottom, down = _neighbours(y, sine * from_x - shrink * from_y - shift[1], height)
+    left, right, along = _neighbours(x, -sine * from_y - shrink * from_x - shift[0], width)
+    down, along = down[..., None].astype(image.dtype), along[..., None].astype(image.dtype)
+    above = image[..., top, left, :] * (1 - along) + image[..., top, right, :] * along
+    below = image[..., bottom, left, :] * (1 - along) + image[..., bottom, right, :] * along
+    return above * (1 - down) + below * down
+
+
+def _neighbours(pixel: Array, away: Array, n: int) -> tuple[Array, Array, Array]:
+    """The two pixels of a side of ``n`` around ``pixel + away``, and the share of the second."""
+    away = jnp.clip(away, -n, n)
+    whole = jnp.floor(away)
+    low = pixel + whole.astype(int)
+    return jnp.clip(low, 0, n - 1), jnp.clip(low + 1, 0, n - 1), away - whole
