@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image
 
 from jaxdream.arrays import AnyArray
@@ -21,8 +21,8 @@ from jaxdream.files import check_place, reason, replacing
 from jaxdream.images import levels, read_image, recipe_options
 
 PathLike = str | os.PathLike[str]
-Frame = Float[AnyArray, "h w 3"] | UInt8[AnyArray, "h w 3"] | PathLike
-Pixels = UInt8[np.ndarray, "h w 3"]
+Frame = AnyArray | PathLike  # no shape here: that frames of two sizes come has an error of its own
+Pixels = UInt8[np.ndarray, "_ _ 3"]
 
 SLOWEST = 0.01  # frames a second
 
@@ -31,8 +31,8 @@ SLOWEST = 0.01  # frames a second
 class _Format:
     name: str
     longest_side: int
-    fastest: float  # frames a second; above it browsers slow GIF and WebP down
-    tick: float = 0  # what durations are whole multiples of, in seconds, where they are
+    fastest: int  # frames a second; above it browsers slow GIF and WebP down
+    tick: float = 0.0  # what durations are whole multiples of, in seconds, where they are
 
 
 _FORMATS = {
@@ -97,6 +97,15 @@ def write_animation(
     check_animation_writable(path, fps=fps)
     if recipe is not None and not recipe.isascii():
         raise JaxdreamError(f"{path}: a recipe is ASCII text, so that every format can hold it")
+    try:
+        _write(path, frames, fps, recipe)
+    except JaxdreamError:
+        raise
+    except Exception as error:  # encoders fail with whatever comes to hand
+        raise JaxdreamError(f"cannot write {path}: {reason(error)}") from error
+
+
+def _write(path: Path, frames: Iterable[Frame], fps: float | int, recipe: str | None) -> None:
     chosen = _format(path)
     if chosen.tick and not isinstance(frames, Sized):
         frames = list(_pixels(path, frames))
@@ -105,17 +114,12 @@ def write_animation(
     if first is None:
         raise JaxdreamError(f"{path}: an animation of no frames")
     check_animation_writable(path, fps=fps, size=first.shape[:2])
-    try:
-        with replacing(path) as file:
-            if isinstance(frames, Sized) and chosen.tick:
-                durations = _durations(len(frames), fps, chosen.tick)
-                _write_pillow(file, first, pixels, durations, chosen.name, recipe)
-            else:
-                _write_mp4(file, chain([first], pixels), fps, recipe)
-    except JaxdreamError:
-        raise
-    except Exception as error:  # encoders fail with whatever comes to hand
-        raise JaxdreamError(f"cannot write {path}: {reason(error)}") from error
+    with replacing(path) as file:
+        if isinstance(frames, Sized) and chosen.tick:
+            durations = _durations(len(frames), fps, chosen.tick)
+            _write_pillow(file, first, pixels, durations, chosen.name, recipe)
+        else:
+            _write_mp4(file, chain([first], pixels), fps, recipe)
 
 
 def _format(path: Path) -> _Format:
@@ -141,12 +145,10 @@ def _pixels(path: Path, frames: Iterable[Frame]) -> Iterator[Pixels]:
         yield pixels
 
 
-def _durations(count: int, fps: float, tick: float) -> list[int]:
+def _durations(count: int, fps: float | int, tick: float) -> list[int]:
     """Milliseconds of each frame: multiples of the tick that never drift from the true time."""
     ends = [round(number / fps / tick) for number in range(count + 1)]
-    return [
-        round(1000 * tick * (end - start)) for start, end in zip(ends, ends[1:], strict=False)
-    ]
+    return [round(1000 * tick * (end - start)) for start, end in pairwise(ends)]
 
 
 class _Rest:
@@ -209,7 +211,7 @@ def _video_library(path: Path):
 
 
 def _write_mp4(
-    file: BinaryIO, frames: Iterator[Pixels], fps: float, recipe: str | None
+    file: BinaryIO, frames: Iterator[Pixels], fps: float | int, recipe: str | None
 ) -> None:
     name = os.fspath(file.name)
     av = _video_library(Path(name))
@@ -220,10 +222,10 @@ def _write_mp4(
         stream = None
         for pixels in frames:
             height, width, _ = pixels.shape
-            pixels = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+            even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
             if stream is None:
-                stream = _h264_stream(container, pixels.shape, fps)
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+                stream = _h264_stream(container, even.shape, fps)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
             frame = frame.reformat(
                 format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG"
             )
@@ -232,7 +234,7 @@ def _write_mp4(
             container.mux(stream.encode(None))
 
 
-def _h264_stream(container, shape: tuple[int, ...], fps: float):
+def _h264_stream(container, shape: tuple[int, ...], fps: float | int):
     rate = Fraction(fps).limit_denominator(1001)
     stream = container.add_stream("libx264", rate=rate, options={"crf": "17"})
     stream.height, stream.width = shape[:2]
