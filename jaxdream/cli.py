@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_dream(commands)
     _add_replay(commands)
+    _add_zoom(commands)
 
     layers = commands.add_parser("layers", help="list the layers of a network")
     layers.add_argument("--model", default="auto", help="a name from `jaxdream models`")
@@ -105,8 +106,6 @@ def _add_dream(commands) -> None:
     _add_objective_options(dream)
     _add_ascent_options(dream)
     add = dream.add_argument
-    add("--seed", type=_seed, default=0, help="of the jitter (default: %(default)s)")
-    add("--size", metavar="N|WxH", help="size to dream at: longest side, or width and height")
     add("--preview", metavar="DIR", help="write a picture of every step into a folder")
     add("--gif", metavar="FILE", help="an animation of the steps: .gif, .webp or .mp4")
     add("--preview-every", choices=("step", "octave"), default="step", help="(default: step)")
@@ -140,6 +139,33 @@ def _add_ascent_options(parser) -> None:
     add("--smooth", type=float, default=0.0, metavar="PIXELS", help="blur gradients by a Gaussian")
     add("--laplacian", type=int, default=0, metavar="LEVELS", help="give each band of frequencies "
         "of a gradient the same strength; 4 is usual")  # fmt: skip
+    add("--seed", type=_seed, default=0, help="of the jitter (default: %(default)s)")
+    add("--size", metavar="N|WxH", help="size to dream at: longest side, or width and height")
+
+
+def _add_zoom(commands) -> None:
+    zoom = commands.add_parser("zoom", help="dream a zoom into a picture: frames or a video")
+    zoom.add_argument("input", metavar="IN", help="the picture to begin from")
+    zoom.add_argument("-o", "--output", metavar="OUT", help="a .mp4, .webp, .gif, or a folder of "
+                      "frames (default: IN_zoom.mp4)")  # fmt: skip
+    add = zoom.add_argument
+    add("--frames", type=int, default=100, help="more than before: goes on from those there, but "
+        "for an easing (default: %(default)s)")  # fmt: skip
+    add("--zoom", type=float, default=0.05, help="share of each side that leaves from frame to "
+        "frame; below 0 the picture shrinks (default: %(default)s)")  # fmt: skip
+    add("--rotate", type=float, default=0.0, metavar="DEGREES", help="turn from frame to frame, "
+        "counter-clockwise (default: 0)")  # fmt: skip
+    add("--shift", type=float, nargs=2, default=(0.0, 0.0), metavar=("X", "Y"),
+        help="pixels from frame to frame, to the right and down (default: 0 0)")  # fmt: skip
+    add("--easing", default="linear", help="how the movement is spread: linear, in (from slow to "
+        "fast), out, in-out (default: %(default)s)")  # fmt: skip
+    add("--classic-warp", action="store_true", help="the zoom of 2015, half a pixel off centre")
+    add("--fps", type=float, default=25.0, help="frames a second (default: %(default)g)")
+    add("--keep-frames", action="store_true", help="keep the folder OUT.frames of a video")
+    _add_network_options(zoom)
+    _add_objective_options(zoom)
+    _add_ascent_options(zoom)
+    zoom.set_defaults(run="zoom.zoom_picture")
 
 
 def _add_replay(commands) -> None:

@@ -98,10 +98,11 @@ def uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def progress(name: str):
+def progress(name: str, *, frames: int = 1):
     """A bar on a terminal, nothing elsewhere; gives a function of the state and the warnings.
 
-    It waits for each state, so that an interrupted dream has one that is finished.
+    It waits for each state, so that an interrupted dream has one that is finished. Of several
+    frames, it is also given the number of the state's, from 0; what all warn of is said once.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -109,13 +110,21 @@ def progress(name: str):
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=1)
+        task = progress.add_task(name, total=frames)
+        heard = set()
 
-        def show(state, said: list) -> None:
+        def show(state, said: list, frame: int = 0) -> None:
             while said:
-                say(str(said.pop(0).message))
+                line = str(said.pop(0).message)
+                if line not in heard:
+                    say(line)
+                heard.add(line)
             loss = float(state.info.loss)
             at = f"octave {state.octave + 1}/{state.octaves} step {state.step}/{state.steps}"
-            progress.update(task, description=f"{name} {at} loss {loss:.3g}", completed=state.done)
+            if frames > 1:
+                at = f"frame {frame + 1}/{frames} {at}"
+            progress.update(
+                task, description=f"{name} {at} loss {loss:.3g}", completed=frame + state.done
+            )
 
         yield show

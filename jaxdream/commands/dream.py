@@ -21,13 +21,10 @@ def dream_pictures(options: argparse.Namespace) -> int:
         images.check_writable(output, size=(height, width))
     common.start_jax(options.device)
     model = common.load(options.model, options.weights)
-    text = objective_text(options, model.default_layer)
-    sources = Sources(options.guide_size)
-    objective = _objective(text, model, sources)
-    settings = {"objective": _portable(text, sources), "files": sources.by_name()}
+    objective, named = asked_objective(options, model)
     for path, output in zip(options.inputs, outputs, strict=True):
         picture = common.read(path, options.size)
-        recipe = _recipe(options, model, path, picture, **settings)
+        recipe = asked_recipe(options, model, path, picture, **named)
         if not _dream(model, objective, picture, recipe, output, options):
             return INTERRUPTED
     return 0
@@ -67,6 +64,14 @@ def replay_picture(options: argparse.Namespace) -> int:
     return 0 if _dream(model, objective, picture, recipe, output) else INTERRUPTED
 
 
+def asked_objective(options: argparse.Namespace, model):
+    """The objective that the options ask for, and how a recipe names it."""
+    text = objective_text(options, model.default_layer)
+    sources = Sources(options.guide_size)
+    objective = _objective(text, model, sources)
+    return objective, {"objective": _portable(text, sources), "files": sources.by_name()}
+
+
 def _objective(text: str, model, sources: Sources):
     from jaxdream.objective_text import Files, parse_objective
 
@@ -80,7 +85,10 @@ def _portable(text: str, sources: Sources) -> str:
     return with_files_renamed(text, {path: Path(path).name for path in sources.sha256})
 
 
-def _recipe(options: argparse.Namespace, model, path: str, picture: Picture, **settings) -> Recipe:
+def asked_recipe(
+    options: argparse.Namespace, model, path: str, picture: Picture, **named
+) -> Recipe:
+    """The recipe of what the options ask for; ``named`` is from ``asked_objective``."""
     from importlib.metadata import version
 
     height, width, _ = picture.pixels.shape
@@ -97,16 +105,13 @@ def _recipe(options: argparse.Namespace, model, path: str, picture: Picture, **s
         clip=not options.no_clip,
         jax=jax_version,
         platform=platform,
-        **settings,
+        **named,
         **{name: getattr(options, name) for name in same},
     )
 
 
-def _states(model, objective, picture: Picture, recipe: Recipe, *, stepwise: bool):
-    """The dream that a recipe describes, as a generator."""
-    import jax
-
-    from jaxdream.deepdream import iterate_dream
+def dream_settings(recipe: Recipe) -> dict:
+    """What ``jaxdream.dream`` is given of a recipe, but for the picture, objective and key."""
     from jaxdream.optimizers import CLASSIC, named_optimizer
 
     optimizer = None
@@ -117,20 +122,8 @@ def _states(model, objective, picture: Picture, recipe: Recipe, *, stepwise: boo
             smooth=recipe.smooth,
             laplacian=recipe.laplacian,
         )
-    return iterate_dream(
-        jax.random.key(recipe.seed),
-        model,
-        picture.pixels,
-        objective=objective,
-        steps=recipe.steps,
-        octaves=recipe.octaves,
-        octave_scale=recipe.octave_scale,
-        step_size=recipe.step_size,
-        jitter=recipe.jitter,
-        clip=recipe.clip,
-        optimizer=optimizer,
-        scan=False if stepwise else None,
-    )
+    same = ("steps", "octaves", "octave_scale", "step_size", "jitter", "clip")
+    return {name: getattr(recipe, name) for name in same} | {"optimizer": optimizer}
 
 
 def _dream(
@@ -144,9 +137,20 @@ def _dream(
     """Dream one picture as the recipe says and write it; False if interrupted on the way."""
     import warnings
 
+    import jax
+
+    from jaxdream.deepdream import iterate_dream
+
     with preview.recording(options, output) as frames:
         stepwise = frames is not None and frames.every == "step"
-        states = _states(model, objective, picture, recipe, stepwise=stepwise)
+        states = iterate_dream(
+            jax.random.key(recipe.seed),
+            model,
+            picture.pixels,
+            objective=objective,
+            scan=False if stepwise else None,
+            **dream_settings(recipe),
+        )
         state = None
         interrupted = False
         with warnings.catch_warnings(record=True) as said, common.progress(output.name) as show:
