@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, UInt32
 
@@ -162,7 +163,7 @@ def iterate_zoom(
             )
             if watch is not None:
                 states = _watched(states, number, watch)
-            frame = deque(states, maxlen=1).pop().image
+            frame = jnp.asarray(deque(states, maxlen=1).pop().image)
             yield frame
 
     return run()

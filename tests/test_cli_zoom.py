@@ -260,3 +260,15 @@ def test_without_pyav_it_says_so_at_once(environment, photo, tmp_path):
     )
     assert done.returncode == 2
     assert "pip install 'jaxdream[video]'" in one_line(done)
+
+
+def test_at_real_size_with_the_real_network(run, shared, tmp_path):
+    weights = shared / "weights" / "bvlc_googlenet.caffemodel"
+    options = ["--model", "googlenet", "--weights", weights, "--size", "512", "--steps", "2"]
+    photo = shared / "photos" / "cat.jpg"
+    run("zoom", photo, "-o", "z.webp", *options, "--octaves", "1", "--frames", "2", "--keep-frames")
+    first, second = pictures(tmp_path / "z.webp.frames", 2)
+    assert first.shape == (341, 512, 3)
+    expected = np.asarray(jd.warp(first, zoom=0.05))
+    assert 1 < np.abs(second - expected).mean() < 8, "two steps of 1.5 levels"
+    assert np.abs(second - first).mean() > 10

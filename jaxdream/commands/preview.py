@@ -74,5 +74,5 @@ def recording(options, output: Path) -> Iterator[Frames | None]:
         if options.gif is not None and frames.paths:
             from jaxdream.animation import write_animation
 
-            write_animation(options.gif, map(images.read_image, frames.paths), fps=FPS)
+            write_animation(options.gif, frames.paths, fps=FPS)
             print(f"wrote {options.gif}", flush=True)

@@ -87,7 +87,9 @@ def _open(folder: Path, options: argparse.Namespace, recipe: Recipe) -> FrameFol
         common.say(f"going on after frame {frames.done} of {options.frames} in {folder}")
         if any(frames.begun_with.get(name) != made_with[name] for name in ("jax", "platform")):
             begun = " on ".join(str(frames.begun_with.get(name)) for name in ("jax", "platform"))
-            common.say(f"they were begun with jax {begun[:60]!a}: the same but for rounding")
+            common.say(
+                f"they were begun with jax {ascii(begun[:60])[1:-1]}: the same but for rounding"
+            )
     return frames
 
 
