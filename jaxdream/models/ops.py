@@ -7,6 +7,7 @@ ceil-mode pooling, local response normalisation across channels.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -198,13 +199,35 @@ class LocalResponseNorm(Op):
     alpha: float = 1e-4
 
     def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:  # noqa: ARG002
-        (x,) = inputs
-        channel = jnp.arange(x.shape[-1])
-        neighbours = (abs(channel[:, None] - channel[None, :]) <= 2).astype(x.dtype)
-        d = 1 + self.alpha / 5 * (x * x @ neighbours)
-        # d ** -0.75 from square roots: a general power is the slowest thing in the network on CPU.
-        inverse_root = jax.lax.rsqrt(d)
-        return x * (inverse_root * jnp.sqrt(inverse_root))
+        return _normalize(inputs[0], self.alpha / 5)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _normalize(x: Float[Array, "n h w c"], scale: float) -> Float[Array, "n h w c"]:
+    return _normalize_forward(x, scale)[0]
+
+
+def _normalize_forward(x, scale):
+    # d ** -0.75 from square roots: a general power is the slowest thing in the network on CPU.
+    inverse_root = jax.lax.rsqrt(1 + scale * _sum_5_channels(x * x))
+    return x * (inverse_root * jnp.sqrt(inverse_root)), (x, inverse_root)
+
+
+def _normalize_backward(scale, residuals, cotangent):
+    # By hand, since a channel's own share and that of its neighbours need one sum together.
+    x, inverse_root = residuals
+    factor = inverse_root * jnp.sqrt(inverse_root)
+    shared = _sum_5_channels(cotangent * x * factor * inverse_root**2)
+    return (cotangent * factor - 1.5 * scale * x * shared,)
+
+
+_normalize.defvjp(_normalize_forward, _normalize_backward)
+
+
+def _sum_5_channels(x: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+    channels = x.shape[-1]
+    padded = jnp.pad(x, [(0, 0), (0, 0), (0, 0), (2, 2)])
+    return sum((padded[..., k : k + channels] for k in range(1, 5)), start=padded[..., :channels])
 
 
 @dataclass(frozen=True)
