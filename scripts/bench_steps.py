@@ -23,6 +23,7 @@ from jaxdream.models.graph import Node
 from jaxdream.models.network import Network
 from jaxdream.models.ops import Conv, Relu, Weights
 
+_SETTLE = 0.03  # seconds
 _MANY = 1 << 16  # more steps than are ever taken
 Clock = Callable[[], float]  # runs once and gives the seconds it took
 
@@ -30,8 +31,11 @@ Clock = Callable[[], float]  # runs once and gives the seconds it took
 def interleave(clocks: Mapping[str, Clock], rounds: int, quiet: Quiet) -> dict[str, Measured]:
     """Every clock once, ``rounds`` times over."""
     values: dict[str, list[float]] = {name: [] for name in clocks}
+
     for _ in range(rounds):
         for name, clock in clocks.items():
+            # Worker threads of the library that ran before spin for a while, on a core of ours.
+            time.sleep(_SETTLE)
             values[name].append(quiet(clock))
     return {name: Measured(tuple(seconds)) for name, seconds in values.items()}
 
