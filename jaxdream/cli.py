@@ -149,8 +149,8 @@ def _add_zoom(commands) -> None:
     zoom.add_argument("-o", "--output", metavar="OUT", help="a .mp4, .webp, .gif, or a folder of "
                       "frames (default: IN_zoom.mp4)")  # fmt: skip
     add = zoom.add_argument
-    add("--frames", type=int, default=100, help="more than before: goes on from those there, but "
-        "for an easing (default: %(default)s)")  # fmt: skip
+    add("--frames", type=int, default=100, help="how many; asked again for more, it goes on from "
+        "those there, but not with an easing (default: %(default)s)")  # fmt: skip
     add("--zoom", type=float, default=0.05, help="share of each side that leaves from frame to "
         "frame; below 0 the picture shrinks (default: %(default)s)")  # fmt: skip
     add("--rotate", type=float, default=0.0, metavar="DEGREES", help="turn from frame to frame, "
