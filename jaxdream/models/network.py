@@ -95,13 +95,13 @@ class Network(nnx.Module):
         Raises:
             JaxdreamError: an unknown layer; names the nearest.
         """
+        return evaluate(self.graph, jnp.asarray(x), layers, self.apply)
 
-        def apply(node: Node, inputs: Sequence[Array]) -> Array:
-            layer = self.layers.get(node.scope, None)
-            weights = Weights(layer.kernel[...], layer.bias[...]) if layer else None
-            return node.op.apply(*inputs, weights=weights)
-
-        return evaluate(self.graph, jnp.asarray(x), layers, apply)
+    def apply(self, node: Node, inputs: Sequence[Array]) -> Array:
+        """One node of the table on its inputs, with this network's weights."""
+        layer = self.layers.get(node.scope, None)
+        weights = Weights(layer.kernel[...], layer.bias[...]) if layer else None
+        return node.op.apply(*inputs, weights=weights)
 
     def preprocess(self, image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
         """What the network sees of a picture (RGB, 0..255)."""
