@@ -245,7 +245,7 @@ def _offsets(
             raise JaxdreamError("a dream needs a random key, or offsets in its place")
         draw = partial(draw_offsets, count=count, jitter=jitter)
         if batch:
-            return jnp.swapaxes(jax.vmap(draw)(_keys(key, batch[0])), 0, 1)
+            return jnp.swapaxes(jax.vmap(draw)(picture_keys(key, batch[0])), 0, 1)
         return draw(key)
     offsets = jnp.asarray(offsets)
     if offsets.shape == (count, 2) and batch:
@@ -258,7 +258,8 @@ def _offsets(
     return jnp.swapaxes(offsets, 0, 1) if batch else offsets
 
 
-def _keys(key: Array, n: int) -> Array:
+def picture_keys(key: Array, n: int) -> Array:
+    """A key for each of ``n`` pictures, from one key or from as many."""
     single = jnp.ndim(key) == (0 if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else 1)
     if single:
         return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
