@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_dream(commands)
     _add_replay(commands)
     _add_zoom(commands)
+    _add_visualize(commands)
+    _add_filters(commands)
 
     layers = commands.add_parser("layers", help="list the layers of a network")
     layers.add_argument("--model", default="auto", help="a name from `jaxdream models`")
@@ -177,6 +179,48 @@ def _add_replay(commands) -> None:
                         "its objective names, where it is not beside IN")  # fmt: skip
     _add_network_options(replay, model="the recipe's")
     replay.set_defaults(run="dream.replay_picture")
+
+
+def _add_visualize(commands) -> None:
+    show = commands.add_parser(
+        "visualize", help="make pictures of what a class, channel, neuron or direction looks like"
+    )
+    add = show.add_argument
+    add("--class", dest="classes", nargs="+", action="extend", metavar="NAME",
+        help="a class by its name, WordNet id or index; or several")  # fmt: skip
+    add("--layer", dest="layers", nargs="+", action="extend", metavar="LAYER",
+        help="a layer, as a whole if nothing in it is named; or several")  # fmt: skip
+    add("--channel", "--channels", dest="channels", metavar="N", help="of the layer: 12, 0-15, 3,7")
+    add("--neuron", dest="neurons", nargs="+", action="extend", metavar="N[@X,Y]",
+        help="of the layer: a channel in the middle, or at shares of width and height")  # fmt: skip
+    add("--direction", metavar="FILE", help="of the layer: a .npy file, a number for each channel")
+    add("-o", "--output", metavar="OUT", help="a picture, or a folder for several (default: by "
+        "what is shown)")  # fmt: skip
+    _add_network_options(show)
+    add("-n", "--count", type=int, default=1, help="pictures of it (default: %(default)s)")
+    add("--grid", action="store_true", help="several pictures on one labelled sheet")
+    add("--columns", type=int, help="of the sheet (default: as many as rows)")
+    add("--from", dest="start", metavar="IN", help="a photograph to begin from, not noise")
+    add("--size", metavar="N|WxH", help="a side, or width and height (default: 224, or IN's)")
+    add("--steps", type=int, default=256, help="(default: %(default)s)")
+    add("--learning-rate", type=float, default=0.02, help="of Adam (default: %(default)s)")
+    add("--tv", dest="total_variation", type=float, default=0.1, metavar="WEIGHT",
+        help="pull towards smoothness (default: %(default)s)")  # fmt: skip
+    add("--diversity", type=float, metavar="WEIGHT",
+        help="pull that makes the pictures of --count differ (default: 0.5)")  # fmt: skip
+    add("--no-robustness", action="store_true", help="no random views between steps")
+    add("--seed", type=_seed, default=0, help="of noise and views (default: %(default)s)")
+    show.set_defaults(run="visualize.visualize")
+
+
+def _add_filters(commands) -> None:
+    filters = commands.add_parser("filters", help="show the filters of the first layer")
+    add = filters.add_argument
+    add("-o", "--output", metavar="OUT", default="filters.png", help="(default: %(default)s)")
+    _add_network_options(filters)
+    add("--scale", type=int, default=8, help="pixels a weight is wide (default: %(default)s)")
+    add("--columns", type=int, help="(default: as many as rows)")
+    filters.set_defaults(run="filters.show_filters")
 
 
 def _add_network_options(parser, model: str = "auto") -> None:

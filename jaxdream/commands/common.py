@@ -29,12 +29,7 @@ def outputs(inputs: list[str], output: str | None) -> list[Path]:
     if output is None:
         targets = [Path(path).with_name(name) for path, name in zip(inputs, names, strict=True)]
     elif len(inputs) > 1 or Path(output).is_dir() or not Path(output).suffix:
-        folder = Path(output)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise JaxdreamError(f"{folder}: cannot be a folder: {error.strerror}") from None
-        targets = [folder / name for name in names]
+        targets = [folder(output) / name for name in names]
     else:
         targets = [Path(output)]
     for target in targets:
@@ -42,6 +37,15 @@ def outputs(inputs: list[str], output: str | None) -> list[Path]:
             raise JaxdreamError(f"two pictures would be written to {target}: dream them apart")
         check_target(target, inputs)
     return targets
+
+
+def folder(path: str) -> Path:
+    """A folder to write into, made if it is not there."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JaxdreamError(f"{path}: cannot be a folder: {error.strerror}") from None
+    return Path(path)
 
 
 def check_target(target: Path, inputs: list[str]) -> None:
@@ -98,11 +102,10 @@ def uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def progress(name: str, *, frames: int = 1):
-    """A bar on a terminal, nothing elsewhere; gives a function of the state and the warnings.
+def bar(name: str):
+    """A bar on a terminal, nothing elsewhere.
 
-    It waits for each state, so that an interrupted dream has one that is finished. Of several
-    frames, it is also given the number of the state's, from 0; what all warn of is said once.
+    Gives a function of a text, the share done, 0..1, and warnings, each of which is said once.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -110,21 +113,34 @@ def progress(name: str, *, frames: int = 1):
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=frames)
+        task = progress.add_task(name, total=1)
         heard = set()
 
-        def show(state, said: list, frame: int = 0) -> None:
+        def show(text: str, done: float, said: list) -> None:
             while said:
                 line = str(said.pop(0).message)
                 if line not in heard:
                     say(line)
                 heard.add(line)
+            progress.update(task, description=f"{name} {text}", completed=done)
+
+        yield show
+
+
+@contextmanager
+def progress(name: str, *, frames: int = 1):
+    """The bar of a dream; gives a function of the state and the warnings.
+
+    It waits for each state, so that an interrupted dream has one that is finished. Of several
+    frames, it is also given the number of the state's, from 0.
+    """
+    with bar(name) as show_text:
+
+        def show(state, said: list, frame: int = 0) -> None:
             loss = float(state.info.loss)
             at = f"octave {state.octave + 1}/{state.octaves} step {state.step}/{state.steps}"
             if frames > 1:
                 at = f"frame {frame + 1}/{frames} {at}"
-            progress.update(
-                task, description=f"{name} {at} loss {loss:.3g}", completed=frame + state.done
-            )
+            show_text(f"{at} loss {loss:.3g}", (frame + state.done) / frames, said)
 
         yield show

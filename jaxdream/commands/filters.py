@@ -1,0 +1,25 @@
+"""``jaxdream filters``; returns the exit code."""
+
+import argparse
+from pathlib import Path
+
+from jaxdream import images
+from jaxdream.commands import common
+from jaxdream.contact_sheet import contact_sheet, enlarge
+from jaxdream.errors import JaxdreamError
+
+
+def show_filters(options: argparse.Namespace) -> int:
+    from jaxdream.filters import first_filters
+
+    output = Path(options.output)
+    images.check_writable(output)
+    if options.scale < 1 or (options.columns is not None and options.columns < 1):
+        raise JaxdreamError("--scale and --columns must be at least 1")
+    common.start_jax(options.device)
+    model = common.load(options.model, options.weights)
+    pictures = [enlarge(kernel, options.scale) for kernel in first_filters(model)]
+    sheet = contact_sheet(pictures, columns=options.columns, gap=max(1, options.scale // 2))
+    images.write_image(output, sheet)
+    print(f"wrote {output}: {len(pictures)} filters", flush=True)
+    return 0

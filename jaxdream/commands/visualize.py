@@ -1,0 +1,205 @@
+"""``jaxdream visualize``; returns the exit code."""
+
+import argparse
+import json
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxdream
+from jaxdream import images
+from jaxdream.cli import INTERRUPTED
+from jaxdream.commands import common
+from jaxdream.commands.targets import parse_targets
+from jaxdream.contact_sheet import contact_sheet
+from jaxdream.errors import JaxdreamError
+from jaxdream.images import Picture
+from jaxdream.models.network import Network
+from jaxdream.objective import Objective
+from jaxdream.robustness import Robustness
+from jaxdream.visualization import VisualizeState, iterate_visualize, plan_batches
+
+_SIDE = "224"  # what the networks were trained at
+_DIVERSITY = 0.5  # of several pictures of one thing, if nothing else is said
+
+
+class _Plan(NamedTuple):
+    """Everything but the network, checked."""
+
+    options: argparse.Namespace
+    labels: list[str]  # one for every picture
+    size: tuple[int, int]  # height and width
+    start: Picture | None
+    diversity: float
+
+
+def visualize(options: argparse.Namespace) -> int:
+    targets = parse_targets(options)
+    plan = _plan(options, [target.label for target in targets])
+    outputs = _outputs(plan)
+    common.start_jax(options.device)
+    model = common.load(options.model, options.weights)
+    objectives = [target.objective(model) for target in targets]
+    batches: dict[tuple[int, ...], VisualizeState] = {}
+    finished = False
+    with warnings.catch_warnings(record=True) as said, common.bar(outputs[0].name) as show:
+        warnings.simplefilter("always")
+        try:
+            for places, state in _states(plan, model, objectives):
+                batches[places] = state
+                # Waits for the state, so that an interrupted run has one that is finished.
+                value = float(np.mean(state.info.loss))
+                share = sum(len(p) * s.step / s.steps for p, s in batches.items())
+                text = f"step {state.step}/{state.steps} value {value:.3g}"
+                show(text, share / len(plan.labels), said)
+            finished = True
+        except KeyboardInterrupt:
+            common.say(f"interrupted {_progress(batches, len(plan.labels))}")
+    if batches:
+        with common.uninterrupted():
+            _write(plan, outputs, batches, _settings(plan, model) if finished else None)
+    return 0 if finished else INTERRUPTED
+
+
+def _progress(batches: dict[tuple[int, ...], VisualizeState], pictures: int) -> str:
+    """How far an interrupted run has got, and what becomes of it."""
+    if not batches:
+        return "before the first step: nothing written"
+    state = list(batches.values())[-1]
+    at = f"at step {state.step} of {state.steps}"
+    if pictures == 1:
+        return f"{at}: the picture is kept as far as it got"
+    begun = sum(map(len, batches))
+    return f"{at}, {begun} of {pictures} pictures begun: these are kept as far as they got"
+
+
+def _plan(options: argparse.Namespace, names: list[str]) -> _Plan:
+    """The pictures to make.
+
+    Raises:
+        JaxdreamError: a count, diversity, grid or size where it means nothing, or a bad photograph.
+    """
+    count = options.count
+    if count < 1:
+        raise JaxdreamError(f"--count must be at least 1, not {count}")
+    if count > 1 and len(names) > 1:
+        raise JaxdreamError(f"--count is of one thing to show, not of {len(names)}")
+    if options.diversity is not None and count == 1:
+        raise JaxdreamError("--diversity is between pictures of one thing: ask for more by --count")
+    if options.grid and count == len(names) == 1:
+        raise JaxdreamError(
+            "--grid is of several pictures: name several classes, layers or channels, or a --count"
+        )
+    if options.columns is not None and not options.grid:
+        raise JaxdreamError("--columns is of a --grid")
+    diversity = _DIVERSITY if options.diversity is None else options.diversity
+    start = common.read(options.start, options.size) if options.start else None
+    if start is None:
+        size = images.parse_size(options.size or _SIDE, 1, 1)
+    else:
+        size = (start.pixels.shape[0], start.pixels.shape[1])
+    labels = names if count == 1 else [f"{names[0]} {i + 1}" for i in range(count)]
+    return _Plan(options, labels, size, start, diversity if count > 1 else 0.0)
+
+
+def _outputs(plan: _Plan) -> list[Path]:
+    """The files to write, checked before anything is computed; with a grid, one."""
+    options, size = plan.options, plan.size
+    names = [re.sub(r"[^0-9A-Za-z._-]+", "_", label) + ".png" for label in plan.labels]
+    if options.grid:
+        targets = [Path(options.output or names[0].replace(".png", "_grid.png"))]
+        blank = np.broadcast_to(np.float32(0), (*size, 3))
+        sheet = contact_sheet([blank] * len(names), plan.labels, columns=options.columns)
+        size = (sheet.shape[0], sheet.shape[1])
+    elif len(names) == 1:
+        targets = [Path(options.output or names[0])]
+        if targets[0].is_dir():
+            targets = [targets[0] / names[0]]
+    else:
+        targets = [common.folder(options.output or ".") / name for name in names]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise JaxdreamError(f"two pictures would be written to {target}: make them apart")
+        images.check_writable(target, size=size)
+        common.check_not_input(target, [options.start] if options.start else [])
+    return targets
+
+
+def _states(
+    plan: _Plan, model: Network, objectives: Sequence[Objective]
+) -> Iterator[tuple[tuple[int, ...], VisualizeState]]:
+    """The states of one batch of pictures after the other, and the pictures' places."""
+    options, n = plan.options, len(plan.labels)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(options.seed), jnp.arange(n))
+    together = plan.diversity > 0
+    if not together and len(objectives) < n:
+        objectives = [objectives[0]] * n
+    batches = [list(range(n))] if together else plan_batches(objectives, size=plan.size)
+    for places in batches:
+        states = iterate_visualize(
+            keys[jnp.array(places)],
+            model,
+            objectives[0] if together else [objectives[i] for i in places],
+            count=n if together else None,
+            size=plan.size,
+            image=plan.start.pixels if plan.start else None,
+            steps=options.steps,
+            learning_rate=options.learning_rate,
+            robustness=None if options.no_robustness else Robustness(),
+            total_variation=options.total_variation,
+            diversity=plan.diversity,
+        )
+        for state in states:
+            yield tuple(places), state
+
+
+def _write(
+    plan: _Plan,
+    outputs: list[Path],
+    batches: dict[tuple[int, ...], VisualizeState],
+    note: str | None,
+) -> None:
+    """The pictures there are, each to its file or all onto the grid."""
+    made = [
+        (place, image)
+        for places, state in batches.items()
+        for place, image in zip(places, np.asarray(state.image), strict=True)
+    ]
+    pictures = dict(sorted(made, key=lambda pair: pair[0]))
+    if plan.options.grid:
+        labels = [plan.labels[i] for i in pictures]
+        sheet = contact_sheet(list(pictures.values()), labels, columns=plan.options.columns)
+        pictures = {0: sheet}
+    for i, picture in pictures.items():
+        images.write_image(outputs[i], picture, recipe=note)
+        print(f"wrote {outputs[i]}", flush=True)
+
+
+def _settings(plan: _Plan, model: Network) -> str:
+    """What the pictures were made with, as one line of ASCII JSON; for reading, not for replay."""
+    jax_version, platform = common.platform()
+    options = plan.options
+    values = {
+        "recipe": "visualize",
+        "jaxdream": jaxdream.__version__,
+        "model": model.name,
+        "weights_sha256": model.weights_sha256,
+        "pictures": plan.labels,
+        "input_sha256": plan.start.sha256 if plan.start else None,
+        "size": plan.size,
+        "seed": options.seed,
+        "steps": options.steps,
+        "learning_rate": options.learning_rate,
+        "total_variation": options.total_variation,
+        "diversity": plan.diversity,
+        "robustness": not options.no_robustness,
+        "jax": jax_version,
+        "platform": platform,
+    }
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
