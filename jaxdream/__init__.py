@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jaxdream.deepdream import DreamState, dream, iterate_dream
     from jaxdream.display import preview, show_dream
     from jaxdream.errors import JaxdreamError
+    from jaxdream.fourier import FourierImage
     from jaxdream.images import read_image, write_image
     from jaxdream.jitter import draw_offsets, random_roll, roll
     from jaxdream.models.network import Network
@@ -35,19 +36,25 @@ if TYPE_CHECKING:
         smooth_gradient,
     )
     from jaxdream.resample import resize, warp
+    from jaxdream.robustness import Robustness
+    from jaxdream.visualization import VisualizeState, iterate_visualize, visualize
     from jaxdream.zooming import iterate_zoom, plan_zoom
 
 _HOME = {
     "AscentState": "ascent",
     "DreamState": "deepdream",
+    "FourierImage": "fourier",
     "JaxdreamError": "errors",
     "Network": "models.network",
+    "Robustness": "robustness",
     "StepInfo": "ascent",
+    "VisualizeState": "visualization",
     "ascent_step": "ascent",
     "classic_optimizer": "optimizers",
     "draw_offsets": "jitter",
     "dream": "deepdream",
     "iterate_dream": "deepdream",
+    "iterate_visualize": "visualization",
     "iterate_zoom": "zooming",
     "load_model": "models.store",
     "named_optimizer": "optimizers",
@@ -66,6 +73,7 @@ _HOME = {
     "show_dream": "display",
     "smooth_gradient": "optimizers",
     "start_ascent": "ascent",
+    "visualize": "visualization",
     "warp": "resample",
     "write_animation": "animation",
     "write_image": "images",
@@ -74,14 +82,18 @@ _HOME = {
 __all__ = [
     "AscentState",
     "DreamState",
+    "FourierImage",
     "JaxdreamError",
     "Network",
+    "Robustness",
     "StepInfo",
+    "VisualizeState",
     "ascent_step",
     "classic_optimizer",
     "draw_offsets",
     "dream",
     "iterate_dream",
+    "iterate_visualize",
     "iterate_zoom",
     "load_model",
     "named_optimizer",
@@ -101,6 +113,7 @@ __all__ = [
     "show_dream",
     "smooth_gradient",
     "start_ascent",
+    "visualize",
     "warp",
     "write_animation",
     "write_image",

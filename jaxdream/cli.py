@@ -194,6 +194,7 @@ def _add_visualize(commands) -> None:
     add("--neuron", dest="neurons", nargs="+", action="extend", metavar="N[@X,Y]",
         help="of the layer: a channel in the middle, or at shares of width and height")  # fmt: skip
     add("--direction", metavar="FILE", help="of the layer: a .npy file, a number for each channel")
+    add("--objective", metavar="TEXT", help="anything else, as for `jaxdream dream`")
     add("-o", "--output", metavar="OUT", help="a picture, or a folder for several (default: by "
         "what is shown)")  # fmt: skip
     _add_network_options(show)

@@ -244,6 +244,15 @@ def _neuron(parser: _Parser) -> Objective:
     return objectives.neuron(name, index, position=position)
 
 
+def _class(parser: _Parser) -> Objective:
+    from jaxdream.labels import resolve_class
+
+    if parser.next.kind not in ("text", "name", "number"):
+        raise parser.error("a class's name")
+    parser.place += 1
+    return objectives.logit(resolve_class(parser.tokens[parser.place - 1].value).index)
+
+
 def _guide(parser: _Parser) -> Objective:
     image = parser.files.picture(parser.quoted())
     layer = parser.layer_after(parser.model.default_layer)
@@ -265,6 +274,7 @@ def _direction(parser: _Parser) -> Objective:
 _FUNCTIONS: Mapping[str, Callable[[_Parser], Objective]] = {
     "neuron": _neuron,
     "logit": lambda parser: objectives.logit(int(parser.number(whole=True))),
+    "class": _class,
     "guide": _guide,
     "caricature": _caricature,
     "direction": _direction,

@@ -24,7 +24,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Key, UInt32
 
 from jaxdream.arrays import AnyArray
-from jaxdream.ascent import StepInfo, normalize_by_mean_abs
+from jaxdream.ascent import StepInfo
 from jaxdream.deepdream import picture_keys
 from jaxdream.errors import JaxdreamError
 from jaxdream.fourier import FourierImage
@@ -32,6 +32,7 @@ from jaxdream.models.network import Network
 from jaxdream.models.waking import waking_activations
 from jaxdream.objective import Objective
 from jaxdream.objectives import direction
+from jaxdream.optimizers import normalize_by_mean_abs
 from jaxdream.robustness import Robustness, random_view
 
 Keys = Key[Array, "*keys"] | UInt32[Array, "*keys 2"]

@@ -1,8 +1,12 @@
 """What all tests share: type-checked annotations, the reference material, a tiny fake network."""
 
 import os
+import pty
+import select
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +112,55 @@ def run(run_in, tmp_path):
         return done
 
     return run
+
+
+def read_until(terminal: int, text: str, seconds: float) -> str:
+    """What a terminal shows until it has shown ``text``, or until its program ends."""
+    shown = ""
+    deadline = time.monotonic() + seconds
+    while text not in shown and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 1)[0]:
+            try:
+                shown += os.read(terminal, 4096).decode()
+            except OSError:  # how Linux says that the other end is closed
+                break
+    return shown
+
+
+@pytest.fixture
+def interrupt(environment, tmp_path):
+    """Runs the command line on a terminal and presses Ctrl-C once that shows ``after``.
+
+    Gives the exit code, and what the terminal showed before and afterwards.
+    """
+
+    def interrupt(*arguments, after):
+        # Where the tests run in the background, Ctrl-C is ignored, and programs inherit that.
+        start = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from jaxdream.cli import main; main()"
+        )
+        terminal, other_end = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-c", start, *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment | {"TERM": "xterm", "COLUMNS": "200"},
+            stderr=other_end,
+            stdout=subprocess.DEVNULL,
+        ) as process:
+            os.close(other_end)
+            try:
+                progress = read_until(terminal, after, 120)
+                process.send_signal(signal.SIGINT)
+                # To its end: a program whose terminal nobody reads would wait for ever.
+                said = read_until(terminal, "\0", 120)
+                code = process.wait(60)
+            finally:
+                process.kill()
+        os.close(terminal)
+        return code, progress, said
+
+    return interrupt
 
 
 @pytest.fixture

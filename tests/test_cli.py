@@ -1,13 +1,8 @@
 """The command line as a user has it: in processes of its own, with the bundled network."""
 
-import os
-import pty
-import select
-import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -149,44 +144,9 @@ def test_bad_input_is_one_line_and_writes_nothing(run_in, corpus, case):
     assert {path: path.read_bytes() for path in corpus.rglob("*") if path.is_file()} == before
 
 
-def read_until(terminal: int, text: str, seconds: float) -> str:
-    """What a terminal shows until it has shown ``text``, or until its program ends."""
-    shown = ""
-    deadline = time.monotonic() + seconds
-    while text not in shown and time.monotonic() < deadline:
-        if select.select([terminal], [], [], 1)[0]:
-            try:
-                shown += os.read(terminal, 4096).decode()
-            except OSError:  # how Linux says that the other end is closed
-                break
-    return shown
-
-
-def test_ctrl_c_keeps_the_picture_as_far_as_it_got(environment, photo, tmp_path):
+def test_ctrl_c_keeps_the_picture_as_far_as_it_got(interrupt, photo, tmp_path):
     arguments = ["dream", photo, "-o", "out.png", "--steps", "100000", "--octaves", "2"]
-    # Where the tests run in the background, Ctrl-C is ignored, and programs inherit that.
-    start = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-        "from jaxdream.cli import main; main()"
-    )
-    terminal, other_end = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-c", start, *map(str, arguments)],
-        cwd=tmp_path,
-        env=environment | {"TERM": "xterm", "COLUMNS": "200"},
-        stderr=other_end,
-        stdout=subprocess.DEVNULL,
-    ) as process:
-        os.close(other_end)
-        try:
-            progress = read_until(terminal, "octave 1/2 step", 120)
-            process.send_signal(signal.SIGINT)
-            # To its end: a program whose terminal nobody reads would wait for ever.
-            said = read_until(terminal, "\0", 120)
-            code = process.wait(60)
-        finally:
-            process.kill()
-    os.close(terminal)
+    code, progress, said = interrupt(*arguments, after="octave 1/2 step")
     assert "loss" in progress
     assert code == 130, progress + said
     assert "interrupted at octave 1 of 2, step" in said

@@ -127,3 +127,15 @@ def test_a_vector_file_of_something_else_says_so(tmp_path, values):
     np.save(tmp_path / "v.npy", values, allow_pickle=True)
     with pytest.raises(jd.JaxdreamError, match=r"v\.npy"):
         read_vector(str(tmp_path / "v.npy"))
+
+
+@pytest.mark.parametrize("text", ['class("banana")', "class(banana)", "class(954)"])
+def test_a_class_by_its_name(text):
+    assert repr(parse_objective(text, jd.load_model("googlenet_mini"))) == "logit(954)"
+
+
+def test_no_such_class(tiny):
+    with pytest.raises(jd.JaxdreamError, match="the nearest are banana"):
+        parse_objective('2*class("bananna")', tiny)
+    with pytest.raises(jd.JaxdreamError, match="a class's name should stand before"):
+        parse_objective("class()", tiny)

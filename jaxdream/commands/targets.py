@@ -11,6 +11,7 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.labels import resolve_class
 from jaxdream.models.network import Network
 from jaxdream.objective import Objective
+from jaxdream.objective_text import parse_objective, read_vector
 from jaxdream.objectives import direction, layer, logit, neuron
 from jaxdream.visualization import channel_mean
 
@@ -22,8 +23,8 @@ class Target:
     """One thing to show; what it is of is not checked against a network yet."""
 
     label: str
-    kind: str  # class, layer, channel, neuron or direction
-    layer: str = ""
+    kind: str  # class, layer, channel, neuron, direction or objective
+    layer: str = ""  # of an objective, its text
     index: int = 0
     position: tuple[float, float] = (0.5, 0.5)  # (x, y), shares of the layer's width and height
     vector: Float[np.ndarray, " c"] | None = None
@@ -36,6 +37,8 @@ class Target:
         """
         if self.kind == "class":
             return logit(self.index)
+        if self.kind == "objective":
+            return parse_objective(self.layer, model)
         name = model.graph.resolve(self.layer)
         if self.kind == "channel":
             return channel_mean(model, name, self.index)
@@ -58,12 +61,14 @@ def parse_targets(options: argparse.Namespace) -> list[Target]:
         "--direction": options.direction,
     }
     given = [name for name, value in within.items() if value is not None]
-    if bool(classes) == bool(layers):
-        raise JaxdreamError("say what to show: --class NAME, or --layer LAYER")
+    if sum(map(bool, (classes, layers, options.objective))) != 1:
+        raise JaxdreamError("say what to show by one of --class, --layer and --objective")
     if given and not layers:
         raise JaxdreamError(f"{given[0]} is of a layer: name it by --layer")
     if len(given) > 1:
         raise JaxdreamError(f"{given[0]} and {given[1]} exclude each other")
+    if options.objective:
+        return [Target(options.objective, "objective", options.objective)]
     if classes:
         found = [resolve_class(text) for text in classes]
         return [Target(c.names[0], "class", index=c.index) for c in found]
@@ -116,29 +121,3 @@ def parse_neuron(text: str) -> tuple[int, tuple[float, float]]:
             "from 0 to 1, as in 12@0.25,0.5"
         )
     return int(match[1]), place
-
-
-def read_vector(path: str) -> Float[np.ndarray, " c"]:
-    """The direction in a ``.npy`` file.
-
-    Raises:
-        JaxdreamError: it cannot be read, or holds anything but a row of finite numbers, not all 0.
-    """
-    try:
-        with open(path, "rb") as file:
-            vector = np.lib.format.read_array(file, allow_pickle=False)
-    except OSError as error:
-        raise JaxdreamError(f"cannot read {path}: {error.strerror or error}") from None
-    except Exception:  # damage shows itself as any exception
-        raise JaxdreamError(
-            f"{path} is not a .npy file of numbers (`numpy.save` writes them)"
-        ) from None
-    if vector.ndim != 1 or vector.dtype.kind not in "fiu":
-        raise JaxdreamError(
-            f"{path} holds {vector.dtype} of shape {vector.shape}: a direction is a row of real "
-            "numbers, one for each channel"
-        )
-    vector = vector.astype(np.float32)
-    if not (np.isfinite(vector).all() and vector.any()):
-        raise JaxdreamError(f"{path} holds no direction: its numbers are not finite, or all 0")
-    return vector
