@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int, Integer, Key, UInt32
 
 from jaxdream.arrays import AnyArray
 from jaxdream.ascent import AscentState, StepInfo, ascent_step, start_ascent
+from jaxdream.compilation import program
 from jaxdream.errors import JaxdreamError
 from jaxdream.jitter import draw_offsets
 from jaxdream.models.network import Network
@@ -174,7 +175,7 @@ def iterate_dream(
     _check_gradient(strongest, objective)
 
 
-@partial(jax.jit, static_argnames=("clip", "optimizer", "batched"))
+@program(static_argnames=("clip", "optimizer", "batched"))
 def _run_steps(
     model: Network,
     objective: Objective,

@@ -13,7 +13,6 @@ import math
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -25,6 +24,7 @@ from jaxtyping import Array, Float, Key, UInt32
 
 from jaxdream.arrays import AnyArray
 from jaxdream.ascent import StepInfo
+from jaxdream.compilation import program
 from jaxdream.deepdream import picture_keys
 from jaxdream.errors import JaxdreamError
 from jaxdream.fourier import FourierImage
@@ -213,7 +213,7 @@ def plan_batches(
     ]
 
 
-@partial(jax.jit, static_argnames="differ_at")
+@program(static_argnames="differ_at")
 def _run_steps(
     model: Network,
     objectives: Objective,

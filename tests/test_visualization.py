@@ -50,12 +50,12 @@ def test_channels_together_are_what_each_is_alone(tiny):
 
 def test_other_channels_and_settings_compile_nothing(tiny):
     visualize(KEY, tiny, [channel_mean(tiny, "second", i) for i in (0, 1)], **SMALL)
-    before = _run_steps._cache_size()
+    before = _run_steps.cache_size()
     other = {**SMALL, "steps": 3, "learning_rate": 0.3, "total_variation": 0.7}
     visualize(KEY, tiny, [channel_mean(tiny, "second", i) for i in (2, 4)], **other)
     other["robustness"] = Robustness(pad=2, rotate=3.0)
     visualize(KEY, tiny, direction("second", np.arange(5.0, dtype=np.float32)), count=2, **other)
-    assert _run_steps._cache_size() == before
+    assert _run_steps.cache_size() == before
 
 
 def test_the_same_key_is_the_same_picture_and_another_another(tiny):
