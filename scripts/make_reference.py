@@ -4,6 +4,7 @@ python scripts/make_reference.py OUT_FOLDER
 """
 
 import argparse
+import warnings
 from pathlib import Path
 
 import pdoc
@@ -15,6 +16,8 @@ def build(folder: Path) -> None:
     """Write the pages of everything public into a folder."""
     for name in jaxdream.__all__:  # pdoc sees only what has been imported already
         setattr(jaxdream, name, getattr(jaxdream, name))
+    # Seen from the project's folder there are two, this and the installed one: the same.
+    warnings.filterwarnings("ignore", "'jaxdream' may refer")
     pdoc.pdoc("jaxdream", output_directory=folder)
 
 
