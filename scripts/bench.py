@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bench_graph import Subject
     from bench_results import Results
 
+INTERRUPTED = 130  # the exit code
 NETWORKS = ("googlenet", "inception_v3_2015")
 QUICK_LAYERS = ("inception_3a/output", "mixed")
 PARTS = ("steps", "runs", "startup")
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.markdown.write_text(markdown)
     if options.json:
         options.json.write_text(results.to_json())
+    sys.exit(INTERRUPTED if results.interrupted else 0)
 
 
 def measure(options: argparse.Namespace, threads: int) -> "Results":
@@ -134,8 +136,14 @@ def measure(options: argparse.Namespace, threads: int) -> "Results":
     for name, part in chosen.items():
         quiet = bench_machine.Quiet(options.patience)
         context = {"platform": platform, "device": device, "threads": threads, "quiet": quiet}
-        part(options, results, networks, **context)
-        results.others[name] = quiet.share
+        try:
+            part(options, results, networks, **context)
+        except KeyboardInterrupt:
+            results.interrupted = True
+            _say(f"interrupted in {name}: here is what was measured")
+            break
+        finally:
+            results.others[name] = quiet.share
     return results
 
 

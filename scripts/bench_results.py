@@ -110,6 +110,7 @@ class Results:
     runs: list[Runs] = field(default_factory=list)
     startup: dict[str, list[Run]] = field(default_factory=dict)
     others: dict[str, float | None] = field(default_factory=dict)  # load by part, 0..1
+    interrupted: bool = False  # before all was measured
 
     @property
     def rate(self) -> float | None:

@@ -19,6 +19,7 @@ from bench_machine import Quiet
 from bench_results import LAYOUTS, OURS, THEIRS, LayerTimes, Measured
 
 import jaxdream as jd
+from jaxdream.compilation import Program
 from jaxdream.models.graph import Node
 from jaxdream.models.network import Network
 from jaxdream.models.ops import Conv, Relu, Weights
@@ -209,9 +210,10 @@ def _jax_layer_clocks(
             y = node.op.apply(y)
         return y
 
-    forward = jax.jit(apply)
+    # Compiled as the steps of a dream are.
+    forward = Program(apply)
 
-    @jax.jit
+    @Program
     def gradient(weights, cotangent, output, *inputs):
         # In the network the output is at hand for the ReLU's gradient; alone, recomputing it
         # would be charged to the gradient.
