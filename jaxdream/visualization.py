@@ -1,9 +1,7 @@
 """What a class, a channel, a neuron or a direction looks like: feature visualisation from noise.
 
 A picture, held as its Fourier spectrum (``fourier``), is changed by Adam so that an objective
-grows; before each step it is seen from a random view (``robustness``). The objective's gradient is
-divided by its mean absolute value, as in a dream, so that the weights of total variation and of
-diversity mean the same for every objective, layer and network.
+grows (``visualization_step``); before each step it is seen from a random view (``robustness``).
 
 Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017
 (doi 10.23915/distill.00007).
@@ -11,52 +9,47 @@ Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2
 
 import math
 import warnings
-from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax.core import Tracer
 from jaxtyping import Array, Float, Key, UInt32
 
 from jaxdream.arrays import AnyArray
 from jaxdream.ascent import StepInfo
-from jaxdream.compilation import program
 from jaxdream.deepdream import picture_keys
 from jaxdream.errors import JaxdreamError
 from jaxdream.fourier import FourierImage
 from jaxdream.models.network import Network
-from jaxdream.models.waking import waking_activations
 from jaxdream.objective import Objective
 from jaxdream.objectives import direction
-from jaxdream.optimizers import normalize_by_mean_abs
-from jaxdream.robustness import Robustness, random_view
+from jaxdream.robustness import Robustness
+from jaxdream.visualization_step import adam, run_steps
 
 Keys = Key[Array, "*keys"] | UInt32[Array, "*keys 2"]
 Size = int | tuple[int, int]
 Objectives = Objective | Sequence[Objective]
 
 _CHUNK = 32  # steps in one compiled loop, where loops are compiled
-_BATCH_PIXELS = 16 * 224 * 224  # of the pictures made at once: about a gigabyte with GoogLeNet
+_BATCH_PIXELS = 16 * 224 * 224  # of the pictures made at once: under 2 GB with GoogLeNet
 
 
 class VisualizeState(NamedTuple):
-    """A visualisation as far as it has got."""
+    """A visualisation as far as it has got: of one batch, where there are several."""
 
-    step: int  # steps done
+    places: tuple[int, ...]  # which of all pictures are in this batch
+    step: int  # steps done in this batch
     steps: int
-    parameters: FourierImage  # of a batch, also where there is one picture
+    parameters: FourierImage  # of the batch
     info: StepInfo  # of the last step, one value per picture
-    batched: bool
+    done: float  # share of all batches, 0..1
 
     @property
-    def image(self) -> Float[Array, "*n h w 3"]:
-        """The picture, or the batch of them: RGB, 0..255."""
-        images = self.parameters.pixels()
-        return images if self.batched else images[0]
+    def images(self) -> Float[Array, "n h w 3"]:
+        """The pictures of this batch: RGB, 0..255."""
+        return self.parameters.pixels()
 
 
 def visualize(
@@ -80,9 +73,10 @@ def visualize(
         key: a JAX random key, or for a batch also one key per picture; with a single key, picture
             i of a batch has ``jax.random.fold_in(key, i)``.
         model: from ``load_model``.
-        objective: one objective; or a sequence of them that differ in their numbers only (the
-            channels of a layer, classes), for a picture each, all made at once.
-        count: how many pictures to make for one objective; None for one without a batch axis.
+        objective: one objective, or a sequence of them for a picture each. Those that differ in
+            their numbers only (channels of one layer, classes) are made in one vmapped call, at
+            most 16 pictures of 224x224 at a time (``plan_batches``).
+        count: how many pictures to make of one objective; None for one without a batch axis.
         size: of the pictures, in pixels: a side, or height and width.
         image: a picture to begin from (RGB, 0..255) instead of noise; its size counts.
         steps: of Adam.
@@ -99,8 +93,7 @@ def visualize(
 
     Raises:
         JaxdreamError: an unknown layer, channel or class, a size too small for the layer, a
-            setting out of range, objectives that have no program in common, or a gradient that
-            was zero or not finite throughout.
+            setting out of range, or a gradient that was zero or not finite throughout.
     """
     states = iterate_visualize(
         key,
@@ -116,7 +109,14 @@ def visualize(
         diversity=diversity,
         scan=scan,
     )
-    return deque(states, maxlen=1).pop().image
+    last = {state.places: state for state in states}
+    made = {
+        i: image
+        for state in last.values()
+        for i, image in zip(state.places, state.images, strict=True)
+    }
+    images = jnp.stack([made[i] for i in range(len(made))])
+    return images[0] if count is None and isinstance(objective, Objective) else images
 
 
 def iterate_visualize(
@@ -134,47 +134,45 @@ def iterate_visualize(
     diversity: float = 0.0,
     scan: bool | None = None,
 ) -> Iterator[VisualizeState]:
-    """Make pictures as ``visualize`` does, yielding the state after every step.
+    """Make pictures as ``visualize`` does, batch after batch, yielding the state after every step.
 
     With ``scan``, after every 32. Args and errors are those of ``visualize``; bad arguments are
     raised when the first state is asked for, a zero gradient when all states have been given.
     """
     _check_settings(steps, learning_rate, total_variation, diversity)
-    stacked, n = _stack(objective, count)
+    objectives = _each(objective, count)
     if diversity > 0 and (count or 1) < 2:
         raise JaxdreamError("diversity is between several pictures of one objective: ask for more")
     size = (size, size) if isinstance(size, int) else size
     size = size if image is None else (image.shape[0], image.shape[1])
-    _check_objective(model, stacked, size)
-
+    n = len(objectives)
+    batches = plan_batches(objectives, size=size, batch=n if diversity > 0 else None)
+    for places in batches:
+        _check_objective(model, objectives[places[0]], size)  # the others are alike but for numbers
+    for each in objectives:
+        each.check(model.graph)
     keys = jax.vmap(jax.random.split)(picture_keys(key, n))
-    if image is None:
-        parameters = jax.vmap(lambda key: FourierImage.noise(key, size))(keys[:, 0])
-    else:
-        parameters = FourierImage.of(jnp.broadcast_to(jnp.asarray(image), (n, *image.shape)))
-    optimizer_state = _optimizer(learning_rate).init(parameters.spectrum)
-    differ_at = _last_map(model, stacked.layers, size) if diversity > 0 else None
-    scan = jax.default_backend() != "cpu" if scan is None else scan
-    chunk = min(_CHUNK, steps) if scan else 1
-    strongest = jnp.zeros(n)
-    for first in range(0, steps, chunk):
-        parameters, optimizer_state, infos = _run_steps(
-            model,
-            stacked,
-            parameters,
-            optimizer_state,
-            keys[:, 1],
-            jnp.arange(first, min(first + chunk, steps)),
-            robustness,
-            (learning_rate, total_variation, diversity),
-            differ_at=differ_at,
-        )
-        strongest = jnp.maximum(strongest, infos.gradient_mean.max(axis=0))
-        info = jax.tree.map(lambda values: values[-1], infos)
-        done = min(first + chunk, steps)
-        batched = count is not None or not isinstance(objective, Objective)
-        yield VisualizeState(done, steps, parameters, info, batched)
-    _check_gradient(strongest, stacked)
+    weights = (learning_rate, total_variation, diversity)
+    strongest: list[Array] = []
+    finished = 0
+    for places in batches:
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(objectives[i] for i in places))
+        here = keys[jnp.array(places)]
+        if image is None:
+            start = jax.vmap(lambda key: FourierImage.noise(key, size))(here[:, 0])
+        else:
+            copies = jnp.broadcast_to(jnp.asarray(image), (len(places), *image.shape))
+            start = FourierImage.of(copies)
+        states = _steps(model, stacked, start, here[:, 1], steps, robustness, weights, scan)
+        most = jnp.zeros(len(places))
+        for done, parameters, infos in states:
+            most = jnp.maximum(most, infos.gradient_mean.max(axis=0))
+            info = jax.tree.map(lambda values: values[-1], infos)
+            share = (finished + len(places) * done / steps) / n
+            yield VisualizeState(tuple(places), done, steps, parameters, info, share)
+        finished += len(places)
+        strongest.append(most)
+    _check_gradient(np.concatenate(strongest), [i for places in batches for i in places])
 
 
 def channel_mean(model: Network, layer: str, index: int) -> Objective:
@@ -197,8 +195,9 @@ def plan_batches(
 ) -> list[list[int]]:
     """Which of these objectives to visualise at once, by their places in the sequence.
 
-    Those of one layer share a program and are made in one vmapped call, at most ``batch`` at a
-    time (by default what fits into about a gigabyte); each layer has a program of its own.
+    Those that differ in their numbers only share a program and are made in one vmapped call, at
+    most ``batch`` at a time (by default 16 of 224x224 or as many pixels: under 2 GB with
+    GoogLeNet); each layer has a program of its own.
     """
     height, width = (size, size) if isinstance(size, int) else size
     most = max(1, _BATCH_PIXELS // (height * width)) if batch is None else batch
@@ -213,127 +212,49 @@ def plan_batches(
     ]
 
 
-@program(static_argnames="differ_at")
-def _run_steps(
+def _steps(
     model: Network,
     objectives: Objective,
     parameters: FourierImage,
-    optimizer_state: optax.OptState,
     keys: Array,
-    steps: Array,
+    steps: int,
     robustness: Robustness | None,
-    weights: tuple[float | Array, float | Array, float | Array],
-    *,
-    differ_at: str | None,
-) -> tuple[FourierImage, optax.OptState, StepInfo]:
-    """The numbered steps, on a batch; the infos have a leading axis of as many."""
-    learning_rate, total_variation, diversity = weights
-    optimizer = _optimizer(learning_rate)
-
-    @jax.vmap
-    def normalize(gradient: Array) -> Array:
-        return jnp.asarray(normalize_by_mean_abs().update(gradient, optax.EmptyState())[0])
-
-    def pixels(spectrum: Array) -> Array:
-        return FourierImage(spectrum, parameters.width).pixels()
-
-    def step(state: tuple[Array, optax.OptState], number: Array):
-        spectrum, optimizer_state = state
-        images, pull_back = jax.vjp(pixels, spectrum)
-        views = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
-        values, gradient, apart = _gradients(
-            model, objectives, images, views, robustness, differ_at
+    weights: tuple[float, float, float],
+    scan: bool | None,
+) -> Iterator[tuple[int, FourierImage, StepInfo]]:
+    """The steps of a batch: how many are done, the pictures, and what the new ones tell."""
+    learning_rate, _, diversity = weights
+    optimizer_state = adam(learning_rate).init(parameters.spectrum)
+    differ_at = _last_map(model, objectives.layers, parameters.size) if diversity > 0 else None
+    scan = jax.default_backend() != "cpu" if scan is None else scan
+    chunk = _CHUNK if scan else 1
+    for first in range(0, steps, chunk):
+        done = min(first + chunk, steps)
+        parameters, optimizer_state, infos = run_steps(
+            model,
+            objectives,
+            parameters,
+            optimizer_state,
+            keys,
+            jnp.arange(first, done),
+            robustness,
+            weights,
+            differ_at=differ_at,
         )
-        pull = normalize(gradient) - total_variation * jax.vmap(jax.grad(roughness))(images)
-        if apart is not None:
-            pull += diversity * normalize(apart)
-        updates, optimizer_state = optimizer.update(pull_back(-pull)[0], optimizer_state)
-        spectrum = jnp.asarray(optax.apply_updates(spectrum, updates))
-        mean = jnp.mean(jnp.abs(gradient), axis=(1, 2, 3))
-        return (spectrum, optimizer_state), StepInfo(values, mean)
-
-    state = (parameters.spectrum, optimizer_state)
-    if len(steps) == 1:
-        # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
-        state, info = step(state, steps[0])
-        infos = jax.tree.map(lambda value: value[None], info)
-    else:
-        state, infos = jax.lax.scan(step, state, steps)
-    return FourierImage(state[0], parameters.width), state[1], infos
+        yield done, parameters, infos
 
 
-def _gradients(
-    model: Network,
-    objectives: Objective,
-    images: Float[Array, "n h w 3"],
-    keys: Array,
-    robustness: Robustness | None,
-    differ_at: str | None,
-) -> tuple[Array, Array, Array | None]:
-    """The objectives' values, their gradients, and the gradient of the pictures' difference."""
-    layers = objectives.layers + (() if differ_at is None else (differ_at,))
-
-    def one(objective: Objective, image: Array, key: Array) -> tuple[Array, Array | None]:
-        if robustness is not None:
-            image = random_view(key, image, robustness=robustness)
-        activations = waking_activations(model, model.preprocess(image)[None], layers)
-        value = objective({name: activations[name][0] for name in objectives.layers})
-        return value, None if differ_at is None else activations[differ_at][0]
-
-    def whole(images: Array) -> tuple[Array, Array | None]:
-        values, features = jax.vmap(one)(objectives, images, keys)
-        return values, None if features is None else similarity(features)
-
-    (values, alike), pull_back = jax.vjp(whole, images)
-    ones = jnp.ones_like(values)
-    if alike is None:
-        return values, pull_back((ones, None))[0], None
-    gradient = pull_back((ones, jnp.zeros_like(alike)))[0]
-    return values, gradient, pull_back((0 * ones, -jnp.ones_like(alike)))[0]
-
-
-def similarity(features: Float[Array, "n h w c"]) -> Float[Array, ""]:
-    """Mean cosine between the Gram matrices of several pictures' features, over all pairs.
-
-    Source: the diversity term of "Feature Visualization", Distill 2017, after the style of Gatys,
-    Ecker, Bethge 2015.
-    """
-    n, _, _, channels = features.shape
-    grams = jnp.einsum("nhwc,nhwd->ncd", features, features).reshape(n, channels**2)
-    # Under the root, since a norm has no gradient at 0.
-    unit = grams * jax.lax.rsqrt(jnp.sum(grams**2, axis=1, keepdims=True) + 1e-12)
-    cosines = unit @ unit.T
-    return (jnp.sum(cosines) - jnp.trace(cosines)) / (n * (n - 1))
-
-
-def roughness(image: Float[Array, "h w 3"]) -> Float[Array, ""]:
-    """Total variation of a picture (0..255): the sum of differences between neighbours.
-
-    A difference d counts as sqrt(1 + d**2) - 1 levels, whose gradient is smooth at 0.
-    """
-    differences = [jnp.diff(image, axis=axis) for axis in (0, 1)]
-    return sum((jnp.sum(jnp.sqrt(1 + d**2) - 1) for d in differences), jnp.zeros(()))
-
-
-def _optimizer(learning_rate: float | Array) -> optax.GradientTransformation:
-    return optax.chain(optax.scale_by_adam(), optax.scale(-1.0), optax.scale(learning_rate))
-
-
-def _stack(objective: Objectives, count: int | None) -> tuple[Objective, int]:
-    """One objective whose arrays have a leading axis of pictures, and how many those are."""
+def _each(objective: Objectives, count: int | None) -> list[Objective]:
+    """An objective for every picture."""
     if isinstance(objective, Objective):
-        n = 1 if count is None else count
-        if n < 1:
+        if count is not None and count < 1:
             raise JaxdreamError(f"the count of pictures must be at least 1, not {count}")
-        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *leaf.shape)), objective), n
+        return [objective] * (count or 1)
     if count is not None:
         raise JaxdreamError("a count is for one objective: several have a picture each")
-    if len(plan_batches(objective, batch=len(objective) or 1)) != 1:
-        raise JaxdreamError(
-            "visualised together, objectives are at least one, and of one kind and layer "
-            "(plan_batches sorts them)"
-        )
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *objective), len(objective)
+    if not objective:
+        raise JaxdreamError("give at least one objective to visualise")
+    return list(objective)
 
 
 def _last_map(model: Network, layers: Sequence[str], size: tuple[int, int]) -> str:
@@ -369,19 +290,16 @@ def _check_objective(model: Network, objective: Objective, size: tuple[int, int]
         )
 
 
-def _check_gradient(strongest: Array, objective: Objective) -> None:
+def _check_gradient(strongest: np.ndarray, places: list[int]) -> None:
     """Say so when nothing was found; ``strongest`` is the largest mean |gradient| of a step."""
-    if isinstance(strongest, Tracer):
-        return
-    what = ", ".join(objective.layers)
     if not np.isfinite(strongest).all():
-        raise JaxdreamError(f"the gradient of {what} is not finite: use a smaller learning rate")
-    silent = np.flatnonzero(np.asarray(strongest) == 0)
-    if len(silent) == len(strongest):
+        raise JaxdreamError("the gradient is not finite: use a smaller learning rate")
+    silent = [place for place, value in zip(places, strongest, strict=True) if value == 0]
+    if len(silent) == len(places):
         raise JaxdreamError(
-            f"the gradient of {what} is zero everywhere: nothing in the picture excites it; try "
-            "another seed, or begin from a photograph"
+            "the gradient is zero everywhere: nothing in the picture excites what is to be shown; "
+            "try another seed, or begin from a photograph"
         )
-    if len(silent):
-        which = ", ".join(map(str, silent))
-        warnings.warn(f"{what} has a zero gradient on pictures {which}", stacklevel=3)
+    if silent:
+        which = ", ".join(str(place + 1) for place in sorted(silent))
+        warnings.warn(f"nothing excites what is to be shown on pictures {which}", stacklevel=3)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import jaxdream
@@ -23,7 +22,7 @@ from jaxdream.images import Picture
 from jaxdream.models.network import Network
 from jaxdream.objective import Objective
 from jaxdream.robustness import Robustness
-from jaxdream.visualization import VisualizeState, iterate_visualize, plan_batches
+from jaxdream.visualization import VisualizeState, iterate_visualize
 
 _SIDE = "224"  # what the networks were trained at
 _DIVERSITY = 0.5  # of several pictures of one thing, if nothing else is said
@@ -46,36 +45,36 @@ def visualize(options: argparse.Namespace) -> int:
     common.start_jax(options.device)
     model = common.load(options.model, options.weights)
     objectives = [target.objective(model) for target in targets]
-    batches: dict[tuple[int, ...], VisualizeState] = {}
+    last: dict[tuple[int, ...], VisualizeState] = {}  # by the pictures of a batch
     finished = False
     with warnings.catch_warnings(record=True) as said, common.bar(outputs[0].name) as show:
         warnings.simplefilter("always")
         try:
-            for places, state in _states(plan, model, objectives):
-                batches[places] = state
+            for state in _states(plan, model, objectives):
+                last[state.places] = state
                 # Waits for the state, so that an interrupted run has one that is finished.
                 value = float(np.mean(state.info.loss))
-                share = sum(len(p) * s.step / s.steps for p, s in batches.items())
-                text = f"step {state.step}/{state.steps} value {value:.3g}"
-                show(text, share / len(plan.labels), said)
+                show(f"step {state.step}/{state.steps} value {value:.3g}", state.done, said)
             finished = True
         except KeyboardInterrupt:
-            common.say(f"interrupted {_progress(batches, len(plan.labels))}")
-    if batches:
+            common.say(f"interrupted {_progress(last, len(plan.labels))}")
+        for warning in said:
+            common.say(str(warning.message))
+    if last:
         with common.uninterrupted():
-            _write(plan, outputs, batches, _settings(plan, model) if finished else None)
+            _write(plan, outputs, last, _settings(plan, model) if finished else None)
     return 0 if finished else INTERRUPTED
 
 
-def _progress(batches: dict[tuple[int, ...], VisualizeState], pictures: int) -> str:
+def _progress(last: dict[tuple[int, ...], VisualizeState], pictures: int) -> str:
     """How far an interrupted run has got, and what becomes of it."""
-    if not batches:
+    if not last:
         return "before the first step: nothing written"
-    state = list(batches.values())[-1]
+    state = list(last.values())[-1]
     at = f"at step {state.step} of {state.steps}"
     if pictures == 1:
         return f"{at}: the picture is kept as far as it got"
-    begun = sum(map(len, batches))
+    begun = sum(map(len, last))
     return f"{at}, {begun} of {pictures} pictures begun: these are kept as far as they got"
 
 
@@ -133,43 +132,34 @@ def _outputs(plan: _Plan) -> list[Path]:
 
 def _states(
     plan: _Plan, model: Network, objectives: Sequence[Objective]
-) -> Iterator[tuple[tuple[int, ...], VisualizeState]]:
-    """The states of one batch of pictures after the other, and the pictures' places."""
-    options, n = plan.options, len(plan.labels)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(options.seed), jnp.arange(n))
-    together = plan.diversity > 0
-    if not together and len(objectives) < n:
-        objectives = [objectives[0]] * n
-    batches = [list(range(n))] if together else plan_batches(objectives, size=plan.size)
-    for places in batches:
-        states = iterate_visualize(
-            keys[jnp.array(places)],
-            model,
-            objectives[0] if together else [objectives[i] for i in places],
-            count=n if together else None,
-            size=plan.size,
-            image=plan.start.pixels if plan.start else None,
-            steps=options.steps,
-            learning_rate=options.learning_rate,
-            robustness=None if options.no_robustness else Robustness(),
-            total_variation=options.total_variation,
-            diversity=plan.diversity,
-        )
-        for state in states:
-            yield tuple(places), state
+) -> Iterator[VisualizeState]:
+    options = plan.options
+    return iterate_visualize(
+        jax.random.key(options.seed),
+        model,
+        objectives if options.count == 1 else objectives[0],
+        count=None if options.count == 1 else options.count,
+        size=plan.size,
+        image=plan.start.pixels if plan.start else None,
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        robustness=None if options.no_robustness else Robustness(),
+        total_variation=options.total_variation,
+        diversity=plan.diversity,
+    )
 
 
 def _write(
     plan: _Plan,
     outputs: list[Path],
-    batches: dict[tuple[int, ...], VisualizeState],
+    last: dict[tuple[int, ...], VisualizeState],
     note: str | None,
 ) -> None:
     """The pictures there are, each to its file or all onto the grid."""
     made = [
         (place, image)
-        for places, state in batches.items()
-        for place, image in zip(places, np.asarray(state.image), strict=True)
+        for state in last.values()
+        for place, image in zip(state.places, np.asarray(state.images), strict=True)
     ]
     pictures = dict(sorted(made, key=lambda pair: pair[0]))
     if plan.options.grid:
