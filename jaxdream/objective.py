@@ -167,7 +167,7 @@ def shown(value: Array | np.ndarray | float) -> str:
     return str(np.float32(value)).removesuffix(".0")
 
 
-def check_index(index: Array, count: int, layer: str, what: str) -> None:
+def check_index(index: int | Array, count: int, layer: str, what: str) -> None:
     """Make sure that indices into a layer exist, where their values are known.
 
     Raises:

@@ -19,8 +19,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+from jaxtyping import Float
+
 from jaxdream import objectives
 from jaxdream.errors import JaxdreamError
+from jaxdream.images import read_image
 from jaxdream.objective import Objective
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ class _Token(NamedTuple):
     at: int
 
 
-Reader = Callable[[str], "object"]
+Reader = Callable[[str], np.ndarray]
 
 
 class Files(NamedTuple):
@@ -65,7 +69,7 @@ def parse_objective(text: str, model: "Network", *, files: Files | None = None) 
         JaxdreamError: the text cannot be read (says where), or names a layer, channel, class or
             file that is not there.
     """
-    objective = _Parser(text, model, files or Files(_read_picture, read_vector)).parse()
+    objective = _Parser(text, model, files or Files(read_image, read_vector)).parse()
     objective.check(model.graph)
     return objective
 
@@ -83,8 +87,20 @@ def with_files_renamed(text: str, names: Mapping[str, str]) -> str:
     """The text with other names for its files, by the names they have."""
     for token in reversed(_file_tokens(text)):
         end = token.at + len(token.value) + 2  # the quotes
-        text = f'{text[: token.at]}"{names[token.value]}"{text[end:]}'
+        text = f"{text[: token.at]}{quoted(names[token.value])}{text[end:]}"
     return text
+
+
+def quoted(name: str) -> str:
+    """A file's name as an objective's text has it.
+
+    Raises:
+        JaxdreamError: it has both kinds of quotes.
+    """
+    mark = "'" if '"' in name else '"'
+    if mark in name:
+        raise JaxdreamError(f"{name}: rename the file so that its name has no quotes")
+    return f"{mark}{name}{mark}"
 
 
 def _file_tokens(text: str) -> list[_Token]:
@@ -253,30 +269,27 @@ def _class(parser: _Parser) -> Objective:
     return objectives.logit(resolve_class(parser.tokens[parser.place - 1].value).index)
 
 
-def _guide(parser: _Parser) -> Objective:
-    image = parser.files.picture(parser.quoted())
-    layer = parser.layer_after(parser.model.default_layer)
-    return objectives.guide(parser.model, image, layer)  # pyright: ignore
+def _of_picture(
+    make: Callable[["Network", np.ndarray, str], Objective],
+) -> Callable[[_Parser], Objective]:
+    def build(parser: _Parser) -> Objective:
+        image = parser.files.picture(parser.quoted())
+        return make(parser.model, image, parser.layer_after(parser.model.default_layer))
 
-
-def _caricature(parser: _Parser) -> Objective:
-    image = parser.files.picture(parser.quoted())
-    layer = parser.layer_after(parser.model.default_layer)
-    return objectives.caricature(parser.model, image, layer)  # pyright: ignore
+    return build
 
 
 def _direction(parser: _Parser) -> Objective:
     vector = parser.files.vector(parser.quoted())
-    layer = parser.layer_after(parser.model.default_layer)
-    return objectives.direction(layer, vector)  # pyright: ignore
+    return objectives.direction(parser.layer_after(parser.model.default_layer), vector)
 
 
 _FUNCTIONS: Mapping[str, Callable[[_Parser], Objective]] = {
     "neuron": _neuron,
     "logit": lambda parser: objectives.logit(int(parser.number(whole=True))),
     "class": _class,
-    "guide": _guide,
-    "caricature": _caricature,
+    "guide": _of_picture(objectives.guide),
+    "caricature": _of_picture(objectives.caricature),
     "direction": _direction,
     "l1": lambda parser: objectives.l1(parser.name()),
     "total_variation": lambda parser: objectives.total_variation(
@@ -286,14 +299,12 @@ _FUNCTIONS: Mapping[str, Callable[[_Parser], Objective]] = {
 _FILE_FUNCTIONS = ("guide", "caricature", "direction")
 
 
-def read_vector(path: str):
+def read_vector(path: str) -> Float[np.ndarray, " c"]:
     """The numbers of a ``.npy`` file, (channels,).
 
     Raises:
         JaxdreamError: it cannot be read, or holds something else.
     """
-    import numpy as np
-
     try:
         vector = np.load(path, allow_pickle=False)
     except FileNotFoundError:
@@ -304,9 +315,3 @@ def read_vector(path: str):
         shape = getattr(vector, "shape", "several arrays")
         raise JaxdreamError(f"{path} must hold one number per channel, not {shape}")
     return vector.astype(np.float32)
-
-
-def _read_picture(path: str):
-    from jaxdream.images import read_image
-
-    return read_image(path)

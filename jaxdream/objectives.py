@@ -81,19 +81,24 @@ class Layer(_OfLayer):
         return self.layer
 
 
-@pytree
 @dataclass(frozen=True)
-class Channel(_OfLayer):
-    """Half the sum of squares of one channel."""
+class _OfChannel(_OfLayer):
+    """Base of those that read one channel of it."""
 
     index: Integer[Array, "..."]
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return 0.5 * jnp.sum(jnp.square(activations[self.layer][..., self.index]))
 
     def check(self, graph: "Graph") -> None:
         count = graph.channels[graph.resolve(self.layer)]
         check_index(self.index, count, self.layer, "channels")
+
+
+@pytree
+@dataclass(frozen=True)
+class Channel(_OfChannel):
+    """Half the sum of squares of one channel."""
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        return 0.5 * jnp.sum(jnp.square(activations[self.layer][..., self.index]))
 
     def __repr__(self) -> str:
         return f"{self.layer}:{shown(self.index)}"
@@ -101,10 +106,9 @@ class Channel(_OfLayer):
 
 @pytree
 @dataclass(frozen=True)
-class Neuron(_OfLayer):
+class Neuron(_OfChannel):
     """The activation of one channel at one place."""
 
-    index: Integer[Array, "..."]
     position: Float[Array, "... 2"]  # (x, y), as shares of the layer's width and height
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
@@ -112,10 +116,6 @@ class Neuron(_OfLayer):
         size = jnp.array([activation.shape[1], activation.shape[0]])
         x, y = jnp.clip(jnp.floor(self.position * size).astype(jnp.int32), 0, size - 1)
         return activation[y, x, self.index]
-
-    def check(self, graph: "Graph") -> None:
-        count = graph.channels[graph.resolve(self.layer)]
-        check_index(self.index, count, self.layer, "channels")
 
     def __repr__(self) -> str:
         x, y = (shown(self.position[..., i]) for i in (0, 1))

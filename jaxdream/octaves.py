@@ -31,11 +31,7 @@ def plan_octaves(
         raise JaxdreamError(f"octaves must be at least 1, not {octaves}")
     if not (math.isfinite(octave_scale) and octave_scale > 1):
         raise JaxdreamError(f"octave scale must be over 1, not {octave_scale}")
-    if min(size) < minimum:
-        raise JaxdreamError(
-            f"the picture is {size[1]}x{size[0]} pixels and the layer needs at least "
-            f"{minimum}x{minimum}: choose an earlier layer or a larger size"
-        )
+    check_size(size, minimum)
     sizes = [size]
     while len(sizes) < octaves:
         height, width = (round(n / octave_scale) for n in sizes[-1])
@@ -43,6 +39,19 @@ def plan_octaves(
             break
         sizes.append((height, width))
     return tuple(reversed(sizes))
+
+
+def check_size(size: tuple[int, int], minimum: int) -> None:
+    """Make sure that a picture of this height and width is large enough for the layers.
+
+    Raises:
+        JaxdreamError: a side is under the minimum.
+    """
+    if min(size) < minimum:
+        raise JaxdreamError(
+            f"the picture is {size[1]}x{size[0]} pixels and the layer needs at least "
+            f"{minimum}x{minimum}: choose an earlier layer or a larger size"
+        )
 
 
 def octave_bases(

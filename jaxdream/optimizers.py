@@ -8,6 +8,7 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -29,8 +30,7 @@ def normalize_by_mean_abs() -> optax.GradientTransformation:
         del params
 
         def normalize(gradient: Array) -> Array:
-            mean = jnp.mean(jnp.abs(gradient))
-            return jnp.where(mean > 0, gradient / jnp.where(mean > 0, mean, 1), 0)
+            return _divided(gradient, jnp.mean(jnp.abs(gradient)))
 
         return jax.tree.map(normalize, updates), state
 
@@ -54,10 +54,13 @@ def optimizer_names() -> tuple[str, ...]:
     return (CLASSIC, *sorted(_optax_optimizers()))
 
 
+@cache
 def named_optimizer(
     name: str, *, step_size: float = 1.5, smooth: float = 0.0, laplacian: int = 0
 ) -> optax.GradientTransformation:
     """An optimiser by name, on a gradient that is smoothed, levelled and normalised first.
+
+    Asked for twice it is the same object, so that its programs are compiled once.
 
     Args:
         name: ``classic``, or that of an optax optimiser, such as ``adam``.
@@ -166,8 +169,12 @@ def _filter(image: Array, kernel: np.ndarray, axis: int, stride: int = 1) -> Arr
 
 
 def _to_unit(band: Array) -> Array:
-    deviation = jnp.std(band)
-    return jnp.where(deviation > 0, band / jnp.where(deviation > 0, deviation, 1), 0)
+    return _divided(band, jnp.std(band))
+
+
+def _divided(values: Array, size: Array) -> Array:
+    """Values over their size, and zero where that is zero, in the gradient too."""
+    return jnp.where(size > 0, values / jnp.where(size > 0, size, 1), 0)
 
 
 def _optax_optimizers() -> dict[str, Callable[..., optax.GradientTransformation]]:

@@ -23,8 +23,9 @@ from jaxdream.deepdream import picture_keys
 from jaxdream.errors import JaxdreamError
 from jaxdream.fourier import FourierImage
 from jaxdream.models.network import Network
-from jaxdream.objective import Objective
+from jaxdream.objective import Objective, check_index
 from jaxdream.objectives import direction
+from jaxdream.octaves import check_size
 from jaxdream.robustness import Robustness
 from jaxdream.visualization_step import adam, run_steps
 
@@ -147,10 +148,9 @@ def iterate_visualize(
     size = size if image is None else (image.shape[0], image.shape[1])
     n = len(objectives)
     batches = plan_batches(objectives, size=size, batch=n if diversity > 0 else None)
-    for places in batches:
-        _check_objective(model, objectives[places[0]], size)  # the others are alike but for numbers
     for each in objectives:
         each.check(model.graph)
+        check_size(size, model.graph.minimum_size(*each.layers))
     keys = jax.vmap(jax.random.split)(picture_keys(key, n))
     weights = (learning_rate, total_variation, diversity)
     strongest: list[Array] = []
@@ -185,8 +185,7 @@ def channel_mean(model: Network, layer: str, index: int) -> Objective:
         JaxdreamError: no such layer or channel.
     """
     count = model.graph.channels[model.graph.resolve(layer)]
-    if not 0 <= index < count:
-        raise JaxdreamError(f"{layer} has channels 0 to {count - 1}, not {index}")
+    check_index(index, count, layer, "channels")
     return direction(layer, np.eye(count, dtype=np.float32)[index])
 
 
@@ -278,16 +277,6 @@ def _check_settings(
     for name, weight in (("total variation", total_variation), ("diversity", diversity)):
         if not (math.isfinite(weight) and weight >= 0):
             raise JaxdreamError(f"the weight of {name} must be 0 or more, not {weight}")
-
-
-def _check_objective(model: Network, objective: Objective, size: tuple[int, int]) -> None:
-    objective.check(model.graph)
-    smallest = model.graph.minimum_size(*objective.layers)
-    if min(size) < smallest:
-        raise JaxdreamError(
-            f"the picture is {size[1]}x{size[0]} pixels and the layer needs at least "
-            f"{smallest}x{smallest}: choose an earlier layer or a larger size"
-        )
 
 
 def _check_gradient(strongest: np.ndarray, places: list[int]) -> None:

@@ -122,6 +122,14 @@ def test_files_are_read_and_can_be_renamed(tiny, picture, tmp_path):
     assert renamed == '0.5*guide("g.png") + direction("v.npy", second)'
 
 
+def test_a_name_with_quotes_is_quoted_by_the_others():
+    text = with_files_renamed('guide("g.png", first)', {"g.png": 'a "b".png'})
+    assert text == """guide('a "b".png', first)"""
+    assert named_files(text) == ('a "b".png',)
+    with pytest.raises(jd.JaxdreamError, match="has no quotes"):
+        with_files_renamed(text, {'a "b".png': "\"'"})
+
+
 @pytest.mark.parametrize("values", [np.zeros((2, 3)), np.array(["a"]), np.array([{}])])
 def test_a_vector_file_of_something_else_says_so(tmp_path, values):
     np.save(tmp_path / "v.npy", values, allow_pickle=True)

@@ -42,6 +42,11 @@ def test_the_step_size_is_in_levels_whatever_the_gradient(name, scale):
     assert float(jnp.abs(update).mean()) == pytest.approx(2.0, rel=1e-3)
 
 
+def test_asked_for_twice_it_is_the_same_and_compiles_nothing_new():
+    assert named_optimizer("adam", smooth=1.0) is named_optimizer("adam", smooth=1.0)
+    assert named_optimizer("adam", smooth=1.0) is not named_optimizer("adam", smooth=2.0)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -39,7 +39,7 @@ def outputs(inputs: list[str], output: str | None) -> list[Path]:
     return targets
 
 
-def folder(path: str) -> Path:
+def folder(path: str | Path) -> Path:
     """A folder to write into, made if it is not there."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)

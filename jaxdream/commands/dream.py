@@ -69,7 +69,7 @@ def asked_objective(options: argparse.Namespace, model):
     text = objective_text(options, model.default_layer)
     sources = Sources(options.guide_size)
     objective = _objective(text, model, sources)
-    return objective, {"objective": _portable(text, sources), "files": sources.by_name()}
+    return objective, {"objective": _portable(text), "files": sources.by_name()}
 
 
 def _objective(text: str, model, sources: Sources):
@@ -78,11 +78,11 @@ def _objective(text: str, model, sources: Sources):
     return parse_objective(text, model, files=Files(sources.picture, sources.vector))
 
 
-def _portable(text: str, sources: Sources) -> str:
+def _portable(text: str) -> str:
     """The text with its files' names alone: where they lay here tells nothing elsewhere."""
-    from jaxdream.objective_text import with_files_renamed
+    from jaxdream.objective_text import named_files, with_files_renamed
 
-    return with_files_renamed(text, {path: Path(path).name for path in sources.sha256})
+    return with_files_renamed(text, {path: Path(path).name for path in named_files(text)})
 
 
 def asked_recipe(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxdream.commands import common
 from jaxdream.errors import JaxdreamError
 from jaxdream.files import check_place, replacing
 from jaxdream.images import write_image
@@ -61,10 +62,7 @@ class FrameFolder:
     def add(self, frame) -> None:
         """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX."""
         if self.done == 0:
-            try:
-                self.path.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise JaxdreamError(f"{self.path}: cannot be a folder: {error.strerror}") from None
+            common.folder(self.path)
             with replacing(self._recipe) as file:
                 file.write(self.to_json(indent=1).encode("ascii") + b"\n")
         values = np.asarray(frame)

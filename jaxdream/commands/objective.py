@@ -52,6 +52,8 @@ def objective_text(options: argparse.Namespace, default_layer: str) -> str:
     Raises:
         JaxdreamError: they contradict each other.
     """
+    from jaxdream.objective_text import quoted
+
     if options.objective is not None:
         if options.layer or options.guide:
             raise JaxdreamError(
@@ -75,18 +77,6 @@ def objective_text(options: argparse.Namespace, default_layer: str) -> str:
         for path, weight in zip(options.guide, weights, strict=True)
     ]
     return " + ".join(terms).removeprefix("1.0*")
-
-
-def quoted(path: str) -> str:
-    """A file's name as an objective's text has it.
-
-    Raises:
-        JaxdreamError: it has both kinds of quotes.
-    """
-    mark = "'" if '"' in path else '"'
-    if mark in path:
-        raise JaxdreamError(f"{path}: rename the file so that its name has no quotes")
-    return f"{mark}{path}{mark}"
 
 
 def find_files(

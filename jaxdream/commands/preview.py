@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jaxdream import images
+from jaxdream.commands import common
 from jaxdream.errors import JaxdreamError
 
 _DIGITS = 5
@@ -42,14 +43,9 @@ def check(options, outputs: list[Path]) -> None:
         if len(outputs) > 1:
             raise JaxdreamError("--gif is of one picture: dream them apart, or use --preview")
         check_animation_writable(options.gif)
-        if Path(options.gif).exists() and Path(options.gif).samefile(options.inputs[0]):
-            raise JaxdreamError(f"{options.gif} is the input: write to another file")
+        common.check_not_input(Path(options.gif), options.inputs)
     if options.preview is not None:
-        folder = Path(options.preview)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise JaxdreamError(f"{folder}: cannot be a folder: {error.strerror}") from None
+        folder = common.folder(options.preview)
         for output in outputs:
             first = folder / f"{output.stem}_{1:0{_DIGITS}}.png"
             images.check_writable(first)

@@ -9,7 +9,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, UInt8
+from jaxtyping import Array, Float, UInt8
 
 _ROW = 4  # bits of a winner's place that hold its column; the row is above them
 
@@ -21,19 +21,17 @@ def max_pool(
     stride: int,
     padding: tuple[int, int],
     size: tuple[int, int],
-    by_columns: Bool[Array, ""] | None = None,
 ) -> Float[Array, "n ph pw c"]:
     """The maximum over each window; what lies outside ``x`` never wins.
 
     ``size`` is the output's height and width, which in ceil mode cannot be told from the rest.
-    Of equal values the first row by row wins, or the first column by column where ``by_columns``
-    is true. Reverse-mode differentiable, twice if need be; not forward-mode.
+    Reverse-mode differentiable, twice if need be; not forward-mode.
     """
-    return _pool(x, window, stride, padding, size, by_columns)[0]
+    return _pool(x, window, stride, padding, size)[0]
 
 
 def _pool(
-    x: Array, window, stride, padding, size, by_columns
+    x: Array, window, stride, padding, size
 ) -> tuple[Float[Array, "n ph pw c"], UInt8[Array, "n ph pw c"]]:
     """Every window's maximum, and where in the window it is."""
     margins = [
@@ -47,17 +45,13 @@ def _pool(
     for row in range(window[0]):
         for column in range(window[1]):
             tap = padded[:, row : row + height : stride, column : column + width : stride]
-            wins = tap > pooled
-            if by_columns is not None and row > 0:
-                left = column < (place & (2**_ROW - 1))
-                wins |= by_columns & (tap == pooled) & left
-            place = jnp.where(wins, jnp.uint8(row << _ROW | column), place)
+            place = jnp.where(tap > pooled, jnp.uint8(row << _ROW | column), place)
             pooled = jnp.maximum(pooled, tap)
     return pooled, place
 
 
-def _forward(x, window, stride, padding, size, by_columns):
-    pooled, place = _pool(x, window, stride, padding, size, by_columns)
+def _forward(x, window, stride, padding, size):
+    pooled, place = _pool(x, window, stride, padding, size)
     return pooled, (place, jnp.zeros((0, *x.shape[1:3])))
 
 
@@ -100,7 +94,7 @@ def _backward(window, stride, padding, size, residuals, cotangent):
     whole = jnp.stack(rows, axis=2)  # n, groups of rows, phase, groups of columns, phase, c
     whole = whole.reshape(len(whole), groups[0] * stride, groups[1] * stride, -1)
     top, left = padding
-    return whole[:, top : top + lengths[0], left : left + lengths[1]], None
+    return (whole[:, top : top + lengths[0], left : left + lengths[1]],)
 
 
 max_pool.defvjp(_forward, _backward)
