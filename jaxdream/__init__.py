@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         objective_and_gradient,
         start_ascent,
     )
+    from jaxdream.canvas import Canvases, plan_canvases
     from jaxdream.deepdream import DreamState, dream, iterate_dream
     from jaxdream.display import preview, show_dream
     from jaxdream.errors import JaxdreamError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         normalize_laplacian,
         smooth_gradient,
     )
+    from jaxdream.plan import OctavePlan, plan_dream
     from jaxdream.resample import resize, warp
     from jaxdream.robustness import Robustness
     from jaxdream.visualization import VisualizeState, iterate_visualize, visualize
@@ -42,11 +44,13 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AscentState": "ascent",
+    "Canvases": "canvas",
     "DreamState": "deepdream",
     "FourierImage": "fourier",
     "JaxdreamError": "errors",
     "Network": "models.network",
     "Robustness": "robustness",
+    "OctavePlan": "plan",
     "StepInfo": "ascent",
     "VisualizeState": "visualization",
     "ascent_step": "ascent",
@@ -63,6 +67,8 @@ _HOME = {
     "objective_and_gradient": "ascent",
     "octave_bases": "octaves",
     "parse_objective": "objective_text",
+    "plan_canvases": "canvas",
+    "plan_dream": "plan",
     "plan_octaves": "octaves",
     "plan_zoom": "zooming",
     "preview": "display",
@@ -81,10 +87,12 @@ _HOME = {
 
 __all__ = [
     "AscentState",
+    "Canvases",
     "DreamState",
     "FourierImage",
     "JaxdreamError",
     "Network",
+    "OctavePlan",
     "Robustness",
     "StepInfo",
     "VisualizeState",
@@ -103,6 +111,8 @@ __all__ = [
     "objectives",
     "octave_bases",
     "parse_objective",
+    "plan_canvases",
+    "plan_dream",
     "plan_octaves",
     "plan_zoom",
     "preview",

@@ -12,9 +12,11 @@ import optax
 from jaxtyping import Array, Float, Integer
 
 from jaxdream.arrays import AnyArray
-from jaxdream.jitter import roll
+from jaxdream.jitter import roll, rolled_part
 from jaxdream.models.network import Network
+from jaxdream.models.region import Region, rectangle
 from jaxdream.objectives import Objective
+from jaxdream.optimizers import mean_abs
 
 
 class AscentState(NamedTuple):
@@ -32,19 +34,58 @@ class StepInfo(NamedTuple):
 
 
 def objective_and_gradient(
-    model: Network, objective: Objective, image: Float[AnyArray, "h w 3"]
+    model: Network,
+    objective: Objective,
+    image: Float[AnyArray, "h w 3"],
+    region: Region | None = None,
 ) -> tuple[Float[Array, ""], Float[Array, "h w 3"]]:
     """The objective's value on a picture (RGB, 0..255) and its gradient per pixel level.
+
+    With a ``region``, ``image`` is a canvas, and both are what its part of a picture contributes;
+    the objective must be local.
 
     Raises:
         JaxdreamError: an unknown layer.
     """
 
     def value(image: Array) -> Array:
-        activations = model(model.preprocess(image)[None], layers=objective.layers)
+        activations = model(model.preprocess(image)[None], layers=objective.layers, region=region)
         return objective({name: activation[0] for name, activation in activations.items()})
 
     return jax.value_and_grad(value)(jnp.asarray(image))
+
+
+def take_step(
+    state: AscentState,
+    loss: Float[Array, ""],
+    gradient: Float[AnyArray, "gh gw 3"],
+    offset: Integer[AnyArray, "2"],
+    *,
+    optimizer: optax.GradientTransformation,
+    clip: bool = True,
+    size: Integer[AnyArray, "2"] | None = None,
+) -> tuple[AscentState, StepInfo]:
+    """The step for a gradient of the picture rolled by ``offset``.
+
+    Args:
+        size: height and width of the picture, where it and the gradient are in the upper left
+            corners of arrays; the optimiser must then know how many values are the picture's.
+    """
+    # Steps and clips commute with the roll, so rolling the gradient back is the same as rolling
+    # the picture back, and leaves the picture's own pixels untouched by it.
+    count = None
+    if size is None:
+        gradient = roll(gradient, -offset)
+    else:
+        origin, (height, width, channels) = jnp.zeros(2, jnp.int32), state.image.shape
+        gradient = rolled_part(gradient, -offset, size=size, origin=origin, shape=(height, width))
+        gradient = jnp.where(rectangle(origin, size, gradient.shape), gradient, 0)
+        count = channels * size[0] * size[1]
+    updates, optimizer_state = optimizer.update(-gradient, state.optimizer, state.image)
+    image = jnp.asarray(optax.apply_updates(state.image, updates))
+    if clip:
+        image = jnp.clip(image, 0.0, 255.0)
+    return AscentState(image, optimizer_state), StepInfo(loss, mean_abs(gradient, count))
 
 
 def ascent_step(
@@ -55,6 +96,7 @@ def ascent_step(
     *,
     optimizer: optax.GradientTransformation,
     clip: bool = True,
+    region: Region | None = None,
 ) -> tuple[AscentState, StepInfo]:
     """One jittered step.
 
@@ -63,17 +105,18 @@ def ascent_step(
         offset: (ox, oy) in pixels, along the width and the height.
         optimizer: an optax optimiser; ``classic_optimizer(1.5)`` is the original's.
         clip: keep the picture within 0..255.
+        region: of the whole picture, where ``state`` has it in the corner of a larger array; the
+            objective must then be local, and the optimiser know how many values are the picture's.
     """
-    rolled = roll(state.image, offset)
-    loss, gradient = objective_and_gradient(model, objective, rolled)
-    # Steps and clips commute with the roll, so rolling the gradient back is the same as rolling
-    # the picture back, and leaves the picture's own pixels untouched by it.
-    gradient = roll(gradient, -offset)
-    updates, optimizer_state = optimizer.update(-gradient, state.optimizer, state.image)
-    image = jnp.asarray(optax.apply_updates(state.image, updates))
-    if clip:
-        image = jnp.clip(image, 0.0, 255.0)
-    return AscentState(image, optimizer_state), StepInfo(loss, jnp.mean(jnp.abs(gradient)))
+    if region is None:
+        size, rolled = None, roll(state.image, offset)
+    else:
+        size, (height, width, _) = region.size, state.image.shape
+        rolled = rolled_part(
+            state.image, offset, size=size, origin=region.origin, shape=(height, width)
+        )
+    loss, gradient = objective_and_gradient(model, objective, rolled, region)
+    return take_step(state, loss, gradient, offset, optimizer=optimizer, clip=clip, size=size)
 
 
 def start_ascent(

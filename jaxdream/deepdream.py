@@ -7,7 +7,8 @@ to the end. Source: ``deepdream`` of Google's 2015 notebook.
 import math
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import NamedTuple
 
@@ -16,17 +17,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int, Integer, Key, UInt32
+from jaxtyping import Array, Float, Integer, Key, UInt32
 
 from jaxdream.arrays import AnyArray
-from jaxdream.ascent import AscentState, StepInfo, ascent_step, start_ascent
-from jaxdream.compilation import program
+from jaxdream.ascent import StepInfo
+from jaxdream.canvas import Canvas, Canvases
 from jaxdream.errors import JaxdreamError
 from jaxdream.jitter import draw_offsets
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
 from jaxdream.octaves import octave_bases, plan_octaves
-from jaxdream.optimizers import classic_optimizer
+from jaxdream.plan import compiled_ahead, octave_programs
 from jaxdream.resample import resize
 
 AnyKey = Key[Array, "*keys"] | UInt32[Array, "*keys 2"] | None
@@ -41,15 +42,21 @@ class DreamState(NamedTuple):
     octaves: int
     step: int  # steps done in this octave
     steps: int
-    image: Float[Array, "*n h w 3"]  # at this octave's size; RGB, 0..255
-    base: Float[Array, "*n h w 3"]  # the undreamed picture at this octave's size
+    array: Float[Array, "*n ch cw 3"]  # the picture on its canvas
+    canvas: Canvas
+    base: Float[AnyArray, "*n h w 3"]  # the undreamed picture at this octave's size
     info: StepInfo  # of the last step, one value per picture
     done: float  # share of the whole dream, 0..1, by pixels computed
 
-    def picture(self, image: Float[AnyArray, "*n fh fw 3"]) -> Float[Array, "*n fh fw 3"]:
+    @property
+    def image(self) -> Float[AnyArray, "*n h w 3"]:
+        """The picture at this octave's size; RGB, 0..255."""
+        return self.canvas.take(self.array)
+
+    def picture(self, image: Float[AnyArray, "*n fh fw 3"]) -> Float[AnyArray, "*n fh fw 3"]:
         """The dream so far at the full size of ``image``, the picture it began from."""
         detail = resize(self.image - self.base, (image.shape[-3], image.shape[-2]))
-        return jnp.asarray(image, jnp.float32) + detail
+        return image + detail
 
 
 def dream(
@@ -67,6 +74,8 @@ def dream(
     offsets: Offsets = None,
     optimizer: optax.GradientTransformation | None = None,
     scan: bool | None = None,
+    canvases: Canvases | None = None,
+    memory: int | None = None,
 ) -> Float[Array, "*n h w 3"]:
     """Dream a picture, or a batch of pictures of one size.
 
@@ -92,6 +101,13 @@ def dream(
             it starts afresh in every octave. The same object does not compile anew.
         scan: whether an octave is one compiled loop (right on GPU and TPU, and under ``jax.grad``)
             or a loop over a compiled step (much faster on CPU). By default by platform.
+        canvases: from ``plan_canvases``, so that pictures of many sizes share few compiled
+            programs; by default sides are rounded up. Any leave the dream the same. They are not
+            used with an optimiser or an objective that sees the whole picture at once, whose
+            programs are compiled for every size anew.
+        memory: bytes that this process may take in all (on an accelerator: of its memory); by
+            default most of what is free. A larger picture is computed by parts, which changes
+            nothing but the time it takes.
 
     Returns:
         The dreamed picture(s), RGB, 0..255, not rounded.
@@ -114,8 +130,10 @@ def dream(
         offsets=offsets,
         optimizer=optimizer,
         scan=scan,
+        canvases=canvases,
+        memory=memory,
     )
-    return deque(states, maxlen=1).pop().image
+    return jax.device_put(deque(states, maxlen=1).pop().image)
 
 
 def iterate_dream(
@@ -133,6 +151,8 @@ def iterate_dream(
     offsets: Offsets = None,
     optimizer: optax.GradientTransformation | None = None,
     scan: bool | None = None,
+    canvases: Canvases | None = None,
+    memory: int | None = None,
 ) -> Iterator[DreamState]:
     """Dream as ``dream`` does, yielding the state after every step (with ``scan``, every octave).
 
@@ -141,70 +161,61 @@ def iterate_dream(
     Args and errors are those of ``dream``. Bad arguments are raised when the first state is asked
     for, a zero gradient when all states have been given.
     """
-    image = jnp.asarray(image, jnp.float32)
+    traced = _traced(key, model, image, objective, step_size, offsets)
+    image = (jnp if traced else np).asarray(image, np.float32)
     objective = layer(model.default_layer) if objective is None else objective
     _check_settings(steps, step_size, jitter)
     sizes = _plan(model, objective, image, octaves, octave_scale)
     offsets = _offsets(key, offsets, image, count=len(sizes) * steps, jitter=jitter)
     scan = jax.default_backend() != "cpu" if scan is None else scan
-    run = partial(_run_steps, clip=clip, optimizer=optimizer, batched=image.ndim == 4)
-    start = partial(start_ascent, optimizer=optimizer or classic_optimizer(step_size))
-    start = jax.vmap(start) if image.ndim == 4 else start
     chunk = steps if scan else 1
-    strongest = jnp.zeros(image.shape[:-3])
+    programs = octave_programs(
+        model,
+        objective,
+        sizes,
+        step_size=step_size,
+        clip=clip,
+        optimizer=optimizer,
+        canvases=canvases,
+        exact=traced,
+    )
+    strongest = []
     pixels, total = 0, steps * sum(height * width for height, width in sizes)
 
-    bases = octave_bases(image, sizes)
-    dreamed = bases[0]
-    for octave, base in enumerate(bases):
-        if octave > 0:
-            dreamed = base + resize(dreamed - bases[octave - 1], sizes[octave])
-        # So that an octave's first step is the same program as the others.
-        optimizer_state = start(dreamed).optimizer
-        for first in range(0, steps, chunk):
-            at = octave * steps + first
-            (dreamed, optimizer_state), infos = run(
-                model, objective, dreamed, optimizer_state, offsets[at : at + chunk], step_size
-            )
-            strongest = jnp.maximum(strongest, infos.gradient_mean.max(axis=0))
-            info = jax.tree.map(lambda values: values[-1], infos)
-            pixels += chunk * base.shape[-3] * base.shape[-2]
-            yield DreamState(
-                octave, len(sizes), first + chunk, steps, dreamed, base, info, pixels / total
-            )
+    batch = image.shape[:-3]
+    # A traced dream is a part of its caller's program.
+    alone = nullcontext(programs.__getitem__)
+    with alone if traced else compiled_ahead(programs, batch, chunk, memory) as ready:
+        bases = list(octave_bases(image, sizes))
+        detail = None
+        for octave, size in enumerate(sizes):
+            base = bases.pop(0)
+            program = ready(octave)
+            state = program.start(base if detail is None else base + resize(detail, size))
+            for first in range(0, steps, chunk):
+                at = octave * steps + first
+                state, info, largest = program.run(state, offsets[at : at + chunk])
+                strongest.append(largest)
+                pixels += chunk * size[0] * size[1]
+                yield DreamState(
+                    octave,
+                    len(sizes),
+                    first + chunk,
+                    steps,
+                    state.image,
+                    program.canvas,
+                    base,
+                    info,
+                    pixels / total,
+                )
+            if bases:
+                with np.errstate(over="ignore", invalid="ignore"):  # said at the end
+                    detail = program.canvas.take(state.image) - base
     _check_gradient(strongest, objective)
 
 
-@program(static_argnames=("clip", "optimizer", "batched"))
-def _run_steps(
-    model: Network,
-    objective: Objective,
-    image: Float[Array, "*n h w 3"],
-    optimizer_state: optax.OptState,
-    offsets: Int[Array, "k *n 2"],
-    step_size: float | Float[Array, ""],
-    *,
-    clip: bool,
-    optimizer: optax.GradientTransformation | None,
-    batched: bool,
-) -> tuple[AscentState, StepInfo]:
-    """``k`` steps of one octave; the infos have a leading axis of ``k``."""
-    optimizer = optimizer or classic_optimizer(step_size)
-
-    def step(state: AscentState, offset: Array) -> tuple[AscentState, StepInfo]:
-        return ascent_step(model, objective, state, offset, optimizer=optimizer, clip=clip)
-
-    # Only the picture between steps is kept for a gradient through the dream, not every layer's
-    # activations in every step.
-    step = jax.checkpoint(step)
-    if batched:
-        step = jax.vmap(step)
-    state = AscentState(image, optimizer_state)
-    if len(offsets) == 1:
-        # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
-        state, info = step(state, offsets[0])
-        return state, jax.tree.map(lambda value: value[None], info)
-    return jax.lax.scan(step, state, offsets)
+def _traced(*values: object) -> bool:
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
 
 
 def _check_settings(steps: int, step_size: float | Array, jitter: int) -> None:
@@ -217,7 +228,7 @@ def _check_settings(steps: int, step_size: float | Array, jitter: int) -> None:
 
 
 def _plan(
-    model: Network, objective: Objective, image: Array, octaves: int, octave_scale: float
+    model: Network, objective: Objective, image: AnyArray, octaves: int, octave_scale: float
 ) -> tuple[tuple[int, int], ...]:
     objective.check(model.graph)
     minimum = model.graph.minimum_size(*objective.layers)
@@ -237,26 +248,31 @@ def fewer_octaves(planned: int, octaves: int, minimum: int) -> str:
 
 
 def _offsets(
-    key: AnyKey, offsets: Offsets, image: Array, *, count: int, jitter: int
-) -> Int[Array, "count *n 2"]:
+    key: AnyKey, offsets: Offsets, image: AnyArray, *, count: int, jitter: int
+) -> Integer[AnyArray, "count *n 2"]:
     """The jitter of every step, drawn or given; for a batch, of every picture."""
     batch = image.shape[:-3]
     if offsets is None:
         if key is None:
             raise JaxdreamError("a dream needs a random key, or offsets in its place")
-        draw = partial(draw_offsets, count=count, jitter=jitter)
-        if batch:
-            return jnp.swapaxes(jax.vmap(draw)(picture_keys(key, batch[0])), 0, 1)
-        return draw(key)
-    offsets = jnp.asarray(offsets)
+        drawn = _draw(key, batch, count=count, jitter=jitter)
+        return drawn if isinstance(drawn, Tracer) else np.asarray(drawn)
+    xp = jnp if isinstance(offsets, Tracer) else np
+    offsets = xp.asarray(offsets, np.int32)
     if offsets.shape == (count, 2) and batch:
-        offsets = jnp.broadcast_to(offsets, (*batch, count, 2))
+        offsets = xp.broadcast_to(offsets, (*batch, count, 2))
     if offsets.shape != (*batch, count, 2):
         raise JaxdreamError(
             f"offsets have shape {offsets.shape}; this dream takes {(*batch, count, 2)}: "
             "(ox, oy) for every step of every octave"
         )
-    return jnp.swapaxes(offsets, 0, 1) if batch else offsets
+    return offsets.swapaxes(0, 1) if batch else offsets
+
+
+@partial(jax.jit, static_argnames=("batch", "count", "jitter"))
+def _draw(key: Array, batch: tuple[int, ...], *, count: int, jitter: int) -> Array:
+    draw = partial(draw_offsets, count=count, jitter=jitter)
+    return jnp.swapaxes(jax.vmap(draw)(picture_keys(key, batch[0])), 0, 1) if batch else draw(key)
 
 
 def picture_keys(key: Array, n: int) -> Array:
@@ -269,11 +285,12 @@ def picture_keys(key: Array, n: int) -> Array:
     return key
 
 
-def _check_gradient(strongest: Array, objective: Objective) -> None:
-    """Say so when nothing was dreamed; ``strongest`` is the largest mean |gradient| of a step."""
-    if isinstance(strongest, Tracer):
+def _check_gradient(strongest: Sequence[AnyArray], objective: Objective) -> None:
+    """Say so when nothing was dreamed; ``strongest`` are the largest mean |gradients| of steps."""
+    if any(isinstance(value, Tracer) for value in strongest):
         return
-    values = np.atleast_1d(np.asarray(strongest))
+    strongest = np.max(np.stack(strongest), axis=0)
+    values = np.atleast_1d(strongest)
     if not np.isfinite(values).all():
         raise JaxdreamError(
             f"the gradient of {objective!r} is not finite: use smaller steps, or clip"

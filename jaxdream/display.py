@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
-from jaxtyping import Array, Float, UInt8
+from jaxtyping import Float, UInt8
 
 from jaxdream.arrays import AnyArray
 from jaxdream.deepdream import DreamState
@@ -34,7 +34,7 @@ def show_dream(
     *,
     every: int = 1,
     scaled: bool = False,
-) -> Float[Array, "h w 3"]:
+) -> Float[AnyArray, "h w 3"]:
     """Run a dream in a notebook, with its picture changing in place; the dream (RGB, 0..255).
 
         out = jd.show_dream(jd.iterate_dream(key, model, image), image)

@@ -6,13 +6,17 @@ names the layers it reads. Objectives add, subtract, multiply and negate::
 
     layer("inception_4c/output") + 0.5 * layer("inception_3b/output")
 
+A *local* objective is a sum over positions of what is zero where the activations are, so that it
+can be computed with zeros around the picture, or part by part; any other one is computed
+on the whole picture in arrays of its very size, a compiled program for each.
+
 They are pytrees: the weights, indices and features in them are arrays that ``jax.grad`` can reach
 and that change without a new compilation; the layer names are static. Batches are for ``vmap``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -29,8 +33,32 @@ if TYPE_CHECKING:
 Activations = Mapping[str, Array]
 Scalar = int | float | Float[AnyArray, "..."]
 
-pytree = jax.tree_util.register_dataclass
 STATIC = {"static": True}  # marks a field as part of the program, not of the data
+_Class = TypeVar("_Class", bound=type)
+
+
+def pytree(cls: _Class) -> _Class:
+    """Makes a dataclass a pytree: its fields are the children, but for those marked ``STATIC``.
+
+    Unlike JAX's own registration this one does not call the constructor with what JAX puts in the
+    place of arrays.
+    """
+    static = {field.name: bool(field.metadata.get("static")) for field in fields(cls)}
+    children = tuple(name for name in static if not static[name])
+    others = tuple(name for name in static if static[name])
+
+    def flatten(node):
+        keyed = [(jax.tree_util.GetAttrKey(name), getattr(node, name)) for name in children]
+        return keyed, tuple(getattr(node, name) for name in others)
+
+    def unflatten(values, leaves):
+        node = object.__new__(cls)
+        node.__dict__.update(zip(others, values, strict=True))
+        node.__dict__.update(zip(children, leaves, strict=True))
+        return node
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
+    return cls
 
 
 class Objective:
@@ -43,6 +71,11 @@ class Objective:
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         raise NotImplementedError
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a sum over positions, each of them zero where the activations are."""
+        return False
 
     def check(self, graph: "Graph") -> None:
         """Make sure that this network has what the objective reads.
@@ -100,6 +133,10 @@ class Scaled(Objective):
     def layers(self) -> tuple[str, ...]:
         return self.objective.layers
 
+    @property
+    def local(self) -> bool:
+        return self.objective.local
+
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return self.weight * self.objective(activations)
 
@@ -145,6 +182,10 @@ class Sum(Objective):
     @property
     def layers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for term in self.terms for name in term.layers))
+
+    @property
+    def local(self) -> bool:
+        return all(term.local for term in self.terms)
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return jnp.sum(jnp.stack([term(activations) for term in self.terms]))

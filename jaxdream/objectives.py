@@ -69,9 +69,17 @@ class _OfLayer(Objective):
         return (self.layer,)
 
 
+class _Local(_OfLayer):
+    """Base of those that are a sum over the layer's positions."""
+
+    @property
+    def local(self) -> bool:
+        return True
+
+
 @pytree
 @dataclass(frozen=True)
-class Layer(_OfLayer):
+class Layer(_Local):
     """Half the sum of squares of a layer: its gradient at the layer is the activation itself."""
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
@@ -94,7 +102,7 @@ class _OfChannel(_OfLayer):
 
 @pytree
 @dataclass(frozen=True)
-class Channel(_OfChannel):
+class Channel(_OfChannel, _Local):
     """Half the sum of squares of one channel."""
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
@@ -124,7 +132,7 @@ class Neuron(_OfChannel):
 
 @pytree
 @dataclass(frozen=True)
-class Direction(_OfLayer):
+class Direction(_Local):
     """The dot product of every position's activations with one vector, summed up."""
 
     vector: Float[Array, "... c"]
@@ -169,7 +177,7 @@ class Logit(Objective):
 
 @pytree
 @dataclass(frozen=True)
-class Guide(_OfLayer):
+class Guide(_Local):
     """Each position of a layer grows towards the guide's position it resembles most.
 
     ``features`` are the guide's activations at the layer, (positions, c). The match is by dot
@@ -211,7 +219,7 @@ class Caricature(_OfLayer):
 
 @pytree
 @dataclass(frozen=True)
-class L1(_OfLayer):
+class L1(_Local):
     """The sum of absolute values: subtracted, it makes a layer sparse."""
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:

@@ -3,8 +3,7 @@
 import math
 from collections.abc import Sequence
 
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from jaxdream.arrays import AnyArray
 from jaxdream.errors import JaxdreamError
@@ -56,12 +55,12 @@ def check_size(size: tuple[int, int], minimum: int) -> None:
 
 def octave_bases(
     image: Float[AnyArray, "*n h w c"], sizes: Sequence[tuple[int, int]]
-) -> tuple[Float[Array, "..."], ...]:
+) -> tuple[Float[AnyArray, "..."], ...]:
     """The picture at every octave, smallest first, each resampled from the next larger one.
 
     ``sizes`` is from ``plan_octaves``; any pixel range.
     """
-    bases = [jnp.asarray(image)]
+    bases = [image]
     for size in reversed(sizes[:-1]):
         bases.append(resize(bases[-1], size))
     return tuple(reversed(bases))

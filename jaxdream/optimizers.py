@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Integer
 
+from jaxdream.arrays import AnyArray
 from jaxdream.errors import JaxdreamError
 
 CLASSIC = "classic"
@@ -23,14 +24,21 @@ CLASSIC = "classic"
 _LEFT_OUT = ("lbfgs", "noisy_sgd", "optimistic_adam")
 
 
-def normalize_by_mean_abs() -> optax.GradientTransformation:
-    """Divides a gradient by the mean of its absolute values; a zero gradient stays zero."""
+Count = int | Integer[AnyArray, ""] | None
+
+
+def normalize_by_mean_abs(count: Count = None) -> optax.GradientTransformation:
+    """Divides a gradient by the mean of its absolute values; a zero gradient stays zero.
+
+    The mean is over ``count`` values, by default all; for a picture on a larger canvas, whose
+    other values are zero.
+    """
 
     def update(updates, state, params=None):
         del params
 
         def normalize(gradient: Array) -> Array:
-            return _divided(gradient, jnp.mean(jnp.abs(gradient)))
+            return _divided(gradient, mean_abs(gradient, count))
 
         return jax.tree.map(normalize, updates), state
 
@@ -41,12 +49,21 @@ def normalize_by_mean_abs() -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
-def classic_optimizer(step_size: float | Float[Array, ""]) -> optax.GradientTransformation:
+def mean_abs(gradient: Float[Array, "..."], count: Count = None) -> Float[Array, ""]:
+    """The mean of absolute values, over ``count`` of them where the others are zero."""
+    total = jnp.abs(gradient)
+    return jnp.mean(total) if count is None else jnp.sum(total) / count
+
+
+def classic_optimizer(
+    step_size: float | Float[Array, ""], count: Count = None
+) -> optax.GradientTransformation:
     """The step of 2015: ``step_size`` pixel levels on average. Any optax optimiser may replace it.
 
-    Like all of optax it minimises, so it is given the gradient of the negated objective.
+    Like all of optax it minimises, so it is given the gradient of the negated objective. The mean
+    is over ``count`` values, by default all.
     """
-    return optax.chain(normalize_by_mean_abs(), optax.scale(-1.0), optax.scale(step_size))
+    return optax.chain(normalize_by_mean_abs(count), optax.scale(-1.0), optax.scale(step_size))
 
 
 def optimizer_names() -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 The resize has aligned corners, as scipy's ``ndimage.zoom(order=1)``, unlike ``jax.image.resize``,
 which places samples at pixel centres and antialiases. Where scipy's default mode blackens the last
 row or column of some sizes through round-off, this does not.
+
+What is NumPy's stays NumPy's: in XLA every pair of sizes would be one more program to compile.
 """
 
 import math
@@ -20,7 +22,9 @@ Number = float | int | Float[AnyArray, ""]
 Pair = tuple[float | int, float | int] | Float[AnyArray, "2"]
 
 
-def resize(image: Float[AnyArray, "*n h w c"], size: tuple[int, int]) -> Float[Array, "*n oh ow c"]:
+def resize(
+    image: Float[AnyArray, "*n h w c"], size: tuple[int, int]
+) -> Float[AnyArray, "*n oh ow c"]:
     """Resample pictures, or what was added to them, to a height and width.
 
     Output sample i of a side lies at input position ``i * (n_in - 1) / (n_out - 1)``. Linear in
@@ -28,7 +32,6 @@ def resize(image: Float[AnyArray, "*n h w c"], size: tuple[int, int]) -> Float[A
 
     Source: SciPy's ``ndimage.zoom(order=1, mode="nearest")``, which the 2015 notebook used.
     """
-    image = jnp.asarray(image)
     for axis, n_out in zip((-3, -2), size, strict=True):
         image = _resize_axis(image, n_out, axis)
     return image
@@ -80,23 +83,24 @@ def check_movement(zoom: Number, rotate: Number, shift: Pair) -> None:
         )
 
 
-def _resize_axis(image: Array, n_out: int, axis: int) -> Array:
+def _resize_axis(image: AnyArray, n_out: int, axis: int) -> AnyArray:
     n_in = image.shape[axis]
     if n_in == n_out:
         return image
     return _sample_axis(image, np.arange(n_out) * ((n_in - 1) / max(n_out - 1, 1)), axis)
 
 
-def _sample_axis(image: Array, position: np.ndarray, axis: int) -> Array:
+def _sample_axis(image: AnyArray, position: np.ndarray, axis: int) -> AnyArray:
     """Linear interpolation at positions along an axis; beyond an edge the edge goes on."""
     last = image.shape[axis] - 1
     low = np.clip(position.astype(int), 0, last)
     high = np.minimum(low + 1, last)
     shape = [1] * image.ndim
     shape[axis] = len(position)
-    fraction = jnp.asarray((position - low).reshape(shape), image.dtype)
-    below = jnp.take(image, low, axis=axis, mode="clip")
-    above = jnp.take(image, high, axis=axis, mode="clip")
+    fraction = (position - low).reshape(shape).astype(image.dtype)
+    take = np.take if isinstance(image, np.ndarray) else jnp.take
+    below = take(image, low, axis=axis, mode="clip")
+    above = take(image, high, axis=axis, mode="clip")
     return below * (1 - fraction) + above * fraction
 
 

@@ -5,8 +5,8 @@ import optax
 import pytest
 
 import jaxdream as jd
-from jaxdream.deepdream import _run_steps
 from jaxdream.objectives import layer
+from jaxdream.programs import run_steps
 
 SMALL = {"steps": 3, "octaves": 2, "jitter": 4}
 
@@ -110,18 +110,19 @@ def test_states_on_the_way(tiny, picture):
 
 def test_another_dream_of_the_same_shape_compiles_nothing(tiny, picture):
     jd.dream(jax.random.key(0), tiny, picture, **SMALL)
-    before = _run_steps.cache_size()
+    before = run_steps.cache_size()
     other = {**SMALL, "steps": 5}
     jd.dream(jax.random.key(1), tiny, picture * 0.5, step_size=3.0, **other)
     jd.dream(jax.random.key(1), tiny, picture, objective=layer("second"), step_size=3.0, **SMALL)
-    assert _run_steps.cache_size() == before
+    assert run_steps.cache_size() == before
 
 
 @pytest.mark.parametrize("optimizer", [None, optax.adam(2.0)])
 def test_an_octave_compiles_one_program(tiny, picture, optimizer):
-    before = _run_steps.cache_size()
-    jd.dream(jax.random.key(0), tiny, picture[:-3], optimizer=optimizer, **SMALL)
-    assert _run_steps.cache_size() == before + SMALL["octaves"]
+    before = run_steps.cache_size()
+    image = np.tile(picture, (2, 3, 1))[:-3]
+    jd.dream(jax.random.key(0), tiny, image, optimizer=optimizer, **SMALL)
+    assert run_steps.cache_size() == before + SMALL["octaves"]
 
 
 def test_octaves_too_small_for_the_layer_are_left_out_and_said(tiny, picture):

@@ -9,10 +9,11 @@ import pytest
 from conftest import psnr
 
 import jaxdream as jd
-from jaxdream.deepdream import _run_steps
+from jaxdream.canvas import Canvas
 from jaxdream.models.googlenet import googlenet as build
 from jaxdream.models.porting.caffe import _net_parameter
 from jaxdream.objectives import guide, layer
+from jaxdream.programs import run_steps
 
 pytestmark = pytest.mark.usefixtures("exact_matmul")
 
@@ -144,7 +145,7 @@ def test_every_step_from_its_recorded_state(shared, googlenet, name):
     for number, offset in enumerate(golden["offsets"]):
         octave, step = divmod(number, steps)
         before = picture(f"step{number - 1:02}" if step else f"octave{octave}_start")
-        state, _ = _run_steps(
+        state, _, _ = run_steps(
             googlenet,
             objective,
             jnp.asarray(before),
@@ -216,3 +217,18 @@ def test_every_layer_of_the_caffemodel_is_there_by_its_name(shared):
     # Caffe itself splits a blob that several layers read.
     names = {layer.name for layer in net.layer if not layer.name.endswith("_split")}
     assert names == set(build().nodes)
+
+
+@pytest.mark.parametrize("size", [(75, 101), (118, 91)])
+def test_a_canvas_changes_nothing(shared, googlenet, size):
+    """A photograph's gradient in an array of its size, and on a canvas shared by many sizes."""
+    photo = jd.read_image(shared / "photos" / "cat.jpg")[100:, 150:][: size[0], : size[1]]
+    step = jax.jit(jd.objective_and_gradient)
+    objective = layer("inception_4c/output") + layer("inception_3b/5x5_reduce")
+    value, gradient = step(googlenet, objective, photo)
+    canvas = Canvas(size, (128, 112))
+    on_canvas = step(googlenet, objective, canvas.put(photo), canvas.region())
+    assert float(on_canvas[0]) == pytest.approx(float(value), rel=1e-5)
+    np.testing.assert_allclose(
+        canvas.take(on_canvas[1]), gradient, atol=1e-4 * np.abs(gradient).max()
+    )

@@ -93,6 +93,14 @@ class Graph:
                     shapes[node.scope] = shape
         return shapes
 
+    @cached_property
+    def strides(self) -> Mapping[str, int]:
+        """Pixels of the picture from one position of a layer to the next."""
+        strides: dict[str, int] = {}
+        for node in self.nodes.values():
+            strides[node.name] = node.op.stride * max((strides[i] for i in node.inputs), default=1)
+        return strides
+
     def sizes(self, name: str, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
         """Height and width of every map computed for layer ``name`` on a picture of this size."""
         sizes: dict[str, tuple[int, int]] = {}
@@ -109,16 +117,40 @@ class Graph:
                 side += 1
         return side
 
+    def reach(self, *names: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """How far these layers see: pixels before and after the pixel that a position lies on.
+
+        For rows, then for columns. None where one of them sees the whole picture.
+        """
+        nodes = self.needed(names)
+        if any(node.op.sees_all for node in nodes):
+            return None
+
+        def along(axis: int) -> tuple[int, int]:
+            before: dict[str, int] = {}
+            after: dict[str, int] = {}
+            for node in nodes:
+                stride = max((self.strides[i] for i in node.inputs), default=1)
+                pad = node.op.padding[axis]
+                rest = node.op.window[axis] - 1 - pad
+                earlier = max((before[i] for i in node.inputs), default=0)
+                later = max((after[i] for i in node.inputs), default=0)
+                before[node.name] = earlier + pad * stride
+                after[node.name] = later + rest * stride
+            ends = [self.resolve(name) for name in names]
+            return max(before[end] for end in ends), max(after[end] for end in ends)
+
+        return along(0), along(1)
+
     def layers(self) -> list[LayerInfo]:
         """Every layer with its channels, stride and receptive field."""
-        strides: dict[str, int] = {}
         fields: dict[str, tuple[int, int] | None] = {}
         for node in self.nodes.values():
-            stride = max((strides[i] for i in node.inputs), default=1)
-            strides[node.name] = stride * node.op.stride
+            stride = max((self.strides[i] for i in node.inputs), default=1)
             fields[node.name] = _receptive_field(node.op, stride, [fields[i] for i in node.inputs])
         return [
-            LayerInfo(name, self.channels[name], strides[name], fields[name]) for name in self.nodes
+            LayerInfo(name, self.channels[name], self.strides[name], fields[name])
+            for name in self.nodes
         ]
 
 

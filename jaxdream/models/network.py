@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxdream.arrays import AnyArray
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.ops import Weights
+from jaxdream.models.region import Layout, Region
 from jaxdream.models.registry import PixelRange
 
 # Arrays by weight name: "inception_3a/1x1/kernel" (height, width, in, out) and ".../bias" (out,).
@@ -34,6 +35,40 @@ def evaluate(
     for node in graph.needed(layers):
         values[node.name] = apply(node, [values[i] for i in node.inputs]) if node.inputs else x
     return {name: values[graph.resolve(name)] for name in layers}
+
+
+def evaluate_region(
+    graph: Graph,
+    x: Float[Array, "n h w 3"],
+    layers: Sequence[str],
+    apply: Callable[[Node, Sequence[Array], Array | None], Array],
+    region: Region,
+) -> dict[str, Array]:
+    """``evaluate`` on the part of a picture that ``x`` holds; what does not count is zero.
+
+    ``apply`` is also told which positions of the node's first input are in the picture.
+    """
+    layout = Layout(graph, region)
+
+    def only_inside(name: str, y: Array) -> Array:
+        inside = layout.inside(name, y.shape)
+        return y if inside is None else jnp.where(inside, y, 0)
+
+    def masked(node: Node, inputs: Sequence[Array]) -> Array:
+        layout.add(node)
+        y = apply(node, inputs, layout.inside(node.inputs[0], inputs[0].shape))
+        return y if node.op.keeps_zeros else only_inside(node.name, y)
+
+    for node in graph.nodes.values():
+        if not node.inputs:
+            layout.add(node)
+            x = only_inside(node.name, x)
+    activations = evaluate(graph, x, layers, masked)
+    for name, activation in activations.items():
+        counted = layout.counted(graph.resolve(name), activation.shape)
+        if counted is not None:
+            activations[name] = jnp.where(counted, activation, 0)
+    return activations
 
 
 class Layer(nnx.Module):
@@ -80,7 +115,11 @@ class Network(nnx.Module):
         )
 
     def __call__(
-        self, x: Float[AnyArray, "n h w 3"], *, layers: Sequence[str]
+        self,
+        x: Float[AnyArray, "n h w 3"],
+        *,
+        layers: Sequence[str],
+        region: Region | None = None,
     ) -> dict[str, Float[Array, "..."]]:
         """Activations of the named layers.
 
@@ -88,20 +127,33 @@ class Network(nnx.Module):
             x: preprocessed pictures (``preprocess``), NHWC, at least
                 ``graph.minimum_size(layer)`` pixels a side.
             layers: names or aliases.
+            region: what ``x`` holds of a picture, if it is larger than the picture or a part of
+                it; by default all of it, exactly.
 
         Returns:
-            For each name asked for, (n, h, w, c); (n, classes) for logits and probabilities.
+            For each name asked for, (n, h, w, c); (n, classes) for logits and probabilities. Of a
+            region, what does not count is zero.
 
         Raises:
             JaxdreamError: an unknown layer; names the nearest.
         """
-        return evaluate(self.graph, jnp.asarray(x), layers, self.apply)
+        if region is None:
+            return evaluate(self.graph, jnp.asarray(x), layers, self.apply)
+        return evaluate_region(self.graph, jnp.asarray(x), layers, self.apply, region)
 
-    def apply(self, node: Node, inputs: Sequence[Array]) -> Array:
-        """One node of the table on its inputs, with this network's weights."""
+    def apply(
+        self,
+        node: Node,
+        inputs: Sequence[Array],
+        inside: Bool[Array, "h w 1"] | None = None,
+    ) -> Array:
+        """One node of the table on its inputs, with this network's weights.
+
+        On a canvas, ``inside`` tells which positions of the first input are in the picture.
+        """
         layer = self.layers.get(node.scope, None)
         weights = Weights(layer.kernel[...], layer.bias[...]) if layer else None
-        return node.op.apply(*inputs, weights=weights)
+        return node.op.apply(*inputs, weights=weights, inside=inside)
 
     def preprocess(self, image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
         """What the network sees of a picture (RGB, 0..255)."""

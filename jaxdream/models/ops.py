@@ -8,14 +8,17 @@ ceil-mode pooling, local response normalisation across channels.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxdream.models.convolution import convolve
 from jaxdream.models.pooling import max_pool
+
+# A height or width; that of a picture on a canvas is data of the program.
+Side = TypeVar("Side", int, Array)
 
 
 class Weights(NamedTuple):
@@ -32,8 +35,9 @@ class Op:
     stride: int = 1
     padding: tuple[int, int] = (0, 0)
     sees_all: bool = False  # True: every output depends on the whole picture
+    keeps_zeros: bool = True  # True: outputs are zero where all inputs are
 
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+    def output_size(self, size: tuple[Side, Side]) -> tuple[Side, Side]:
         """Height and width of the output for an input of this height and width."""
         height, width = (
             (n + 2 * pad - window) // self.stride + 1
@@ -48,7 +52,17 @@ class Op:
         """Shape of the kernel over this many input channels; None without weights."""
         return None
 
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:
+    def apply(
+        self,
+        *inputs: Array,
+        weights: Weights | None = None,
+        inside: Bool[Array, "h w 1"] | None = None,
+    ) -> Array:
+        """The output for inputs (n, h, w, c).
+
+        ``inside`` is for a map that lies on a larger canvas, with zeros around it: which positions
+        of the first input are in the map.
+        """
         raise NotImplementedError
 
 
@@ -68,6 +82,7 @@ class Conv(Op):
     window: tuple[int, int]
     stride: int = 1
     padding: tuple[int, int] = (0, 0)
+    keeps_zeros = False
 
     def output_channels(self, *channels: int) -> int:  # noqa: ARG002
         return self.features
@@ -75,7 +90,7 @@ class Conv(Op):
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
         return (*self.window, channels, self.features)
 
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         assert weights is not None
         (x,) = inputs
         if self.window == (1, 1) and self.stride == 1:
@@ -97,7 +112,7 @@ class Dense(Op):
     def kernel_shape(self, channels: int) -> tuple[int, ...]:
         return (channels, self.features)
 
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         assert weights is not None
         (x,) = inputs
         return x[:, 0, 0, :] @ weights.kernel + weights.bias
@@ -105,7 +120,7 @@ class Dense(Op):
 
 @dataclass(frozen=True)
 class Relu(Op):
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:  # noqa: ARG002
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         return jax.nn.relu(inputs[0])
 
 
@@ -113,7 +128,7 @@ class Relu(Op):
 class Identity(Op):
     """Another name for its input: dropout, for a network that is no longer trained."""
 
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:  # noqa: ARG002
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         return inputs[0]
 
 
@@ -125,8 +140,9 @@ class MaxPool(Op):
     stride: int = 1
     padding: tuple[int, int] = (0, 0)
     ceil: bool = False
+    keeps_zeros = False
 
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
+    def output_size(self, size: tuple[Side, Side]) -> tuple[Side, Side]:
         if not self.ceil:
             return super().output_size(size)
         height, width = (
@@ -135,9 +151,11 @@ class MaxPool(Op):
         )
         return height, width
 
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:  # noqa: ARG002
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         (x,) = inputs
         size = self.output_size((x.shape[1], x.shape[2]))
+        if inside is not None:
+            x = jnp.where(inside, x, -jnp.inf)
         return max_pool(x, self.window, self.stride, self.padding, size)
 
 
@@ -148,13 +166,17 @@ class AveragePool(Op):
     counts_padding: bool
     window = (3, 3)
     padding = (1, 1)
+    keeps_zeros = False
 
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:  # noqa: ARG002
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         (x,) = inputs
         total = _sum_3x3(x)
         if self.counts_padding:
             return total / 9
-        return total / _sum_3x3(jnp.ones((1, *x.shape[1:3], 1), x.dtype))
+        if inside is None:
+            inside = jnp.ones((*x.shape[1:3], 1), bool)
+        # At least 1: a canvas has places with nothing around them.
+        return total / jnp.maximum(_sum_3x3(inside[None].astype(x.dtype)), 1)
 
 
 @jax.custom_vjp
@@ -187,11 +209,13 @@ class GlobalAveragePool(Op):
 
     sees_all = True
 
-    def output_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        return (1, 1) if min(size) > 0 else (0, 0)
+    def output_size(self, size: tuple[Side, Side]) -> tuple[Side, Side]:
+        return (1, 1) if min(size) > 0 else (0, 0)  # pyright: ignore[reportReturnType]
 
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:  # noqa: ARG002
-        return inputs[0].mean(axis=(1, 2), keepdims=True)
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
+        (x,) = inputs
+        count = x.shape[1] * x.shape[2] if inside is None else inside.sum()
+        return x.sum(axis=(1, 2), keepdims=True) / count
 
 
 @dataclass(frozen=True)
@@ -200,7 +224,7 @@ class LocalResponseNorm(Op):
 
     alpha: float = 1e-4
 
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:  # noqa: ARG002
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         return _normalize(inputs[0], self.alpha / 5)
 
 
@@ -239,11 +263,11 @@ class Concat(Op):
     def output_channels(self, *channels: int) -> int:
         return sum(channels)
 
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:  # noqa: ARG002
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         return jnp.concatenate(inputs, axis=-1)
 
 
 @dataclass(frozen=True)
 class Softmax(Op):
-    def apply(self, *inputs: Array, weights: Weights | None = None) -> Array:  # noqa: ARG002
+    def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         return jax.nn.softmax(inputs[0], axis=-1)

@@ -11,8 +11,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
-_ROW = 4  # bits of a winner's place that hold its column; the row is above them
-
 
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3, 4))
 def max_pool(
@@ -45,7 +43,8 @@ def _pool(
     for row in range(window[0]):
         for column in range(window[1]):
             tap = padded[:, row : row + height : stride, column : column + width : stride]
-            place = jnp.where(tap > pooled, jnp.uint8(row << _ROW | column), place)
+            wins = tap > pooled
+            place = jnp.where(wins, jnp.uint8(row * window[1] + column), place)
             pooled = jnp.maximum(pooled, tap)
     return pooled, place
 
@@ -76,7 +75,7 @@ def _backward(window, stride, padding, size, residuals, cotangent):
             slice(back[0] - up, back[0] - up + groups[0]),
             slice(back[1] - left, back[1] - left + groups[1]),
         )
-        return jnp.where(place[at] == (row << _ROW | column), cotangent[at], 0)
+        return jnp.where(place[at] == row * window[1] + column, cotangent[at], 0)
 
     def phase(first_row: int, first_column: int) -> Array:
         shares = [

@@ -1,0 +1,188 @@
+"""Sizes of compiled programs: many sizes of pictures share a few.
+
+Compiling a network for one size takes seconds, as long as dreaming a small picture, and every
+octave has a size of its own. So a picture is laid into the upper left corner of a canvas, one of a
+few sizes, and computed there exactly (``models.region``).
+"""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from jaxdream.arrays import AnyArray
+from jaxdream.models.region import Region
+from jaxdream.octaves import plan_octaves
+
+Size = tuple[int, int]
+
+# When canvases are planned: pixels to whose multiples sides are rounded up first, or to twice as
+# many and so on, until there are no more canvases than so many to begin with.
+_FINEST = 32
+_MOST_CELLS = 600
+
+
+class Parts(NamedTuple):
+    """How a picture is cut into parts that are computed one after the other, by one program.
+
+    Parts overlap: a part is exact only where all that a position sees is in it. Each position of
+    the layers counts in one part.
+    """
+
+    shape: Size  # of a part
+    before: Size  # rows and columns of a part that come before what counts in it
+    after: Size  # and after it; both are multiples of the layers' strides, as what counts is
+
+    def regions(self, size: Size) -> list[Region]:
+        """The parts of a picture of this height and width."""
+        rows, columns = (self._spans(size[axis], axis) for axis in (0, 1))
+        return [
+            Region(
+                np.array(size, np.int32),
+                *(np.array(pair, np.int32) for pair in zip(row, column, strict=True)),
+            )
+            for row in rows
+            for column in columns
+        ]
+
+    def extent(self, size: Size) -> Size:
+        """Height and width of the smallest array that holds all parts of a picture."""
+        return tuple(self._spans(size[axis], axis)[-1][0] + self.shape[axis] for axis in (0, 1))  # pyright: ignore[reportReturnType]
+
+    def _spans(self, side: int, axis: int) -> list[tuple[int, int, int]]:
+        """(origin, first, stop) of the parts along an axis."""
+        length, before, after = self.shape[axis], self.before[axis], self.after[axis]
+        if length >= side:
+            return [(0, 0, side)]
+        spans = [(0, 0, length - after)]
+        while spans[-1][0] + length < side:
+            first = spans[-1][2]
+            origin = first - before
+            spans.append((origin, first, origin + length - after))
+        origin, first, _ = spans[-1]
+        return [*spans[:-1], (origin, first, side)]
+
+
+class Canvas(NamedTuple):
+    """How pictures of one size lie in the arrays of a program."""
+
+    size: Size  # height and width of the pictures
+    shape: Size  # of the arrays; the pictures are in the upper left corner
+    exact: bool = False  # the arrays are the pictures, and no step knows of a canvas
+    parts: Parts | None = None  # if a step is not computed as a whole
+
+    @property
+    def computed(self) -> tuple[Size, int]:
+        """Height and width of what a network computes at once, and how often it does in a step."""
+        if self.parts is None:
+            return self.shape, 1
+        return self.parts.shape, len(self.parts.regions(self.size))
+
+    def put(self, image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n ch cw 3"]:
+        """Pictures as an array of the program."""
+        if self.exact:
+            return jnp.asarray(image)
+        array = np.zeros((*image.shape[:-3], *self.shape, image.shape[-1]), np.float32)
+        array[..., : self.size[0], : self.size[1], :] = image
+        return jax.device_put(array)
+
+    def take(self, array: Float[Array, "*n ch cw 3"]) -> Float[AnyArray, "*n h w 3"]:
+        """The pictures in an array of the program."""
+        if self.exact:
+            return array
+        # Cut out by NumPy: in JAX, each size would be one more small program.
+        return np.asarray(array)[..., : self.size[0], : self.size[1], :]
+
+    def region(self) -> Region | None:
+        """What a network has to know of the arrays; nothing if they are the pictures."""
+        if self.exact:
+            return None
+        zero, size = np.zeros(2, np.int32), np.array(self.size, np.int32)
+        return Region(size, zero, zero, size)
+
+
+class Canvases(NamedTuple):
+    """Which canvas is for which size of picture."""
+
+    shapes: tuple[Size, ...] = ()  # those there are; other ones are made where none fits
+
+    def canvas(self, size: Size) -> Canvas:
+        """The smallest canvas for pictures of this height and width."""
+        height, width = size
+        fitting = [shape for shape in self.shapes if shape[0] >= height and shape[1] >= width]
+        shape = min(fitting, key=math.prod, default=(_rounded(height), _rounded(width)))
+        return Canvas(size, shape)
+
+
+def exact_canvas(size: Size) -> Canvas:
+    """Arrays of the picture's very size: a program for each size."""
+    return Canvas(size, size, exact=True)
+
+
+def plan_canvases(
+    sizes: Iterable[Size],
+    *,
+    octaves: int = 4,
+    octave_scale: float = 1.4,
+    most_pixels: float = 1.3,
+) -> Canvases:
+    """As few canvases as possible for the octaves of many pictures.
+
+    Args:
+        sizes: heights and widths of the pictures.
+        octaves: as of ``dream``.
+        octave_scale: as of ``dream``.
+        most_pixels: of all canvases used, as a multiple of the pixels of the pictures' octaves.
+
+    Canvases are merged as long as the pixels allow, always the two for which it costs the least.
+    """
+    shapes = [
+        shape
+        for size in sizes
+        for shape in plan_octaves(size, octaves=octaves, octave_scale=octave_scale)
+    ]
+    true = sum(height * width for height, width in shapes)
+    sides, count = _cells(shapes)
+    spare = most_pixels * true - (sides.prod(axis=1) * count).sum()
+    while len(count) > 1:
+        merged = np.maximum(sides[:, None], sides[None, :])
+        added = (merged.prod(axis=2) - sides.prod(axis=1)) * count
+        price = added + added.T  # of merging two canvases, in pixels
+        price[np.tril_indices(len(count))] = np.inf
+        i, j = np.unravel_index(price.argmin(), price.shape)
+        if price[i, j] > spare:
+            break
+        spare -= price[i, j]
+        sides[i], count[i] = merged[i, j], count[i] + count[j]
+        sides, count = np.delete(sides, j, axis=0), np.delete(count, j)
+    return Canvases(tuple(sorted({(int(height), int(width)) for height, width in sides})))
+
+
+def _cells(shapes: list[Size]) -> tuple[np.ndarray, np.ndarray]:
+    """Shapes rounded up to a grid, (n, 2), and how many pictures have each, (n,), as floats."""
+    sides = np.array(shapes, float)
+    grid = _FINEST
+    while True:
+        cells, count = np.unique(np.ceil(sides / grid) * grid, axis=0, return_counts=True)
+        if len(cells) <= _MOST_CELLS:
+            return cells, count.astype(float)
+        grid *= 2
+
+
+def _up(side: int, grid: int) -> int:
+    return -(-side // grid) * grid
+
+
+def _rounded(side: int) -> int:
+    """A side of a canvas for pictures of whose company nothing is known.
+
+    Steps of 128 pixels, which is a quarter more pixels on average for photographs of 0.1 to
+    1 megapixel; larger ones for larger pictures, smaller ones for small ones.
+    """
+    if side <= 128:
+        return max(16, 1 << (side - 1).bit_length())
+    return _up(side, 128 if side <= 1024 else 256)

@@ -1,0 +1,166 @@
+"""What a dream takes of memory, and how it is cut into parts to take no more than there is.
+
+Before it runs, each octave is planned with an estimate from the network's table; once its program
+is compiled, with the program's own peak, as XLA's buffer assignment tells it. If that is more than
+there is, the octave is cut into parts, or smaller ones.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator
+
+import jax
+import psutil
+
+from jaxdream.canvas import Canvas, Parts, Size
+from jaxdream.errors import JaxdreamError
+from jaxdream.programs import OctaveSteps
+
+_FLOAT = 4  # bytes
+_SHARE = 0.8  # of what is free, where no limit is set
+# Bytes a pixel for what is kept of the whole picture beside the largest program: before a step,
+# what it is resampled from; and by parts, the picture after it, and its gradient on the host and on
+# the device.
+_HELD_WHOLE = 2 * 3 * _FLOAT
+_HELD_PARTS = 5 * 3 * _FLOAT
+_GRID = 32  # pixels to which the sides of parts are rounded up
+_MARGIN = 1.02  # programs of other sizes may take a little more for a pixel
+
+
+def available(limit: int | None = None) -> int:
+    """Bytes that are left for arrays on the device JAX computes on.
+
+    Args:
+        limit: for all that this process has in memory; by default what is free is left but for a
+            fifth.
+    """
+    stats = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" in stats:
+        used, free = stats["bytes_in_use"], stats["bytes_limit"] - stats["bytes_in_use"]
+    else:
+        used, free = psutil.Process().memory_info().rss, psutil.virtual_memory().available
+    return int(_SHARE * free) if limit is None else limit - used
+
+
+def fitted(octave: OctaveSteps, pictures: int, room: int) -> OctaveSteps:
+    """The octave as a whole if a batch is expected to fit into ``room`` bytes, or else by parts.
+
+    Raises:
+        JaxdreamError: no parts are small enough.
+    """
+    pixels = pictures * math.prod(octave.canvas.shape)
+    expected = pixels * (_bytes_per_pixel(octave) + _HELD_WHOLE)
+    if expected <= room or _reach(octave) is None:
+        return octave
+    return _by_parts(octave, pictures, room, _bytes_per_pixel(octave))
+
+
+def refitted(
+    octave: OctaveSteps, program: jax.stages.Compiled, pictures: int, room: int
+) -> OctaveSteps | None:
+    """The octave in smaller parts, if the program compiled for it does not fit; None if it does.
+
+    Raises:
+        JaxdreamError: it does not fit, and cannot be cut into parts that do.
+    """
+    peak = peak_bytes(program)
+    canvas = octave.canvas
+    held = pictures * math.prod(canvas.shape) * (_HELD_PARTS if canvas.parts else _HELD_WHOLE)
+    if peak + held <= room:
+        return None
+    if _reach(octave) is None:
+        raise JaxdreamError(
+            f"{octave.objective!r} on {canvas.size[1]}x{canvas.size[0]} pixels takes {shown(peak)} "
+            f"of memory and there is {shown(room)}: it looks at the whole picture at once, so it "
+            "cannot be computed by parts; choose a smaller size"
+        )
+    pixels = pictures * math.prod(canvas.parts.shape if canvas.parts else canvas.shape)
+    return _by_parts(octave, pictures, room, _MARGIN * peak / pixels)
+
+
+def _by_parts(octave: OctaveSteps, pictures: int, room: int, per_pixel: int | float) -> OctaveSteps:
+    """The octave by the parts with the fewest pixels in all whose program fits into ``room``."""
+    canvas = octave.canvas
+    # The program has the size of the parts, so that the picture needs no canvas that is shared.
+    canvas = Canvas(canvas.size, canvas.size, exact=canvas.exact)
+    held = pictures * math.prod(canvas.size) * _HELD_PARTS
+    possible = list(_possible_parts(octave, canvas.size))
+    best = None
+    for parts in possible:
+        area = math.prod(parts.shape)
+        if held + pictures * area * per_pixel <= room:
+            total = area * len(parts.regions(canvas.size))
+            if best is None or total < best[0]:
+                best = (total, parts)
+    if best is None:
+        least = held + pictures * per_pixel * min(math.prod(parts.shape) for parts in possible)
+        raise JaxdreamError(
+            f"a dream of {canvas.size[1]}x{canvas.size[0]} pixels takes at least {shown(least)} of "
+            f"memory beside what is in use, and there is {shown(room)}: allow more, or choose a "
+            "smaller size or an earlier layer"
+        )
+    return dataclasses.replace(octave, canvas=canvas._replace(parts=best[1]))
+
+
+def _possible_parts(octave: OctaveSteps, size: Size) -> Iterator[Parts]:
+    """Parts that cover a picture of this height and width, from large to small."""
+    reach = _reach(octave)
+    assert reach is not None
+    graph = octave.model.graph
+    stride = math.lcm(*(graph.strides[graph.resolve(name)] for name in octave.objective.layers))
+    before, after = ((_up(reach[0][end], stride), _up(reach[1][end], stride)) for end in (0, 1))
+
+    def lengths(axis: int) -> list[int]:
+        halo = before[axis] + after[axis]
+        found = []
+        for count in itertools.count(1):
+            length = _up(-(-(size[axis] + (count - 1) * halo) // count), math.lcm(stride, _GRID))
+            if count > 1 and length <= halo + stride:
+                return found
+            found.append(length)
+            if length <= halo + math.lcm(stride, _GRID):
+                return found
+        return found
+
+    for height in lengths(0):
+        for width in lengths(1):
+            yield Parts((height, width), before, after)
+
+
+def _reach(octave: OctaveSteps):
+    """How far the objective sees, if it can be computed by parts."""
+    if not octave.objective.local:
+        return None
+    return octave.model.graph.reach(*octave.objective.layers)
+
+
+def _bytes_per_pixel(octave: OctaveSteps) -> float:
+    """An estimate of what a step's program takes: as if every map of the network were kept."""
+    graph = octave.model.graph
+    return _FLOAT * sum(
+        graph.channels[node.name] / graph.strides[node.name] ** 2
+        for node in graph.needed(octave.objective.layers)
+    )
+
+
+def peak_bytes(program: jax.stages.Compiled) -> int:
+    """The most memory that a compiled program takes at once, arguments and results included."""
+    stats = program.memory_analysis()
+    if stats is None:  # not every platform tells
+        return 0
+    return (
+        stats.temp_size_in_bytes
+        + stats.argument_size_in_bytes
+        + stats.output_size_in_bytes
+        - stats.alias_size_in_bytes
+    )
+
+
+def shown(size: int | float) -> str:
+    """A number of bytes as text."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size, 0) / 1e6:.0f} MB"
+
+
+def _up(side: int, grid: int) -> int:
+    return -(-side // grid) * grid

@@ -1,0 +1,84 @@
+"""A picture on a canvas: how a network compiled for one size computes another, exactly.
+
+A compiled program has arrays of fixed sizes, its canvas. A smaller picture lies in the canvas's
+upper left corner; of a larger one, the canvas holds a rectangle. What lies outside the picture is
+zero in every layer (and never a maximum), so that the picture has the border it would have in
+arrays of its own size. What of a layer counts can be limited further: to the part that no other
+rectangle of the same picture counts.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Integer
+
+from jaxdream.arrays import AnyArray
+from jaxdream.models.graph import Graph, Node
+
+_ALL = 1 << 30  # pixels; more than any picture has
+
+
+class Region(NamedTuple):
+    """What a canvas holds of a picture: rows and columns in pixels, as data of the program."""
+
+    size: Integer[AnyArray, "2"]  # height and width of the whole picture
+    origin: Integer[AnyArray, "2"]  # the canvas's first row and column, in the picture
+    first: Integer[AnyArray, "2"]  # the first row and column that count, in the picture
+    stop: Integer[AnyArray, "2"]  # the first ones that do not count any more
+
+
+def whole(size: Integer[AnyArray, "2"]) -> Region:
+    """The region of a canvas that holds a whole picture of this height and width."""
+    zero = jnp.zeros(2, jnp.int32)
+    return Region(jnp.asarray(size), zero, zero, zero + _ALL)
+
+
+class Layout:
+    """Where the picture is in every map of a network that is computed on a region.
+
+    The origin, and where counting begins and ends, are multiples of the stride of every layer.
+    """
+
+    def __init__(self, graph: Graph, region: Region) -> None:
+        self.graph, self.region = graph, region
+        self._sizes: dict[str, tuple[Array, Array] | None] = {}
+
+    def add(self, node: Node) -> None:
+        """Note the size of a node's map, after those of its inputs."""
+        if not node.inputs:
+            self._sizes[node.name] = (self.region.size[0], self.region.size[1])
+            return
+        before = self._sizes[node.inputs[0]]
+        self._sizes[node.name] = None
+        if before is not None and not node.op.sees_all:
+            self._sizes[node.name] = node.op.output_size(before)
+
+    def inside(self, name: str, shape: Sequence[int]) -> Bool[Array, "h w 1"] | None:
+        """Which positions of a layer's map are in the picture; None for what is no map any more."""
+        size = self._sizes[name]
+        if size is None:
+            return None
+        origin = self.region.origin // self.graph.strides[name]
+        return rectangle(-origin, jnp.stack(size) - origin, shape)
+
+    def counted(self, name: str, shape: Sequence[int]) -> Bool[Array, "h w 1"] | None:
+        """Which positions of a layer's map count."""
+        if self._sizes[name] is None:
+            return None
+        stride = self.graph.strides[name]
+        origin = self.region.origin // stride
+        return rectangle(
+            self.region.first // stride - origin, self.region.stop // stride - origin, shape
+        )
+
+
+def rectangle(
+    first: Integer[AnyArray, "2"], stop: Integer[AnyArray, "2"], shape: Sequence[int]
+) -> Bool[Array, "h w 1"]:
+    """Whether each position of an array (..., h, w, c) is in a rectangle of rows and columns."""
+    height, width = shape[-3:-1]
+    rows, columns = jnp.arange(height), jnp.arange(width)
+    in_row = (rows >= first[0]) & (rows < stop[0])
+    in_column = (columns >= first[1]) & (columns < stop[1])
+    return (in_row[:, None] & in_column)[:, :, None]

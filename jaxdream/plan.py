@@ -1,0 +1,139 @@
+"""The plan of a dream: which programs compute its octaves, compiled before their turn.
+
+All octaves are known when a dream begins, so that a thread compiles the later ones while the
+earlier ones run.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from jaxdream.canvas import Canvases, Size, exact_canvas
+from jaxdream.memory import available, fitted, peak_bytes, refitted
+from jaxdream.models.network import Network
+from jaxdream.objectives import Objective, layer
+from jaxdream.octaves import plan_octaves
+from jaxdream.programs import OctaveSteps
+
+
+class OctavePlan(NamedTuple):
+    """How one octave will be computed."""
+
+    size: Size  # height and width of the picture
+    shape: Size  # of what the program computes at once
+    parts: int  # that the picture is computed by; 1: as a whole
+    peak: int  # bytes that the program takes
+    seconds: float  # that its steps are expected to take
+
+
+def octave_programs(
+    model: Network,
+    objective: Objective,
+    sizes: Sequence[Size],
+    *,
+    step_size: float | Float[Array, ""] = 1.5,
+    clip: bool = True,
+    optimizer: optax.GradientTransformation | None = None,
+    canvases: Canvases | None = None,
+    exact: bool = False,
+) -> list[OctaveSteps]:
+    """The steps of octaves of these sizes.
+
+    They are ``exact``, each compiled for its very size, also where canvases would be wrong: an
+    optimiser may look at the whole picture, and an objective that is not local does.
+    """
+    exact = exact or optimizer is not None or not objective.local
+    find = exact_canvas if exact else (canvases or Canvases()).canvas
+    return [OctaveSteps(model, objective, find(size), step_size, clip, optimizer) for size in sizes]
+
+
+@contextmanager
+def compiled_ahead(
+    octaves: Sequence[OctaveSteps], batch: tuple[int, ...], count: int, memory: int | None = None
+) -> Iterator[Callable[[int], OctaveSteps]]:
+    """Plans and compiles the programs of octaves; gives a function that waits for one.
+
+    The programs are traced here, since JAX's settings are a thread's own, and compiled one after
+    the other in a thread of their own. JAX finds them there when they are called.
+
+    Args:
+        batch: shape of the batch, () for one picture.
+        count: of steps in one call of a program.
+        memory: as of ``dream``.
+    """
+    pictures, room = math.prod(batch), available(memory)
+    # The largest first: if it is too large, the error should speak of it.
+    octaves = [fitted(octave, pictures, room) for octave in reversed(octaves)][::-1]
+    worker = ThreadPoolExecutor(1, thread_name_prefix="jaxdream-compile")
+    try:
+        waiting = [
+            [worker.submit(program.compile) for program in octave.lower(batch, count)]
+            for octave in octaves
+        ]
+
+        def ready(number: int) -> OctaveSteps:
+            octave = octaves[number]
+            programs = [future.result() for future in waiting[number]]
+            while (smaller := refitted(octave, programs[0], pictures, room)) is not None:
+                octave = smaller
+                programs = [program.compile() for program in octave.lower(batch, count)]
+            return octave
+
+        yield ready
+    finally:
+        worker.shutdown(wait=False, cancel_futures=True)
+
+
+def plan_dream(
+    model: Network,
+    size: Size,
+    *,
+    objective: Objective | None = None,
+    steps: int = 10,
+    octaves: int = 4,
+    octave_scale: float = 1.4,
+    optimizer: optax.GradientTransformation | None = None,
+    canvases: Canvases | None = None,
+    memory: int | None = None,
+) -> list[OctavePlan]:
+    """How a picture of this height and width will be dreamed; compiles it, and tries one step.
+
+    Args are those of ``dream``.
+
+    Raises:
+        JaxdreamError: as of ``dream``.
+    """
+    objective = layer(model.default_layer) if objective is None else objective
+    minimum = model.graph.minimum_size(*objective.layers)
+    sizes = plan_octaves(size, octaves=octaves, octave_scale=octave_scale, minimum=minimum)
+    programs = octave_programs(model, objective, sizes, optimizer=optimizer, canvases=canvases)
+    plans: list[OctavePlan] = []
+    seconds_per_pixel = 0.0
+    with compiled_ahead(programs, (), 1, memory) as ready:
+        for number, size in enumerate(sizes):
+            program = ready(number)
+            shape, parts = program.canvas.computed
+            pixels = math.prod(shape) * parts
+            if number == 0:
+                seconds_per_pixel = _step_seconds(program) / pixels
+            peak = peak_bytes(program.lower((), 1)[0].compile())
+            seconds = steps * seconds_per_pixel * pixels
+            plans.append(OctavePlan(size, shape, parts, peak, seconds))
+    return plans
+
+
+def _step_seconds(program: OctaveSteps) -> float:
+    """How long a step takes: the second one, since the first may also prepare things."""
+    state = program.start(np.full((*program.canvas.size, 3), 128, np.float32))
+    offsets = np.zeros((1, 2), np.int32)
+    program.run(state, offsets)[0].image.block_until_ready()
+    begun = time.perf_counter()
+    program.run(state, offsets)[0].image.block_until_ready()
+    return time.perf_counter() - begun

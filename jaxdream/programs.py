@@ -1,0 +1,219 @@
+"""The compiled programs of a dream, and how they make the steps of an octave.
+
+On CPU a step is one program, looped over in Python; on GPU and TPU an octave is one program. Of a
+picture too large for that, the gradient is summed up on the host over parts of it, which one
+program computes, and another one takes the step.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, Integer
+
+from jaxdream.arrays import AnyArray
+from jaxdream.ascent import (
+    AscentState,
+    StepInfo,
+    ascent_step,
+    objective_and_gradient,
+    start_ascent,
+    take_step,
+)
+from jaxdream.canvas import Canvas
+from jaxdream.compilation import program
+from jaxdream.jitter import rolled_part
+from jaxdream.models.network import Network
+from jaxdream.models.region import Region
+from jaxdream.objectives import Objective
+from jaxdream.optimizers import classic_optimizer
+
+
+@dataclass(frozen=True)
+class OctaveSteps:
+    """The steps of one octave: what they depend on, but for the picture."""
+
+    model: Network
+    objective: Objective
+    canvas: Canvas
+    step_size: float | Float[Array, ""]
+    clip: bool
+    optimizer: optax.GradientTransformation | None  # None: the classic step
+
+    def start(self, image: Float[AnyArray, "*n h w 3"]) -> AscentState:
+        """The state before the first step on a picture or a batch."""
+        image = self.canvas.put(image)
+        return self._start(image.ndim == 4)(image)
+
+    def run(
+        self, state: AscentState, offsets: Integer[AnyArray, "k *n 2"]
+    ) -> tuple[AscentState, StepInfo, Float[AnyArray, "*n"]]:
+        """One step for each of ``offsets``.
+
+        Returns:
+            The state, what the last step tells, and the largest mean |gradient| of all.
+        """
+        if self.canvas.parts is None:
+            return self._at_once(state, offsets)()
+        infos = []
+        for offset in offsets:
+            loss, gradient = self._summed(np.asarray(state.image), offset)
+            state, info = self._finish(state, loss, gradient, offset)()
+            infos.append(info)
+        means = np.stack([info.gradient_mean for info in infos])
+        return state, infos[-1], np.asarray(means.max(axis=0))
+
+    def lower(self, batch: tuple[int, ...], count: int) -> list[jax.stages.Lowered]:
+        """Its programs for ``count`` steps on a batch, traced; that with the network first."""
+        image = _struct((*batch, *self.canvas.shape, 3))
+        state = jax.eval_shape(self._start(bool(batch)), image)
+        if self.canvas.parts is None:
+            calls = [self._at_once(state, _struct((count, *batch, 2), np.int32))]
+        else:
+            part = _struct((*batch, *self.canvas.parts.shape, 3))
+            gradient = _struct((*batch, *self.canvas.parts.extent(self.canvas.size), 3))
+            offset = _struct((*batch, 2), np.int32)
+            region = self.canvas.parts.regions(self.canvas.size)[0]
+            calls = [
+                self._part(part, region),
+                self._finish(state, _struct(batch), gradient, offset),
+            ]
+        lower = [call.func.lower for call in calls]  # pyright: ignore[reportFunctionMemberAccess]
+        return [f(*c.args, **c.keywords) for f, c in zip(lower, calls, strict=True)]
+
+    def _start(self, batched: bool):
+        start = partial(start_ascent, optimizer=self.optimizer or classic_optimizer(1.0))
+        return jax.vmap(start) if batched else start
+
+    def _at_once(self, state, offsets) -> partial:
+        return partial(
+            run_steps,
+            self.model,
+            self.objective,
+            state.image,
+            state.optimizer,
+            offsets,
+            self.step_size,
+            self.canvas.region(),
+            **self._options(state),
+        )
+
+    def _summed(
+        self, image: Float[np.ndarray, "*n h w 3"], offset: Integer[np.ndarray, "*n 2"]
+    ) -> tuple[Float[np.ndarray, "*n"], Float[np.ndarray, "*n gh gw 3"]]:
+        """The objective's value and gradient on the rolled picture, part by part."""
+        assert self.canvas.parts is not None
+        shape, size = self.canvas.parts.shape, self.canvas.size
+        batch = image.shape[:-3]
+        loss = np.zeros(batch, np.float32)
+        gradient = np.zeros((*batch, *self.canvas.parts.extent(size), 3), np.float32)
+        for region in self.canvas.parts.regions(size):
+            cut = partial(rolled_part, size=region.size, origin=region.origin, shape=shape)
+            part = np.stack([*map(cut, image, offset)]) if batch else cut(image, offset)
+            part_loss, part_gradient = self._part(part, region)()
+            rows, columns = (slice(o, o + n) for o, n in zip(region.origin, shape, strict=True))
+            loss += np.asarray(part_loss)
+            gradient[..., rows, columns, :] += np.asarray(part_gradient)
+        return loss, gradient
+
+    def _part(self, part, region: Region) -> partial:
+        return partial(_gradient_of_part, self.model, self.objective, part, region)
+
+    def _finish(self, state, loss, gradient, offset) -> partial:
+        return partial(
+            _finish_step,
+            state.image,
+            state.optimizer,
+            loss,
+            gradient,
+            offset,
+            self.step_size,
+            np.array(self.canvas.size, np.int32),
+            **self._options(state),
+        )
+
+    def _options(self, state) -> dict:
+        batched = state.image.ndim == 4
+        return {"clip": self.clip, "optimizer": self.optimizer, "batched": batched}
+
+
+@program(static_argnames=("clip", "optimizer", "batched"))
+def run_steps(
+    model: Network,
+    objective: Objective,
+    image: Float[Array, "*n h w 3"],
+    optimizer_state: optax.OptState,
+    offsets: Int[Array, "k *n 2"],
+    step_size: float | Float[Array, ""],
+    region: Region | None = None,
+    *,
+    clip: bool,
+    optimizer: optax.GradientTransformation | None,
+    batched: bool,
+) -> tuple[AscentState, StepInfo, Float[Array, "*n"]]:
+    """``k`` steps of one octave on whole pictures; returns what ``OctaveSteps.run`` does."""
+    optimizer = optimizer or _classic(step_size, None if region is None else region.size)
+
+    def step(state: AscentState, offset: Array) -> tuple[AscentState, StepInfo]:
+        return ascent_step(
+            model, objective, state, offset, optimizer=optimizer, clip=clip, region=region
+        )
+
+    # Only the picture between steps is kept for a gradient through the dream, not every layer's
+    # activations in every step.
+    step = jax.checkpoint(step)
+    if batched:
+        step = jax.vmap(step)
+    state = AscentState(image, optimizer_state)
+    if len(offsets) == 1:
+        # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
+        state, info = step(state, offsets[0])
+        return state, info, info.gradient_mean
+    state, infos = jax.lax.scan(step, state, offsets)
+    last = jax.tree.map(lambda values: values[-1], infos)
+    return state, last, infos.gradient_mean.max(axis=0)
+
+
+@program()
+def _gradient_of_part(
+    model: Network, objective: Objective, part: Float[Array, "*n h w 3"], region: Region
+) -> tuple[Float[Array, "*n"], Float[Array, "*n h w 3"]]:
+    """What a part of a picture, or of a batch, contributes to the objective and its gradient."""
+
+    def gradient(part: Array) -> tuple[Array, Array]:
+        return objective_and_gradient(model, objective, part, region)
+
+    return jax.vmap(gradient)(part) if part.ndim == 4 else gradient(part)
+
+
+@program(static_argnames=("clip", "optimizer", "batched"))
+def _finish_step(
+    image: Float[Array, "*n h w 3"],
+    optimizer_state: optax.OptState,
+    loss: Float[Array, "*n"],
+    gradient: Float[Array, "*n gh gw 3"],
+    offset: Int[Array, "*n 2"],
+    step_size: float | Float[Array, ""],
+    size: Int[Array, "2"],
+    *,
+    clip: bool,
+    optimizer: optax.GradientTransformation | None,
+    batched: bool,
+) -> tuple[AscentState, StepInfo]:
+    """A step with a gradient that was summed up over parts."""
+    optimizer = optimizer or _classic(step_size, size)
+    finish = partial(take_step, optimizer=optimizer, clip=clip, size=size)
+    if batched:
+        finish = jax.vmap(finish)
+    return finish(AscentState(image, optimizer_state), loss, gradient, offset)
+
+
+def _classic(step_size, size: Integer[AnyArray, "2"] | None) -> optax.GradientTransformation:
+    """The classic step on a picture of this height and width in the corner of an array."""
+    return classic_optimizer(step_size, None if size is None else 3 * size[0] * size[1])
+
+
+def _struct(shape: tuple[int, ...], dtype: type = np.float32) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, dtype)

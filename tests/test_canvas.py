@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxdream.canvas import Canvases, plan_canvases
+from jaxdream.octaves import plan_octaves
+
+sides = st.integers(1, 5000)
+
+
+def pixels(sizes):
+    return sum(height * width for height, width in sizes)
+
+
+@given(sides, sides)
+def test_a_canvas_has_room_and_not_much_more(height, width):
+    canvas = Canvases().canvas((height, width))
+    assert canvas.size == (height, width)
+    for side, room in zip(canvas.size, canvas.shape, strict=True):
+        assert side <= room < max(17, 2 * side)
+
+
+def test_a_picture_comes_back_from_its_canvas():
+    picture = np.random.default_rng(0).uniform(0, 255, (2, 20, 33, 3)).astype(np.float32)
+    canvas = Canvases().canvas((20, 33))
+    array = canvas.put(picture)
+    assert array.shape == (2, 32, 64, 3)
+    np.testing.assert_array_equal(canvas.take(array), picture)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_twenty_photographs_of_any_sizes_share_twenty_canvases(seed):
+    sizes = np.random.default_rng(seed).integers(250, 1300, (20, 2)).tolist()
+    octaves = [shape for size in sizes for shape in plan_octaves(tuple(size))]
+    planned = plan_canvases(map(tuple, sizes))
+    used = [planned.canvas(shape).shape for shape in octaves]
+    assert len(set(used)) <= 20
+    assert set(used) <= set(planned.shapes)
+    assert pixels(used) <= 1.3 * pixels(octaves)
+
+
+def test_another_picture_finds_a_planned_canvas():
+    planned = plan_canvases([(480, 640), (600, 800)])
+    assert planned.canvas((470, 640)) == planned.canvas((480, 640))._replace(size=(470, 640))
+    assert planned.canvas((2000, 100)).shape == Canvases().canvas((2000, 100)).shape
+
+
+def test_many_pictures_are_planned_at_once():
+    sizes = np.random.default_rng(0).integers(300, 1500, (1000, 2)).tolist()
+    assert 10 < len(plan_canvases(map(tuple, sizes)).shapes) < 50
