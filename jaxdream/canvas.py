@@ -6,6 +6,7 @@ few sizes, and computed there exactly (``models.region``).
 """
 
 import math
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdream.arrays import AnyArray
+from jaxdream.errors import JaxdreamError
 from jaxdream.models.region import Region
 from jaxdream.octaves import plan_octaves
 
@@ -116,6 +118,27 @@ class Canvases(NamedTuple):
         fitting = [shape for shape in self.shapes if shape[0] >= height and shape[1] >= width]
         shape = min(fitting, key=math.prod, default=(_rounded(height), _rounded(width)))
         return Canvas(size, shape)
+
+    def only(self, sizes: Iterable[Size]) -> "Canvases":
+        """Those that pictures of these heights and widths use."""
+        used = {self.canvas(size).shape for size in sizes}
+        return Canvases(tuple(shape for shape in self.shapes if shape in used))
+
+    def text(self) -> str:
+        """Heights and widths as text, such as ``"384x512 512x640"``."""
+        return " ".join(f"{height}x{width}" for height, width in self.shapes)
+
+    @classmethod
+    def from_text(cls, text: str) -> "Canvases":
+        """The canvases that ``text`` gave.
+
+        Raises:
+            JaxdreamError: it is something else.
+        """
+        if not re.fullmatch(r"(\d{1,6}x\d{1,6}( (?!$)|$))*", text):
+            raise JaxdreamError(f"canvases are sizes such as 384x512 512x640, not {text[:80]}")
+        pairs = (word.split("x") for word in text.split())
+        return cls(tuple((int(height), int(width)) for height, width in pairs))
 
 
 def exact_canvas(size: Size) -> Canvas:

@@ -58,6 +58,20 @@ def _positive(text: str) -> int:
     return value
 
 
+def _bytes(text: str) -> int:
+    number = text.upper().removesuffix("B").rstrip("KMGT")
+    unit = text.upper().removesuffix("B").removeprefix(number)
+    try:
+        value = float(number) * 1000 ** ("", "K", "M", "G", "T").index(unit)
+        if not 1 <= value < 1e18:
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"an amount of memory is a number with a unit, such as 2GB or 500MB, not {text}"
+        ) from None
+    return int(value)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="jaxdream", description="DeepDream in JAX: the look of 2015.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
@@ -111,7 +125,14 @@ def _add_dream(commands) -> None:
     add("--preview", metavar="DIR", help="write a picture of every step into a folder")
     add("--gif", metavar="FILE", help="an animation of the steps: .gif, .webp or .mp4")
     add("--preview-every", choices=("step", "octave"), default="step", help="(default: step)")
+    _add_memory(dream)
+    add("--plan", action="store_true", help="print the programs, memory and time it takes; stop")
     dream.set_defaults(run="dream.dream_pictures")
+
+
+def _add_memory(parser) -> None:
+    parser.add_argument("--memory", type=_bytes, metavar="SIZE", help="what it may take, such as "
+        "2GB; more is computed by parts (default: most of what is free)")  # fmt: skip
 
 
 def _add_objective_options(parser) -> None:
@@ -178,6 +199,7 @@ def _add_replay(commands) -> None:
     replay.add_argument("--guide", action="append", default=[], metavar="FILE", help="a file that "
                         "its objective names, where it is not beside IN")  # fmt: skip
     _add_network_options(replay, model="the recipe's")
+    _add_memory(replay)
     replay.set_defaults(run="dream.replay_picture")
 
 

@@ -35,12 +35,23 @@ def available(limit: int | None = None) -> int:
         limit: for all that this process has in memory; by default what is free is left but for a
             fifth.
     """
+    if limit is not None:
+        return limit - in_use()
     stats = jax.local_devices()[0].memory_stats() or {}
-    if "bytes_limit" in stats:
-        used, free = stats["bytes_in_use"], stats["bytes_limit"] - stats["bytes_in_use"]
-    else:
-        used, free = psutil.Process().memory_info().rss, psutil.virtual_memory().available
-    return int(_SHARE * free) if limit is None else limit - used
+    free = psutil.virtual_memory().available
+    return int(_SHARE * (stats["bytes_limit"] - in_use() if "bytes_limit" in stats else free))
+
+
+def in_use() -> int:
+    """Bytes that this process has of the memory of the device JAX computes on."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return stats.get("bytes_in_use") or psutil.Process().memory_info().rss
+
+
+def held_bytes(canvas: Canvas, pictures: int = 1) -> int:
+    """What an octave takes beside its program with the network."""
+    held = _HELD_PARTS if canvas.parts else _HELD_WHOLE
+    return pictures * math.prod(canvas.shape) * held
 
 
 def fitted(octave: OctaveSteps, pictures: int, room: int) -> OctaveSteps:
@@ -66,8 +77,7 @@ def refitted(
     """
     peak = peak_bytes(program)
     canvas = octave.canvas
-    held = pictures * math.prod(canvas.shape) * (_HELD_PARTS if canvas.parts else _HELD_WHOLE)
-    if peak + held <= room:
+    if peak + held_bytes(canvas, pictures) <= room:
         return None
     if _reach(octave) is None:
         raise JaxdreamError(

@@ -16,7 +16,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaxdream.canvas import Canvases, Size, exact_canvas
-from jaxdream.memory import available, fitted, peak_bytes, refitted
+from jaxdream.memory import available, fitted, held_bytes, peak_bytes, refitted
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
 from jaxdream.octaves import plan_octaves
@@ -30,6 +30,7 @@ class OctavePlan(NamedTuple):
     shape: Size  # of what the program computes at once
     parts: int  # that the picture is computed by; 1: as a whole
     peak: int  # bytes that the program takes
+    memory: int  # bytes that it takes together with what is kept of the picture
     seconds: float  # that its steps are expected to take
 
 
@@ -125,7 +126,8 @@ def plan_dream(
                 seconds_per_pixel = _step_seconds(program) / pixels
             peak = peak_bytes(program.lower((), 1)[0].compile())
             seconds = steps * seconds_per_pixel * pixels
-            plans.append(OctavePlan(size, shape, parts, peak, seconds))
+            together = peak + held_bytes(program.canvas)
+            plans.append(OctavePlan(size, shape, parts, peak, together, seconds))
     return plans
 
 

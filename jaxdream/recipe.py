@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jaxdream.errors import JaxdreamError
 from jaxdream.images import read_recipe_text
 
-SCHEMA = 2
+SCHEMA = 3
 _SEEDS = 2**32
 _LARGEST = 2**30  # of any other whole number, so that a file's wild one is an error, not a crash
 
@@ -40,6 +40,7 @@ class Recipe:
     clip: bool
     jax: str  # version
     platform: str
+    canvases: str = ""  # of its octaves, where they were planned (``Canvases.text``)
 
     def to_json(self) -> str:
         """One line of compact ASCII JSON."""

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jaxdream import JaxdreamError
 from jaxdream.canvas import Canvases, plan_canvases
 from jaxdream.octaves import plan_octaves
 
@@ -49,3 +50,20 @@ def test_another_picture_finds_a_planned_canvas():
 def test_many_pictures_are_planned_at_once():
     sizes = np.random.default_rng(0).integers(300, 1500, (1000, 2)).tolist()
     assert 10 < len(plan_canvases(map(tuple, sizes)).shapes) < 50
+
+
+@given(st.lists(st.tuples(sides, sides), max_size=5))
+def test_canvases_as_text_come_back(shapes):
+    canvases = Canvases(tuple(shapes))
+    assert Canvases.from_text(canvases.text()) == canvases
+
+
+@pytest.mark.parametrize("text", ["384", "384x", "axb", "384x512,5x5", "1x1 ", "-3x4"])
+def test_other_text_is_no_canvases(text):
+    with pytest.raises(JaxdreamError, match="such as 384x512 512x640"):
+        Canvases.from_text(text)
+
+
+def test_only_the_canvases_that_some_sizes_use():
+    canvases = Canvases(((100, 100), (200, 200), (300, 300)))
+    assert canvases.only([(90, 150), (80, 20)]) == Canvases(((100, 100), (200, 200)))

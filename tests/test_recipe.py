@@ -31,6 +31,7 @@ RECIPE = Recipe(
     clip=True,
     jax="0.10.2",
     platform="cpu",
+    canvases="384x512 512x640",
 )
 IMAGE = np.zeros((4, 4, 3), np.float32)
 
@@ -114,7 +115,7 @@ def test_is_one_compact_line_of_ascii():
     text = RECIPE.to_json()
     assert text.isascii()
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
-    assert json.loads(text)["recipe"] == 2
+    assert json.loads(text)["recipe"] == 3
 
 
 def test_a_picture_without_one(tmp_path):

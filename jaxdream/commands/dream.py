@@ -16,18 +16,76 @@ def dream_pictures(options: argparse.Namespace) -> int:
     outputs = common.outputs(options.inputs, options.output)
     preview.check(options, outputs)
     # Every input is read before any is dreamed: a bad one ends the command with nothing written.
+    sizes = []
     for path, output in zip(options.inputs, outputs, strict=True):
         height, width, _ = common.read(path, options.size).pixels.shape
         images.check_writable(output, size=(height, width))
+        sizes.append((height, width))
     common.start_jax(options.device)
     model = common.load(options.model, options.weights)
     objective, named = asked_objective(options, model)
+    canvases = _canvases(options, sizes)
     for path, output in zip(options.inputs, outputs, strict=True):
         picture = common.read(path, options.size)
-        recipe = asked_recipe(options, model, path, picture, **named)
-        if not _dream(model, objective, picture, recipe, output, options):
+        recipe = asked_recipe(options, model, path, picture, **named, **canvases(picture))
+        if options.plan:
+            _print_plan(path, model, objective, recipe, options.memory)
+        elif not _dream(model, objective, picture, recipe, output, options, options.memory):
             return INTERRUPTED
     return 0
+
+
+def _canvases(options: argparse.Namespace, sizes: list[tuple[int, int]]):
+    """A function that gives of a picture which canvases its octaves have, for its recipe.
+
+    They are planned for all pictures together.
+    """
+    from jaxdream.canvas import Canvases, plan_canvases
+    from jaxdream.octaves import plan_octaves
+
+    same = {"octaves": options.octaves, "octave_scale": options.octave_scale}
+    several = len(set(sizes)) > 1
+    planned = plan_canvases(sizes, **same) if several else Canvases()
+
+    def of(picture: Picture) -> dict[str, str]:
+        height, width, _ = picture.pixels.shape
+        return {"canvases": planned.only(plan_octaves((height, width), **same)).text()}
+
+    return of
+
+
+def _print_plan(path: str, model, objective, recipe: Recipe, limit: int | None) -> None:
+    """What ``--plan`` is for: the programs of a dream, what they take, and how long."""
+    from jaxdream.canvas import Canvases
+    from jaxdream.memory import in_use, shown
+    from jaxdream.plan import plan_dream
+
+    settings = dream_settings(recipe)
+    same = ("steps", "octaves", "octave_scale", "optimizer")
+    octaves = plan_dream(
+        model,
+        recipe.size,
+        objective=objective,
+        canvases=Canvases.from_text(recipe.canvases),
+        memory=limit,
+        **{name: settings[name] for name in same},
+    )
+    height, width = recipe.size
+    time = _time(sum(octave.seconds for octave in octaves))
+    memory = shown(in_use() + max(octave.memory for octave in octaves))
+    print(f"{path}: {width}x{height}, about {time}, {memory} of memory in all")
+    for octave in octaves:
+        (h, w), (rows, columns) = octave.size, octave.shape
+        times = f", {octave.parts} times a step" if octave.parts > 1 else ""
+        print(
+            f"  {w}x{h}: a program for {columns}x{rows}{times}, {shown(octave.peak)}, "
+            f"about {_time(octave.seconds)}",
+            flush=True,
+        )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def replay_picture(options: argparse.Namespace) -> int:
@@ -61,7 +119,8 @@ def replay_picture(options: argparse.Namespace) -> int:
     files = find_files(recipe.files, options.guide, [*folders, Path()])
     text = with_files_renamed(recipe.objective, files)
     objective = _objective(text, model, Sources(recipe.guide_size))
-    return 0 if _dream(model, objective, picture, recipe, output) else INTERRUPTED
+    done = _dream(model, objective, picture, recipe, output, memory=options.memory)
+    return 0 if done else INTERRUPTED
 
 
 def asked_objective(options: argparse.Namespace, model):
@@ -133,12 +192,14 @@ def _dream(
     recipe: Recipe,
     output: Path,
     options: argparse.Namespace | None = None,
+    memory: int | None = None,
 ) -> bool:
     """Dream one picture as the recipe says and write it; False if interrupted on the way."""
     import warnings
 
     import jax
 
+    from jaxdream.canvas import Canvases
     from jaxdream.deepdream import iterate_dream
 
     with preview.recording(options, output) as frames:
@@ -149,6 +210,8 @@ def _dream(
             picture.pixels,
             objective=objective,
             scan=False if stepwise else None,
+            canvases=Canvases.from_text(recipe.canvases),
+            memory=memory,
             **dream_settings(recipe),
         )
         state = None
