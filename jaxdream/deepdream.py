@@ -191,7 +191,8 @@ def iterate_dream(
         for octave, size in enumerate(sizes):
             base = bases.pop(0)
             program = ready(octave)
-            state = program.start(base if detail is None else base + resize(detail, size))
+            with np.errstate(over="ignore", invalid="ignore"):  # said at the end
+                state = program.start(base if detail is None else base + resize(detail, size))
             for first in range(0, steps, chunk):
                 at = octave * steps + first
                 state, info, largest = program.run(state, offsets[at : at + chunk])
@@ -209,8 +210,7 @@ def iterate_dream(
                     pixels / total,
                 )
             if bases:
-                with np.errstate(over="ignore", invalid="ignore"):  # said at the end
-                    detail = program.canvas.take(state.image) - base
+                detail = program.canvas.take(state.image) - base
     _check_gradient(strongest, objective)
 
 
