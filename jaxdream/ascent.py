@@ -49,10 +49,20 @@ def objective_and_gradient(
     """
 
     def value(image: Array) -> Array:
-        activations = model(model.preprocess(image)[None], layers=objective.layers, region=region)
-        return objective({name: activation[0] for name, activation in activations.items()})
+        return objective_value(model, objective, image, region)
 
     return jax.value_and_grad(value)(jnp.asarray(image))
+
+
+def objective_value(
+    model: Network,
+    objective: Objective,
+    image: Float[AnyArray, "h w 3"],
+    region: Region | None = None,
+) -> Float[Array, ""]:
+    """The objective's value alone; arguments are those of ``objective_and_gradient``."""
+    activations = model(model.preprocess(image)[None], layers=objective.layers, region=region)
+    return objective({name: activation[0] for name, activation in activations.items()})
 
 
 def take_step(

@@ -51,6 +51,10 @@ class Parts(NamedTuple):
             for column in columns
         ]
 
+    def count(self, size: Size) -> int:
+        """How many parts a picture has."""
+        return math.prod(len(self._spans(size[axis], axis)) for axis in (0, 1))
+
     def extent(self, size: Size) -> Size:
         """Height and width of the smallest array that holds all parts of a picture."""
         return tuple(self._spans(size[axis], axis)[-1][0] + self.shape[axis] for axis in (0, 1))  # pyright: ignore[reportReturnType]
@@ -82,7 +86,7 @@ class Canvas(NamedTuple):
         """Height and width of what a network computes at once, and how often it does in a step."""
         if self.parts is None:
             return self.shape, 1
-        return self.parts.shape, len(self.parts.regions(self.size))
+        return self.parts.shape, self.parts.count(self.size)
 
     def put(self, image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n ch cw 3"]:
         """Pictures as an array of the program."""

@@ -8,7 +8,7 @@ there is, the octave is cut into parts, or smaller ones.
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
 import psutil
@@ -19,11 +19,13 @@ from jaxdream.programs import OctaveSteps
 
 _FLOAT = 4  # bytes
 _SHARE = 0.8  # of what is free, where no limit is set
-# Bytes a pixel for what is kept of the whole picture beside the largest program: before a step,
-# what it is resampled from; and by parts, the picture after it, and its gradient on the host and on
-# the device.
+# Bytes a pixel for what is kept of the whole picture beside the largest program: what it is
+# resampled from; by parts the picture and its gradient, and a part cut out of it.
 _HELD_WHOLE = 2 * 3 * _FLOAT
-_HELD_PARTS = 5 * 3 * _FLOAT
+_HELD_PARTS = 3 * 3 * _FLOAT
+_FINISHING = 6 * 3 * _FLOAT  # and for the step, when the gradient is there
+_BY_PARTS = 0.6  # what a program for parts takes of the estimate for a whole step
+_WORTH_COMPILING = 1.1  # times fewer pixels to compute, for which another program is compiled
 _GRID = 32  # pixels to which the sides of parts are rounded up
 _MARGIN = 1.02  # programs of other sizes may take a little more for a pixel
 
@@ -64,20 +66,29 @@ def fitted(octave: OctaveSteps, pictures: int, room: int) -> OctaveSteps:
     expected = pixels * (_bytes_per_pixel(octave) + _HELD_WHOLE)
     if expected <= room or _reach(octave) is None:
         return octave
-    return _by_parts(octave, pictures, room, _bytes_per_pixel(octave))
+    return _by_parts(octave, pictures, room, _BY_PARTS * _bytes_per_pixel(octave))
 
 
 def refitted(
-    octave: OctaveSteps, program: jax.stages.Compiled, pictures: int, room: int
+    octave: OctaveSteps,
+    programs: Sequence[jax.stages.Compiled],
+    pictures: int,
+    room: int,
+    *,
+    larger: bool,
 ) -> OctaveSteps | None:
-    """The octave in smaller parts, if the program compiled for it does not fit; None if it does.
+    """The octave in other parts, if what was compiled for it does not fit; None if it does.
+
+    Args:
+        larger: also if much larger parts fit.
 
     Raises:
         JaxdreamError: it does not fit, and cannot be cut into parts that do.
     """
-    peak = peak_bytes(program)
+    peak = network_peak(programs)
     canvas = octave.canvas
-    if peak + held_bytes(canvas, pictures) <= room:
+    fits = peak + held_bytes(canvas, pictures) <= room
+    if fits and not (larger and canvas.parts):
         return None
     if _reach(octave) is None:
         raise JaxdreamError(
@@ -85,32 +96,42 @@ def refitted(
             f"of memory and there is {shown(room)}: it looks at the whole picture at once, so it "
             "cannot be computed by parts; choose a smaller size"
         )
-    pixels = pictures * math.prod(canvas.parts.shape if canvas.parts else canvas.shape)
-    return _by_parts(octave, pictures, room, _MARGIN * peak / pixels)
+    shape, times = canvas.computed
+    other = _by_parts(octave, pictures, room, _MARGIN * peak / (pictures * math.prod(shape)))
+    gain = times * math.prod(shape) / _computed(other)
+    return other if not fits or gain > _WORTH_COMPILING else None
+
+
+def _computed(octave: OctaveSteps) -> int:
+    """Pixels that a network computes in a step."""
+    shape, times = octave.canvas.computed
+    return times * math.prod(shape)
 
 
 def _by_parts(octave: OctaveSteps, pictures: int, room: int, per_pixel: int | float) -> OctaveSteps:
     """The octave by the parts with the fewest pixels in all whose program fits into ``room``."""
-    canvas = octave.canvas
+    size = octave.canvas.size
     # The program has the size of the parts, so that the picture needs no canvas that is shared.
-    canvas = Canvas(canvas.size, canvas.size, exact=canvas.exact)
-    held = pictures * math.prod(canvas.size) * _HELD_PARTS
-    possible = list(_possible_parts(octave, canvas.size))
-    best = None
-    for parts in possible:
-        area = math.prod(parts.shape)
-        if held + pictures * area * per_pixel <= room:
-            total = area * len(parts.regions(canvas.size))
-            if best is None or total < best[0]:
-                best = (total, parts)
-    if best is None:
-        least = held + pictures * per_pixel * min(math.prod(parts.shape) for parts in possible)
+    canvas = Canvas(size, size, exact=octave.canvas.exact)
+    area = pictures * math.prod(size)
+    possible = [
+        dataclasses.replace(octave, canvas=canvas._replace(parts=parts))
+        for parts in _possible_parts(octave, size)
+    ]
+
+    def needed(octave: OctaveSteps) -> int | float:
+        shape, _ = octave.canvas.computed
+        return area * _HELD_PARTS + pictures * math.prod(shape) * per_pixel
+
+    fitting = [octave for octave in possible if needed(octave) <= room]
+    if not fitting or area * _FINISHING > room:
+        least = max(min(map(needed, possible)), area * _FINISHING)
         raise JaxdreamError(
-            f"a dream of {canvas.size[1]}x{canvas.size[0]} pixels takes at least {shown(least)} of "
-            f"memory beside what is in use, and there is {shown(room)}: allow more, or choose a "
-            "smaller size or an earlier layer"
+            f"a dream of {size[1]}x{size[0]} pixels takes at least {shown(least)} of memory beside "
+            f"what is in use, and there is {shown(room)}: allow more, or choose a smaller size or "
+            "an earlier layer"
         )
-    return dataclasses.replace(octave, canvas=canvas._replace(parts=best[1]))
+    return min(fitting, key=_computed)
 
 
 def _possible_parts(octave: OctaveSteps, size: Size) -> Iterator[Parts]:
@@ -122,14 +143,16 @@ def _possible_parts(octave: OctaveSteps, size: Size) -> Iterator[Parts]:
     before, after = ((_up(reach[0][end], stride), _up(reach[1][end], stride)) for end in (0, 1))
 
     def lengths(axis: int) -> list[int]:
-        halo = before[axis] + after[axis]
-        found = []
+        halo, grid = before[axis] + after[axis], math.lcm(stride, _GRID)
+        found: list[int] = []
         for count in itertools.count(1):
-            length = _up(-(-(size[axis] + (count - 1) * halo) // count), math.lcm(stride, _GRID))
-            if count > 1 and length <= halo + stride:
-                return found
+            length = _up(-(-(size[axis] + (count - 1) * halo) // count), grid)
+            if found and length == found[-1]:
+                continue
+            if length <= halo + stride:
+                return found or [length]
             found.append(length)
-            if length <= halo + math.lcm(stride, _GRID):
+            if length <= halo + grid:
                 return found
         return found
 
@@ -152,6 +175,11 @@ def _bytes_per_pixel(octave: OctaveSteps) -> float:
         graph.channels[node.name] / graph.strides[node.name] ** 2
         for node in graph.needed(octave.objective.layers)
     )
+
+
+def network_peak(programs: Sequence[jax.stages.Compiled]) -> int:
+    """The peak of those of an octave's programs that hold the network: all but the step's own."""
+    return max(map(peak_bytes, programs[:2]))
 
 
 def peak_bytes(program: jax.stages.Compiled) -> int:

@@ -16,7 +16,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaxdream.canvas import Canvases, Size, exact_canvas
-from jaxdream.memory import available, fitted, held_bytes, peak_bytes, refitted
+from jaxdream.memory import available, fitted, held_bytes, network_peak, refitted
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
 from jaxdream.octaves import plan_octaves
@@ -82,8 +82,9 @@ def compiled_ahead(
         def ready(number: int) -> OctaveSteps:
             octave = octaves[number]
             programs = [future.result() for future in waiting[number]]
-            while (smaller := refitted(octave, programs[0], pictures, room)) is not None:
-                octave = smaller
+            larger = True  # once, so that it ends
+            while other := refitted(octave, programs, pictures, room, larger=larger):
+                octave, larger = other, False
                 programs = [program.compile() for program in octave.lower(batch, count)]
             return octave
 
@@ -124,7 +125,7 @@ def plan_dream(
             pixels = math.prod(shape) * parts
             if number == 0:
                 seconds_per_pixel = _step_seconds(program) / pixels
-            peak = peak_bytes(program.lower((), 1)[0].compile())
+            peak = network_peak([lowered.compile() for lowered in program.lower((), 1)])
             seconds = steps * seconds_per_pixel * pixels
             together = peak + held_bytes(program.canvas)
             plans.append(OctavePlan(size, shape, parts, peak, together, seconds))

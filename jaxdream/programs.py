@@ -5,10 +5,12 @@ picture too large for that, the gradient is summed up on the host over parts of 
 program computes, and another one takes the step.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Integer
@@ -18,7 +20,7 @@ from jaxdream.ascent import (
     AscentState,
     StepInfo,
     ascent_step,
-    objective_and_gradient,
+    objective_value,
     start_ascent,
     take_step,
 )
@@ -29,6 +31,8 @@ from jaxdream.models.network import Network
 from jaxdream.models.region import Region
 from jaxdream.objectives import Objective
 from jaxdream.optimizers import classic_optimizer
+
+Pull = Callable[[Array], tuple[Array]]  # as ``jax.vjp`` returns it: a pytree of what it keeps
 
 
 @dataclass(frozen=True)
@@ -66,22 +70,18 @@ class OctaveSteps:
         return state, infos[-1], np.asarray(means.max(axis=0))
 
     def lower(self, batch: tuple[int, ...], count: int) -> list[jax.stages.Lowered]:
-        """Its programs for ``count`` steps on a batch, traced; that with the network first."""
+        """Its programs for ``count`` steps on a batch, traced; by parts, the step's own is last."""
         image = _struct((*batch, *self.canvas.shape, 3))
         state = jax.eval_shape(self._start(bool(batch)), image)
         if self.canvas.parts is None:
-            calls = [self._at_once(state, _struct((count, *batch, 2), np.int32))]
-        else:
-            part = _struct((*batch, *self.canvas.parts.shape, 3))
-            gradient = _struct((*batch, *self.canvas.parts.extent(self.canvas.size), 3))
-            offset = _struct((*batch, 2), np.int32)
-            region = self.canvas.parts.regions(self.canvas.size)[0]
-            calls = [
-                self._part(part, region),
-                self._finish(state, _struct(batch), gradient, offset),
-            ]
-        lower = [call.func.lower for call in calls]  # pyright: ignore[reportFunctionMemberAccess]
-        return [f(*c.args, **c.keywords) for f, c in zip(lower, calls, strict=True)]
+            return [_lower(self._at_once(state, _struct((count, *batch, 2), np.int32)))]
+        parts, size = self.canvas.parts, self.canvas.size
+        part = _struct((*batch, *parts.shape, 3))
+        forward = _lower(self._forward(part, parts.regions(size)[0]))
+        loss, pull = forward.out_info
+        gradient = _struct((*batch, *parts.extent(size), 3))
+        finish = self._finish(state, loss, gradient, _struct((*batch, 2), np.int32))
+        return [forward, _lower(partial(_backward, pull, loss)), _lower(finish)]
 
     def _start(self, batched: bool):
         start = partial(start_ascent, optimizer=self.optimizer or classic_optimizer(1.0))
@@ -112,14 +112,19 @@ class OctaveSteps:
         for region in self.canvas.parts.regions(size):
             cut = partial(rolled_part, size=region.size, origin=region.origin, shape=shape)
             part = np.stack([*map(cut, image, offset)]) if batch else cut(image, offset)
-            part_loss, part_gradient = self._part(part, region)()
+            part_loss, part_gradient = self._contribution(part, region)
             rows, columns = (slice(o, o + n) for o, n in zip(region.origin, shape, strict=True))
-            loss += np.asarray(part_loss)
-            gradient[..., rows, columns, :] += np.asarray(part_gradient)
+            loss += part_loss
+            gradient[..., rows, columns, :] += part_gradient
         return loss, gradient
 
-    def _part(self, part, region: Region) -> partial:
-        return partial(_gradient_of_part, self.model, self.objective, part, region)
+    def _contribution(self, part, region: Region) -> tuple[np.ndarray, np.ndarray]:
+        """What a part contributes to the objective and its gradient; nothing else of it is kept."""
+        loss, pull = self._forward(part, region)()
+        return np.asarray(loss), np.asarray(_backward(pull, loss))
+
+    def _forward(self, part, region: Region) -> partial:
+        return partial(_forward, self.model, self.objective, part, region)
 
     def _finish(self, state, loss, gradient, offset) -> partial:
         return partial(
@@ -176,16 +181,28 @@ def run_steps(
     return state, last, infos.gradient_mean.max(axis=0)
 
 
+# The gradient of a part is computed by two programs. In one, XLA would make maps of the first pass
+# again in the second, in every fusion that reads them: a quarter slower, and what they are made
+# from is larger than they are.
+
+
 @program()
-def _gradient_of_part(
+def _forward(
     model: Network, objective: Objective, part: Float[Array, "*n h w 3"], region: Region
-) -> tuple[Float[Array, "*n"], Float[Array, "*n h w 3"]]:
-    """What a part of a picture, or of a batch, contributes to the objective and its gradient."""
+) -> tuple[Float[Array, "*n"], Pull]:
+    """What a part of a picture, or of a batch, contributes to the objective, and its pullback."""
 
-    def gradient(part: Array) -> tuple[Array, Array]:
-        return objective_and_gradient(model, objective, part, region)
+    def value(part: Array) -> Array:
+        return objective_value(model, objective, part, region)
 
-    return jax.vmap(gradient)(part) if part.ndim == 4 else gradient(part)
+    return jax.vjp(jax.vmap(value) if part.ndim == 4 else value, part)
+
+
+@program()
+def _backward(pull: Pull, loss: Float[Array, "*n"]) -> Float[Array, "*n h w 3"]:
+    """The gradient with respect to the part."""
+    (gradient,) = pull(jnp.ones_like(loss))
+    return gradient
 
 
 @program(static_argnames=("clip", "optimizer", "batched"))
@@ -213,6 +230,10 @@ def _finish_step(
 def _classic(step_size, size: Integer[AnyArray, "2"] | None) -> optax.GradientTransformation:
     """The classic step on a picture of this height and width in the corner of an array."""
     return classic_optimizer(step_size, None if size is None else 3 * size[0] * size[1])
+
+
+def _lower(call: partial) -> jax.stages.Lowered:
+    return call.func.lower(*call.args, **call.keywords)  # pyright: ignore[reportFunctionMemberAccess]
 
 
 def _struct(shape: tuple[int, ...], dtype: type = np.float32) -> jax.ShapeDtypeStruct:

@@ -20,6 +20,7 @@ def scarce(monkeypatch):
     """Sets how many bytes there are for a program, whatever else is in memory."""
     monkeypatch.setattr(memory, "_HELD_WHOLE", 0)
     monkeypatch.setattr(memory, "_HELD_PARTS", 0)
+    monkeypatch.setattr(memory, "_FINISHING", 0)
     return lambda room: monkeypatch.setattr(plan, "available", lambda _: room)
 
 
@@ -55,7 +56,7 @@ def test_a_dream_by_parts_is_the_same(tiny, scarce, batch):
     options = {"objective": objective, "steps": 2, "octaves": 2, "jitter": 9, "step_size": 10.0}
     states = list(jd.iterate_dream(jax.random.key(0), tiny, image, **options))
     assert states[-1].canvas.parts is None
-    scarce(5_000_000 if batch else 2_500_000)
+    scarce(4_400_000 if batch else 2_200_000)
     by_parts = list(jd.iterate_dream(jax.random.key(0), tiny, image, **options))
     assert len(by_parts[-1].canvas.parts.regions((150, 260))) > 1
     for one, other in zip(states, by_parts, strict=True):
@@ -69,7 +70,7 @@ def test_any_optimizer_steps_by_parts(tiny, scarce):
     optimizer = jd.named_optimizer("adam", step_size=5.0, smooth=1.0)
     options = {"optimizer": optimizer, "steps": 2, "octaves": 1}
     whole = jd.dream(jax.random.key(0), tiny, image, **options)
-    scarce(2_500_000)
+    scarce(2_200_000)
     states = list(jd.iterate_dream(jax.random.key(0), tiny, image, **options))
     assert states[-1].canvas.parts is not None
     np.testing.assert_allclose(states[-1].image, whole, atol=0.02)
@@ -111,7 +112,7 @@ def test_what_does_not_fit_is_said(tiny, scarce):
 
 
 def test_a_plan_is_what_is_done(tiny, scarce):
-    scarce(2_500_000)
+    scarce(2_200_000)
     plans = jd.plan_dream(tiny, (150, 260), octaves=3, steps=4)
     assert [octave.size for octave in plans] == [(76, 133), (107, 186), (150, 260)]
     assert [octave.parts > 1 for octave in plans] == [False, False, True]

@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxdream.arrays import AnyArray
 from jaxdream.models.graph import Graph, Node
-from jaxdream.models.ops import Weights
+from jaxdream.models.ops import Weights, masked
 from jaxdream.models.region import Layout, Region
 from jaxdream.models.registry import PixelRange
 
@@ -52,9 +52,9 @@ def evaluate_region(
 
     def only_inside(name: str, y: Array) -> Array:
         inside = layout.inside(name, y.shape)
-        return y if inside is None else jnp.where(inside, y, 0)
+        return y if inside is None else masked(y, inside, 0)
 
-    def masked(node: Node, inputs: Sequence[Array]) -> Array:
+    def apply_inside(node: Node, inputs: Sequence[Array]) -> Array:
         layout.add(node)
         y = apply(node, inputs, layout.inside(node.inputs[0], inputs[0].shape))
         return y if node.op.keeps_zeros else only_inside(node.name, y)
@@ -63,11 +63,11 @@ def evaluate_region(
         if not node.inputs:
             layout.add(node)
             x = only_inside(node.name, x)
-    activations = evaluate(graph, x, layers, masked)
+    activations = evaluate(graph, x, layers, apply_inside)
     for name, activation in activations.items():
         counted = layout.counted(graph.resolve(name), activation.shape)
         if counted is not None:
-            activations[name] = jnp.where(counted, activation, 0)
+            activations[name] = masked(activation, counted, 0)
     return activations
 
 
