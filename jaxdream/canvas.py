@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 from jaxdream.arrays import AnyArray
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.region import Region
+from jaxdream.models.region import Region, whole
 from jaxdream.octaves import plan_octaves
 
 Size = tuple[int, int]
@@ -107,8 +107,7 @@ class Canvas(NamedTuple):
         """What a network has to know of the arrays; nothing if they are the pictures."""
         if self.exact:
             return None
-        zero, size = np.zeros(2, np.int32), np.array(self.size, np.int32)
-        return Region(size, zero, zero, size)
+        return whole(np.array(self.size, np.int32))
 
 
 class Canvases(NamedTuple):
@@ -207,9 +206,6 @@ def _up(side: int, grid: int) -> int:
 def _rounded(side: int) -> int:
     """A side of a canvas for pictures of whose company nothing is known.
 
-    Steps of 128 pixels, which is a quarter more pixels on average for photographs of 0.1 to
-    1 megapixel; larger ones for larger pictures, smaller ones for small ones.
+    Steps of a sixteenth to an eighth of the side, which makes 9 % more pixels on average.
     """
-    if side <= 128:
-        return max(16, 1 << (side - 1).bit_length())
-    return _up(side, 128 if side <= 1024 else 256)
+    return _up(side, max(16, 1 << (side - 1).bit_length() >> 4))

@@ -83,7 +83,7 @@ def close(actual, expected, tolerance=1e-5):
     np.testing.assert_allclose(actual, expected, atol=tolerance * scale)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=4)
 @given(st.integers(20, CANVAS[0]), st.integers(20, CANVAS[1]))
 def test_a_picture_on_a_larger_canvas(zoo, height, width):
     picture = picture_of(height, width)

@@ -49,26 +49,36 @@ def evaluate_region(
     ``apply`` is also told which positions of the node's first input are in the picture.
     """
     layout = Layout(graph, region)
-
-    def only_inside(name: str, y: Array) -> Array:
-        inside = layout.inside(name, y.shape)
-        return y if inside is None else masked(y, inside, 0)
+    nonnegative: dict[str, bool] = {}
 
     def apply_inside(node: Node, inputs: Sequence[Array]) -> Array:
+        before = [nonnegative[name] for name in node.inputs]
+        nonnegative[node.name] = node.op.nonnegative(*before)
         layout.add(node)
-        y = apply(node, inputs, layout.inside(node.inputs[0], inputs[0].shape))
-        return y if node.op.keeps_zeros else only_inside(node.name, y)
+        if not node.op.looks_around:
+            return apply(node, inputs, None)
+        # Only here does it matter what lies outside: everything else looks at one place.
+        outside = node.op.outside(*before)
+        inside = [layout.inside(name, x.shape) for name, x in zip(node.inputs, inputs, strict=True)]
+        inputs = [only(where, x, outside) for where, x in zip(inside, inputs, strict=True)]
+        y = apply(node, inputs, inside[0])
+        # What is infinite must not get into a sum.
+        return y if outside == 0 else only(layout.inside(node.name, y.shape), y, 0.0)
 
     for node in graph.nodes.values():
         if not node.inputs:
             layout.add(node)
-            x = only_inside(node.name, x)
+            nonnegative[node.name] = node.op.nonnegative()
     activations = evaluate(graph, x, layers, apply_inside)
     for name, activation in activations.items():
         counted = layout.counted(graph.resolve(name), activation.shape)
-        if counted is not None:
-            activations[name] = masked(activation, counted, 0)
+        activations[name] = only(counted, activation, 0.0)
     return activations
+
+
+def only(where: Bool[Array, "h w 1"] | None, x: Array, outside: float) -> Array:
+    """A map where it is the picture's, and ``outside`` elsewhere."""
+    return x if where is None else masked(x, where, outside)
 
 
 class Layer(nnx.Module):

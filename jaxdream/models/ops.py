@@ -6,6 +6,7 @@ planner and to ``jaxdream layers`` alike. Definitions follow Caffe's: symmetric 
 ceil-mode pooling, local response normalisation across channels.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -58,7 +59,6 @@ class Op:
     stride: int = 1
     padding: tuple[int, int] = (0, 0)
     sees_all: bool = False  # True: every output depends on the whole picture
-    keeps_zeros: bool = True  # True: outputs are zero where all inputs are
 
     def output_size(self, size: tuple[Side, Side]) -> tuple[Side, Side]:
         """Height and width of the output for an input of this height and width."""
@@ -67,6 +67,19 @@ class Op:
             for n, window, pad in zip(size, self.window, self.padding, strict=True)
         )
         return height, width
+
+    @property
+    def looks_around(self) -> bool:
+        """Whether an output depends on more than one place."""
+        return self.sees_all or self.window != (1, 1)
+
+    def outside(self, *nonnegative: bool) -> float:  # noqa: ARG002
+        """What has to surround inputs that lie on a larger canvas; told which are nonnegative."""
+        return 0.0
+
+    def nonnegative(self, *inputs: bool) -> bool:
+        """Whether no output is below zero, told the same of each input."""
+        return all(inputs)
 
     def output_channels(self, *channels: int) -> int:
         return channels[0]
@@ -83,8 +96,8 @@ class Op:
     ) -> Array:
         """The output for inputs (n, h, w, c).
 
-        ``inside`` is for a map that lies on a larger canvas, with zeros around it: which positions
-        of the first input are in the map.
+        ``inside`` is for a map that lies on a larger canvas, with ``outside`` around it: which
+        positions of the first input are in the map.
         """
         raise NotImplementedError
 
@@ -92,6 +105,9 @@ class Op:
 @dataclass(frozen=True)
 class Input(Op):
     """The picture as the network sees it: three channels."""
+
+    def nonnegative(self, *inputs: bool) -> bool:  # noqa: ARG002
+        return False
 
     def output_channels(self, *channels: int) -> int:  # noqa: ARG002
         return 3
@@ -105,7 +121,9 @@ class Conv(Op):
     window: tuple[int, int]
     stride: int = 1
     padding: tuple[int, int] = (0, 0)
-    keeps_zeros = False
+
+    def nonnegative(self, *inputs: bool) -> bool:  # noqa: ARG002
+        return False
 
     def output_channels(self, *channels: int) -> int:  # noqa: ARG002
         return self.features
@@ -129,6 +147,9 @@ class Dense(Op):
 
     features: int
 
+    def nonnegative(self, *inputs: bool) -> bool:  # noqa: ARG002
+        return False
+
     def output_channels(self, *channels: int) -> int:  # noqa: ARG002
         return self.features
 
@@ -143,6 +164,9 @@ class Dense(Op):
 
 @dataclass(frozen=True)
 class Relu(Op):
+    def nonnegative(self, *inputs: bool) -> bool:  # noqa: ARG002
+        return True
+
     def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         return _relu(inputs[0])
 
@@ -180,7 +204,11 @@ class MaxPool(Op):
     stride: int = 1
     padding: tuple[int, int] = (0, 0)
     ceil: bool = False
-    keeps_zeros = False
+
+    def outside(self, *nonnegative: bool) -> float:
+        # Zero is never larger than what it is beside; where that is zero as well, the gradient
+        # that goes astray would have ended at the ReLU's zero.
+        return 0.0 if all(nonnegative) else -math.inf
 
     def output_size(self, size: tuple[Side, Side]) -> tuple[Side, Side]:
         if not self.ceil:
@@ -194,8 +222,6 @@ class MaxPool(Op):
     def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         (x,) = inputs
         size = self.output_size((x.shape[1], x.shape[2]))
-        if inside is not None:
-            x = masked(x, inside, -jnp.inf)
         return max_pool(x, self.window, self.stride, self.padding, size)
 
 
@@ -206,7 +232,6 @@ class AveragePool(Op):
     counts_padding: bool
     window = (3, 3)
     padding = (1, 1)
-    keeps_zeros = False
 
     def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         (x,) = inputs

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Integer
 
 from jaxdream.arrays import AnyArray
 from jaxdream.models.graph import Graph, Node
-
-_ALL = 1 << 30  # pixels; more than any picture has
 
 
 class Region(NamedTuple):
@@ -30,8 +29,8 @@ class Region(NamedTuple):
 
 def whole(size: Integer[AnyArray, "2"]) -> Region:
     """The region of a canvas that holds a whole picture of this height and width."""
-    zero = jnp.zeros(2, jnp.int32)
-    return Region(jnp.asarray(size), zero, zero, zero + _ALL)
+    zero = np.zeros(2, np.int32)
+    return Region(size, zero, zero, size)
 
 
 class Layout:
@@ -63,14 +62,16 @@ class Layout:
         return rectangle(-origin, jnp.stack(size) - origin, shape)
 
     def counted(self, name: str, shape: Sequence[int]) -> Bool[Array, "h w 1"] | None:
-        """Which positions of a layer's map count."""
-        if self._sizes[name] is None:
+        """Which positions of a layer's map count: all are in the picture."""
+        size = self._sizes[name]
+        if size is None:
             return None
-        stride = self.graph.strides[name]
-        origin = self.region.origin // stride
-        return rectangle(
-            self.region.first // stride - origin, self.region.stop // stride - origin, shape
-        )
+        region, stride = self.region, self.graph.strides[name]
+        end = jnp.stack(size)
+        # To the map's very end where all counts: it may have more rows than strides fit.
+        stop = jnp.where(region.stop < region.size, jnp.minimum(region.stop // stride, end), end)
+        origin = region.origin // stride
+        return rectangle(region.first // stride - origin, stop - origin, shape)
 
 
 def rectangle(
