@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         objective_and_gradient,
         start_ascent,
     )
+    from jaxdream.batches import dream_batch
     from jaxdream.canvas import Canvases, plan_canvases
     from jaxdream.deepdream import DreamState, dream, iterate_dream
     from jaxdream.display import preview, show_dream
@@ -57,6 +58,7 @@ _HOME = {
     "classic_optimizer": "optimizers",
     "draw_offsets": "jitter",
     "dream": "deepdream",
+    "dream_batch": "batches",
     "iterate_dream": "deepdream",
     "iterate_visualize": "visualization",
     "iterate_zoom": "zooming",
@@ -100,6 +102,7 @@ __all__ = [
     "classic_optimizer",
     "draw_offsets",
     "dream",
+    "dream_batch",
     "iterate_dream",
     "iterate_visualize",
     "iterate_zoom",

@@ -7,7 +7,7 @@ few sizes, and computed there exactly (``models.region``).
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -76,10 +76,11 @@ class Parts(NamedTuple):
 class Canvas(NamedTuple):
     """How pictures of one size lie in the arrays of a program."""
 
-    size: Size  # height and width of the pictures
+    size: Size  # height and width of the pictures; of the largest, where they differ
     shape: Size  # of the arrays; the pictures are in the upper left corner
     exact: bool = False  # the arrays are the pictures, and no step knows of a canvas
     parts: Parts | None = None  # if a step is not computed as a whole
+    sizes: tuple[Size, ...] = ()  # of each picture of a batch, where they differ
 
     @property
     def computed(self) -> tuple[Size, int]:
@@ -103,11 +104,23 @@ class Canvas(NamedTuple):
         # Cut out by NumPy: in JAX, each size would be one more small program.
         return np.asarray(array)[..., : self.size[0], : self.size[1], :]
 
+    def put_each(self, images: Sequence[Float[AnyArray, "_h _w 3"]]) -> Float[Array, "n ch cw 3"]:
+        """Pictures that differ in size as an array of the program."""
+        array = np.zeros((len(images), *self.shape, 3), np.float32)
+        for place, image in zip(array, images, strict=True):
+            place[: image.shape[0], : image.shape[1]] = image
+        return jax.device_put(array)
+
+    def take_each(self, array: Float[Array, "n ch cw 3"]) -> list[Float[np.ndarray, "_h _w 3"]]:
+        """The pictures of ``sizes`` in an array of the program."""
+        places = zip(np.asarray(array), self.sizes, strict=True)
+        return [place[:height, :width] for place, (height, width) in places]
+
     def region(self) -> Region | None:
         """What a network has to know of the arrays; nothing if they are the pictures."""
         if self.exact:
             return None
-        return whole(np.array(self.size, np.int32))
+        return whole(np.array(self.sizes or self.size, np.int32))
 
 
 class Canvases(NamedTuple):

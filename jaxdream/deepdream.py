@@ -164,7 +164,7 @@ def iterate_dream(
     traced = _traced(key, model, image, objective, step_size, offsets)
     image = (jnp if traced else np).asarray(image, np.float32)
     objective = layer(model.default_layer) if objective is None else objective
-    _check_settings(steps, step_size, jitter)
+    check_settings(steps, step_size, jitter)
     sizes = _plan(model, objective, image, octaves, octave_scale)
     offsets = _offsets(key, offsets, image, count=len(sizes) * steps, jitter=jitter)
     scan = jax.default_backend() != "cpu" if scan is None else scan
@@ -192,7 +192,8 @@ def iterate_dream(
             base = bases.pop(0)
             program = ready(octave)
             with np.errstate(over="ignore", invalid="ignore"):  # said at the end
-                state = program.start(base if detail is None else base + resize(detail, size))
+                image = base if detail is None else base + resize(detail, size)
+                state = program.start(program.canvas.put(image))
             for first in range(0, steps, chunk):
                 at = octave * steps + first
                 state, info, largest = program.run(state, offsets[at : at + chunk])
@@ -211,14 +212,14 @@ def iterate_dream(
                 )
             if bases:
                 detail = program.canvas.take(state.image) - base
-    _check_gradient(strongest, objective)
+    check_gradient(strongest, objective)
 
 
 def _traced(*values: object) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
 
 
-def _check_settings(steps: int, step_size: float | Array, jitter: int) -> None:
+def check_settings(steps: int, step_size: float | Array, jitter: int) -> None:
     if steps < 1:
         raise JaxdreamError(f"steps must be at least 1, not {steps}")
     if jitter < 0:
@@ -285,7 +286,7 @@ def picture_keys(key: Array, n: int) -> Array:
     return key
 
 
-def _check_gradient(strongest: Sequence[AnyArray], objective: Objective) -> None:
+def check_gradient(strongest: Sequence[AnyArray], objective: Objective) -> None:
     """Say so when nothing was dreamed; ``strongest`` are the largest mean |gradients| of steps."""
     if any(isinstance(value, Tracer) for value in strongest):
         return

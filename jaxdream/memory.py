@@ -56,15 +56,19 @@ def held_bytes(canvas: Canvas, pictures: int = 1) -> int:
     return pictures * math.prod(canvas.shape) * held
 
 
+def fits(octave: OctaveSteps, pictures: int, room: int) -> bool:
+    """Whether a batch, as a whole, is expected to fit into ``room`` bytes."""
+    pixels = pictures * math.prod(octave.canvas.shape)
+    return pixels * (_bytes_per_pixel(octave) + _HELD_WHOLE) <= room
+
+
 def fitted(octave: OctaveSteps, pictures: int, room: int) -> OctaveSteps:
     """The octave as a whole if a batch is expected to fit into ``room`` bytes, or else by parts.
 
     Raises:
         JaxdreamError: no parts are small enough.
     """
-    pixels = pictures * math.prod(octave.canvas.shape)
-    expected = pixels * (_bytes_per_pixel(octave) + _HELD_WHOLE)
-    if expected <= room or _reach(octave) is None:
+    if fits(octave, pictures, room) or _reach(octave) is None:
         return octave
     return _by_parts(octave, pictures, room, _BY_PARTS * _bytes_per_pixel(octave))
 
@@ -87,9 +91,14 @@ def refitted(
     """
     peak = network_peak(programs)
     canvas = octave.canvas
-    fits = peak + held_bytes(canvas, pictures) <= room
-    if fits and not (larger and canvas.parts):
+    enough = peak + held_bytes(canvas, pictures) <= room
+    if enough and not (larger and canvas.parts):
         return None
+    if canvas.sizes:
+        raise JaxdreamError(
+            f"{pictures} pictures at once take {shown(peak)} of memory and there is "
+            f"{shown(room)}: make batches smaller"
+        )
     if _reach(octave) is None:
         raise JaxdreamError(
             f"{octave.objective!r} on {canvas.size[1]}x{canvas.size[0]} pixels takes {shown(peak)} "
@@ -99,7 +108,7 @@ def refitted(
     shape, times = canvas.computed
     other = _by_parts(octave, pictures, room, _MARGIN * peak / (pictures * math.prod(shape)))
     gain = times * math.prod(shape) / _computed(other)
-    return other if not fits or gain > _WORTH_COMPILING else None
+    return other if not enough or gain > _WORTH_COMPILING else None
 
 
 def _computed(octave: OctaveSteps) -> int:
@@ -163,7 +172,7 @@ def _possible_parts(octave: OctaveSteps, size: Size) -> Iterator[Parts]:
 
 def _reach(octave: OctaveSteps):
     """How far the objective sees, if it can be computed by parts."""
-    if not octave.objective.local:
+    if octave.canvas.sizes or not octave.objective.local:
         return None
     return octave.model.graph.reach(*octave.objective.layers)
 

@@ -134,7 +134,8 @@ def plan_dream(
 
 def _step_seconds(program: OctaveSteps) -> float:
     """How long a step takes: the second one, since the first may also prepare things."""
-    state = program.start(np.full((*program.canvas.size, 3), 128, np.float32))
+    grey = np.full((*program.canvas.size, 3), 128, np.float32)
+    state = program.start(program.canvas.put(grey))
     offsets = np.zeros((1, 2), np.int32)
     program.run(state, offsets)[0].image.block_until_ready()
     begun = time.perf_counter()

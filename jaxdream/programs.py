@@ -46,10 +46,9 @@ class OctaveSteps:
     clip: bool
     optimizer: optax.GradientTransformation | None  # None: the classic step
 
-    def start(self, image: Float[AnyArray, "*n h w 3"]) -> AscentState:
-        """The state before the first step on a picture or a batch."""
-        image = self.canvas.put(image)
-        return self._start(image.ndim == 4)(image)
+    def start(self, array: Float[Array, "*n ch cw 3"]) -> AscentState:
+        """The state before the first step on a picture or a batch, as put on the canvas."""
+        return self._start(array.ndim == 4)(array)
 
     def run(
         self, state: AscentState, offsets: Integer[AnyArray, "k *n 2"]
@@ -159,24 +158,33 @@ def run_steps(
     batched: bool,
 ) -> tuple[AscentState, StepInfo, Float[Array, "*n"]]:
     """``k`` steps of one octave on whole pictures; returns what ``OctaveSteps.run`` does."""
-    optimizer = optimizer or _classic(step_size, None if region is None else region.size)
 
-    def step(state: AscentState, offset: Array) -> tuple[AscentState, StepInfo]:
+    def step(
+        state: AscentState, offset: Array, region: Region | None
+    ) -> tuple[AscentState, StepInfo]:
+        size = None if region is None else region.size
         return ascent_step(
-            model, objective, state, offset, optimizer=optimizer, clip=clip, region=region
+            model,
+            objective,
+            state,
+            offset,
+            optimizer=optimizer or _classic(step_size, size),
+            clip=clip,
+            region=region,
         )
 
     # Only the picture between steps is kept for a gradient through the dream, not every layer's
     # activations in every step.
     step = jax.checkpoint(step)
     if batched:
-        step = jax.vmap(step)
+        of_each = region is not None and region.size.ndim == 2
+        step = jax.vmap(step, in_axes=(0, 0, 0 if of_each else None))
     state = AscentState(image, optimizer_state)
     if len(offsets) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
-        state, info = step(state, offsets[0])
+        state, info = step(state, offsets[0], region)
         return state, info, info.gradient_mean
-    state, infos = jax.lax.scan(step, state, offsets)
+    state, infos = jax.lax.scan(lambda s, offset: step(s, offset, region), state, offsets)
     last = jax.tree.map(lambda values: values[-1], infos)
     return state, last, infos.gradient_mean.max(axis=0)
 

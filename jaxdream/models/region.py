@@ -19,17 +19,20 @@ from jaxdream.models.graph import Graph, Node
 
 
 class Region(NamedTuple):
-    """What a canvas holds of a picture: rows and columns in pixels, as data of the program."""
+    """What a canvas holds of a picture: rows and columns in pixels, as data of the program.
 
-    size: Integer[AnyArray, "2"]  # height and width of the whole picture
-    origin: Integer[AnyArray, "2"]  # the canvas's first row and column, in the picture
-    first: Integer[AnyArray, "2"]  # the first row and column that count, in the picture
-    stop: Integer[AnyArray, "2"]  # the first ones that do not count any more
+    For a batch it is one for all, or one for each.
+    """
+
+    size: Integer[AnyArray, "*n 2"]  # height and width of the whole picture
+    origin: Integer[AnyArray, "*n 2"]  # the canvas's first row and column, in the picture
+    first: Integer[AnyArray, "*n 2"]  # the first row and column that count, in the picture
+    stop: Integer[AnyArray, "*n 2"]  # the first ones that do not count any more
 
 
-def whole(size: Integer[AnyArray, "2"]) -> Region:
+def whole(size: Integer[AnyArray, "*n 2"]) -> Region:
     """The region of a canvas that holds a whole picture of this height and width."""
-    zero = np.zeros(2, np.int32)
+    zero = np.zeros(size.shape, np.int32)
     return Region(size, zero, zero, size)
 
 
