@@ -250,5 +250,8 @@ def _add_network_options(parser, model: str = "auto") -> None:
     if model == "auto":
         parser.add_argument("--model", default="auto", help="a name from `jaxdream models`, or "
                             "auto: the network of 2015 if it can be had")  # fmt: skip
+        parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32",
+                            help="of the network; bfloat16 is for accelerators "
+                            "(default: %(default)s)")  # fmt: skip
     parser.add_argument("--weights", metavar="PATH", help="a weight file of your own")
     parser.add_argument("--device", choices=("cpu", "gpu", "tpu"), help="(default: the best)")

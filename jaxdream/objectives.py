@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Integer
 
 from jaxdream.arrays import AnyArray
 from jaxdream.errors import JaxdreamError
+from jaxdream.models.convolution import EXACT
 from jaxdream.objective import (
     STATIC,
     Activations,
@@ -138,7 +139,7 @@ class Direction(_Local):
     vector: Float[Array, "... c"]
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return jnp.sum(activations[self.layer] @ self.vector)
+        return jnp.sum(jnp.matmul(activations[self.layer], self.vector, precision=EXACT))
 
     def check(self, graph: "Graph") -> None:
         _check_features(self.vector, graph, self.layer, "a direction")
@@ -372,6 +373,10 @@ def _best_matches(x: Float[Array, "n c"], y: Float[Array, "m c"]) -> Float[Array
     """For each row of ``x`` the row of ``y`` with the largest dot product, in bounded memory."""
     rows = max(1, _GUIDE_DOT_PRODUCTS // y.shape[0])
     if x.shape[0] <= rows:
-        return y[jnp.argmax(x @ y.T, axis=1)]
-    best = jax.lax.map(lambda row: jnp.argmax(y @ row), x, batch_size=rows)
+        return y[jnp.argmax(jnp.matmul(x, y.T, precision=EXACT), axis=1)]
+
+    def best_match(row: Array) -> Array:
+        return jnp.argmax(jnp.matmul(y, row, precision=EXACT))
+
+    best = jax.lax.map(best_match, x, batch_size=rows)
     return y[best]

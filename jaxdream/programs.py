@@ -88,7 +88,7 @@ class OctaveSteps:
 
     def _at_once(self, state, offsets) -> partial:
         return partial(
-            run_steps,
+            run_steps if len(offsets) == 1 else run_octave,
             self.model,
             self.objective,
             state.image,
@@ -143,8 +143,7 @@ class OctaveSteps:
         return {"clip": self.clip, "optimizer": self.optimizer, "batched": batched}
 
 
-@program(static_argnames=("clip", "optimizer", "batched"))
-def run_steps(
+def _run_steps(
     model: Network,
     objective: Objective,
     image: Float[Array, "*n h w 3"],
@@ -187,6 +186,14 @@ def run_steps(
     state, infos = jax.lax.scan(lambda s, offset: step(s, offset, region), state, offsets)
     last = jax.tree.map(lambda values: values[-1], infos)
     return state, last, infos.gradient_mean.max(axis=0)
+
+
+_STATIC = ("clip", "optimizer", "batched")
+run_steps = program(static_argnames=_STATIC)(_run_steps)
+# Nobody sees the picture that an octave begins with: its memory is the result's.
+run_octave = program(static_argnames=_STATIC, donate_argnames=("image", "optimizer_state"))(
+    _run_steps
+)
 
 
 # The gradient of a part is computed by two programs. In one, XLA would make maps of the first pass

@@ -22,6 +22,7 @@ class Recipe:
     jaxdream: str  # version
     model: str
     weights_sha256: str  # of the weights' values
+    precision: str  # of the network
     input_name: str
     input_sha256: str  # of the file
     size: tuple[int, int]  # height and width dreamed at

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import jaxdream as jd
+from jaxdream.models.network import Network
 from jaxdream.objectives import custom, guide, layer
+from jaxdream.plan import octave_programs
 
 
 @contextmanager
@@ -102,6 +104,54 @@ def test_the_octaves_compile_in_another_thread_and_once(tiny, monkeypatch):
             jd.iterate_dream(jax.random.key(0), tiny, image, objective=objective, steps=1)
         )
     canvases = {state.canvas.shape for state in states}
-    assert names.count("jit(run_steps)") == len(canvases)
+    assert names.count("jit(_run_steps)") == len(canvases)
     assert len(threads) == 4
     assert all(name.startswith("jaxdream-compile") for name in threads)
+
+
+def lowered(model, count, **options):
+    """The program for ``count`` steps, as XLA gets it."""
+    size = (40, 48)
+    (steps,) = octave_programs(model, layer("second"), [size], **options)
+    (program,) = steps.lower((), count)
+    return program
+
+
+def test_an_octave_on_an_accelerator_is_one_loop_in_the_memory_of_its_picture(tiny):
+    octave, step = lowered(tiny, 5).as_text(), lowered(tiny, 1).as_text()
+    assert "stablehlo.while" in octave
+    assert "stablehlo.while" not in step
+    picture = next(argument for argument in octave.split("%arg") if "48x3xf32" in argument)
+    assert "tf.aliasing_output" in picture or "jax.buffer_donor" in picture
+    assert "tf.aliasing_output" not in step
+    assert "jax.buffer_donor" not in step
+    for text in octave, step:
+        assert "callback" not in text  # nothing goes to the host on the way
+
+
+def test_the_picture_that_was_given_is_still_there_after_an_octave_in_its_place(tiny):
+    image = jax.numpy.asarray(photograph(40, 48), jax.numpy.float32)
+    before = np.array(image)
+    for optimizer in (None, jd.named_optimizer("adam")):
+        jd.dream(jax.random.key(0), tiny, image, steps=2, octaves=1, scan=True, optimizer=optimizer)
+        np.testing.assert_array_equal(image, before)
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("float32", "f32"), ("bfloat16", "bf16")])
+def test_precision_is_the_networks_and_exact_where_it_is_float32(tiny, precision, kind):
+    weights = {
+        f"{scope}/{name}": np.asarray(getattr(part, name)[...])
+        for scope, part in tiny.layers.items()
+        for name in ("kernel", "bias")
+    }
+    model = Network("tiny", tiny.graph, tiny.pixels, "second", weights, "", precision=precision)
+    text = lowered(model, 1).as_text()
+    products = [line for line in text.splitlines() if "stablehlo.convolution" in line]
+    assert len(products) >= 3  # forward and back
+    for line in products:
+        assert line.rstrip().endswith(f"x{kind}>")
+        assert "HIGHEST" in line
+    dreamed = jd.dream(jax.random.key(0), model, photograph(40, 48), steps=2, octaves=1)
+    assert dreamed.dtype == np.float32
+    exact = jd.dream(jax.random.key(0), tiny, photograph(40, 48), steps=2, octaves=1)
+    assert np.abs(dreamed - exact).mean() < (1e-6 if precision == "float32" else 0.5)

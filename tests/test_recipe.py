@@ -13,6 +13,7 @@ RECIPE = Recipe(
     jaxdream="0.1.0",
     model="googlenet",
     weights_sha256="ab",
+    precision="float32",
     input_name="sky – éß.jpg",
     input_sha256="cd",
     size=(575, 1024),

@@ -85,10 +85,10 @@ def platform() -> tuple[str, str]:
     return jax.__version__, jax.default_backend()
 
 
-def load(name: str, weights: str | None):
+def load(name: str, weights: str | None, precision):
     from jaxdream.models.store import load_model
 
-    return load_model(name, weights=weights, notify=say)
+    return load_model(name, weights=weights, precision=precision, notify=say)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def dream_pictures(options: argparse.Namespace) -> int:
         images.check_writable(output, size=(height, width))
         sizes.append((height, width))
     common.start_jax(options.device)
-    model = common.load(options.model, options.weights)
+    model = common.load(options.model, options.weights, options.precision)
     objective, named = asked_objective(options, model)
     canvases = _canvases(options, sizes)
     for path, output in zip(options.inputs, outputs, strict=True):
@@ -100,7 +100,7 @@ def replay_picture(options: argparse.Namespace) -> int:
         )
     picture = images.resize_picture(picture, recipe.size)
     common.start_jax(options.device)
-    model = common.load(recipe.model, options.weights)
+    model = common.load(recipe.model, options.weights, recipe.precision)
     if model.weights_sha256 != recipe.weights_sha256:
         raise JaxdreamError(
             f"{options.dreamed} was dreamed with other weights of {recipe.model} "
@@ -158,6 +158,7 @@ def asked_recipe(
         jaxdream=version("jaxdream"),
         model=model.name,
         weights_sha256=model.weights_sha256,
+        precision=model.precision,
         input_name=Path(path).name,
         input_sha256=picture.sha256,
         size=(height, width),

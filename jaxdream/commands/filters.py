@@ -17,7 +17,7 @@ def show_filters(options: argparse.Namespace) -> int:
     if options.scale < 1 or (options.columns is not None and options.columns < 1):
         raise JaxdreamError("--scale and --columns must be at least 1")
     common.start_jax(options.device)
-    model = common.load(options.model, options.weights)
+    model = common.load(options.model, options.weights, options.precision)
     pictures = [enlarge(kernel, options.scale) for kernel in first_filters(model)]
     sheet = contact_sheet(pictures, columns=options.columns, gap=max(1, options.scale // 2))
     images.write_image(output, sheet)

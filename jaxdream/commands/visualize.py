@@ -43,7 +43,7 @@ def visualize(options: argparse.Namespace) -> int:
     plan = _plan(options, [target.label for target in targets])
     outputs = _outputs(plan)
     common.start_jax(options.device)
-    model = common.load(options.model, options.weights)
+    model = common.load(options.model, options.weights, options.precision)
     objectives = [target.objective(model) for target in targets]
     last: dict[tuple[int, ...], VisualizeState] = {}  # by the pictures of a batch
     finished = False
@@ -180,6 +180,7 @@ def _settings(plan: _Plan, model: Network) -> str:
         "jaxdream": jaxdream.__version__,
         "model": model.name,
         "weights_sha256": model.weights_sha256,
+        "precision": model.precision,
         "pictures": plan.labels,
         "input_sha256": plan.start.sha256 if plan.start else None,
         "size": plan.size,

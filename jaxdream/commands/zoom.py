@@ -29,7 +29,7 @@ def zoom_picture(options: argparse.Namespace) -> int:
         check_animation_writable(animation, fps=options.fps, size=picture.pixels.shape[:2])
     plan_zoom(options.frames, **_movement(options))
     common.start_jax(options.device)
-    model = common.load(options.model, options.weights)
+    model = common.load(options.model, options.weights, options.precision)
     objective, named = asked_objective(options, model)
     recipe = asked_recipe(options, model, options.input, picture, **named)
     frames = _open(folder, options, recipe)

@@ -15,7 +15,7 @@ from jaxdream.arrays import AnyArray
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.ops import Weights, masked
 from jaxdream.models.region import Layout, Region
-from jaxdream.models.registry import PixelRange
+from jaxdream.models.registry import PixelRange, Precision
 
 # Arrays by weight name: "inception_3a/1x1/kernel" (height, width, in, out) and ".../bias" (out,).
 WeightArrays = Mapping[str, AnyArray]
@@ -98,6 +98,8 @@ class Network(nnx.Module):
         pixels: what it sees of a picture.
         default_layer: the layer dreamed when none is named.
         weights_sha256: hash of the weight values, which identifies them in a recipe.
+        precision: "float32", or "bfloat16" for weights and activations of half the size. Pictures,
+            objectives and gradients of pictures are float32 in either.
     """
 
     def __init__(
@@ -108,17 +110,20 @@ class Network(nnx.Module):
         default_layer: str,
         weights: WeightArrays,
         weights_sha256: str,
+        *,
+        precision: Precision = "float32",
     ) -> None:
         self.name = name
         self.graph = graph
         self.pixels = pixels
         self.default_layer = default_layer
         self.weights_sha256 = weights_sha256
+        self.precision = precision
         self.layers = nnx.Dict(
             {
                 scope: Layer(
-                    jnp.asarray(weights[f"{scope}/kernel"], jnp.float32),
-                    jnp.asarray(weights[f"{scope}/bias"], jnp.float32),
+                    jnp.asarray(weights[f"{scope}/kernel"], precision),
+                    jnp.asarray(weights[f"{scope}/bias"], precision),
                 )
                 for scope in graph.kernel_shapes
             }
@@ -141,15 +146,18 @@ class Network(nnx.Module):
                 it; by default all of it, exactly.
 
         Returns:
-            For each name asked for, (n, h, w, c); (n, classes) for logits and probabilities. Of a
-            region, what does not count is zero.
+            For each name asked for, (n, h, w, c); (n, classes) for logits and probabilities; in
+            float32. Of a region, what does not count is zero.
 
         Raises:
             JaxdreamError: an unknown layer; names the nearest.
         """
+        x = jnp.asarray(x, self.precision)
         if region is None:
-            return evaluate(self.graph, jnp.asarray(x), layers, self.apply)
-        return evaluate_region(self.graph, jnp.asarray(x), layers, self.apply, region)
+            activations = evaluate(self.graph, x, layers, self.apply)
+        else:
+            activations = evaluate_region(self.graph, x, layers, self.apply, region)
+        return {name: value.astype(jnp.float32) for name, value in activations.items()}
 
     def apply(
         self,

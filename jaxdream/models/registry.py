@@ -15,6 +15,8 @@ from jaxdream.models.googlenet import googlenet
 from jaxdream.models.graph import Graph
 from jaxdream.models.inception_v3 import inception_v3
 
+Precision = Literal["float32", "bfloat16"]  # of a network's weights and activations
+
 
 @dataclass(frozen=True)
 class PixelRange:

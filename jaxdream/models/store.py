@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files import file_hash
@@ -22,6 +22,7 @@ from jaxdream.models.registry import (
     BUNDLED_MODEL,
     CLASSIC_MODEL,
     RECORDS,
+    Precision,
     WeightsRecord,
     record_of,
 )
@@ -48,6 +49,7 @@ def load_model(
     name: str = "auto",
     *,
     weights: str | os.PathLike | None = None,
+    precision: Precision = "float32",
     notify: Notify | None = None,
 ) -> "Network":
     """A pretrained network, by name or from a weight file.
@@ -57,6 +59,8 @@ def load_model(
             ``weights`` holds; without ``weights`` the GoogLeNet of 2015 if it is here or can be
             downloaded, else the small network that comes with the package.
         weights: a ``.safetensors``, ``.caffemodel``, ``.onnx``, ``.pth`` or ``.bin`` file.
+        precision: "float32", which is exact, or "bfloat16": faster on accelerators made for it, in
+            half the memory, and not quite the same dream.
         notify: called with each line the user should see: a download (before it begins), which
             network "auto" chose, a file that is not what its name says. By default the lines go
             to the logger "jaxdream", as warnings.
@@ -65,8 +69,11 @@ def load_model(
         The network; its pictures are float32, RGB, (h, w, 3), 0..255 (``model.preprocess``).
 
     Raises:
-        JaxdreamError: an unknown name; weights that cannot be had, read, or do not fit the model.
+        JaxdreamError: an unknown name or precision; weights that cannot be had, read, or do not
+            fit the model.
     """
+    if precision not in get_args(Precision):
+        raise JaxdreamError(f"precision is float32 or bfloat16, not {precision}")
     notify = notify or logging.getLogger("jaxdream").warning
     if weights is not None:
         record, local = load_file(name, Path(weights), notify)
@@ -84,6 +91,7 @@ def load_model(
         record.default_layer,
         local.arrays,
         local.sha256,
+        precision=precision,
     )
 
 
