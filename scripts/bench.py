@@ -5,8 +5,9 @@
 Measures, in one run and in turns: one step (a picture rolled, the gradient, the normalised step) at
 three sizes with GoogLeNet to inception_4c/output and Inception v3 to mixed_4; whole dreams of a
 photograph as processes, from start to the written picture, with an empty and with a filled cache;
-the start-up. Prints medians with quartiles, and ratios taken round by round. Without weight files
-the weights are random: the speed does not depend on their values.
+a step of ever larger pictures in one amount of memory; the start-up. Prints medians with quartiles,
+and ratios taken round by round. Without weight files the weights are random: the speed does not
+depend on their values.
 """
 
 import argparse
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # the exit code
 NETWORKS = ("googlenet", "inception_v3_2015")
 QUICK_LAYERS = ("inception_3a/output", "mixed")
-PARTS = ("steps", "runs", "startup")
+PARTS = ("steps", "runs", "large", "startup")
 SIZES = ((224, 224), (384, 512), (575, 1024))
+LARGE = ((512, 512), (1024, 1024), (2048, 2048), (4096, 4096))
+LARGE_MEMORY = "2.8GB"  # for each of them
 PHOTO = Path(__file__).parents[1] / "docs" / "pictures" / "rocket.jpg"
 DREAM = {"steps": 10, "octaves": 4, "octave_scale": 1.4, "step_size": 1.5, "jitter": 32}
 
@@ -54,11 +57,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options.networks = [name for name in NETWORKS if name in options.only] or list(NETWORKS)
     options.parts = [name for name in PARTS if name in options.only] or list(PARTS)
     options.sizes, options.photo_size, options.matmul = SIZES, (575, 1024), 2048
-    options.layers_size = (384, 512)
+    options.layers_size, options.large = (384, 512), LARGE
     options.dream, options.ends = dict(DREAM), {}
     if options.quick:
         options.sizes, options.photo_size, options.matmul = ((96, 128),), (90, 120), 256
-        options.layers_size = (96, 128)
+        options.layers_size, options.large = (96, 128), ((96, 96), (192, 192))
         options.rounds, options.runs = min(options.rounds, 2), 1
         options.patience = min(options.patience, 5)
         options.ends = dict(zip(NETWORKS, QUICK_LAYERS, strict=True))
@@ -131,7 +134,7 @@ def measure(options: argparse.Namespace, threads: int) -> "Results":
         {subject.name: subject.source for subject in networks},
     )
     _say(bench_machine.load_now())
-    parts = {"steps": _steps, "runs": _runs, "startup": _startup}
+    parts = {"steps": _steps, "runs": _runs, "large": _large, "startup": _startup}
     chosen = {"layers": _layers} if options.layers else {n: parts[n] for n in options.parts}
     for name, part in chosen.items():
         quiet = bench_machine.Quiet(options.patience)
@@ -203,6 +206,19 @@ def _runs(options, results: "Results", networks: "list[Subject]", *, device, thr
                 quiet=quiet,
             )
             results.runs.append(Runs(subject.name, subject.layer, size, runs))
+
+
+def _large(options, results: "Results", networks: "list[Subject]", *, quiet, **_):
+    import bench_processes
+    from bench_results import Large
+
+    for subject in networks:
+        for size in options.large:
+            _say(f"{subject.name} at {size[0]}x{size[1]} in {LARGE_MEMORY}")
+            few, many = bench_processes.measure_large(
+                subject, options.photo, size, memory=LARGE_MEMORY, quiet=quiet
+            )
+            results.large.append(Large(subject.name, subject.layer, size, few, many))
 
 
 def _startup(options, results: "Results", networks, *, quiet, **_):

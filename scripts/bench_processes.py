@@ -132,6 +132,26 @@ def measure_runs(
     return runs
 
 
+def measure_large(
+    subject: Subject, photo: Path, size: tuple[int, int], *, memory: str, quiet: Quiet
+) -> tuple[Run, Run]:
+    """A dream of one octave of this height and width, of 1 step and of 4; both find it compiled."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        weights = folder / "weights.safetensors"
+        write_weights(weights, subject.weights, model=subject.name)
+        environment = os.environ | {"HF_HUB_OFFLINE": "1", "JAXDREAM_CACHE": str(folder / "cache")}
+
+        def run(steps: int) -> Run:
+            dream = {"octaves": 1, "steps": steps, "memory": memory, "size": f"{size[1]}x{size[0]}"}
+            output = folder / "large.png"
+            command = _jaxdream_command(subject, photo, output, weights, dream)
+            return run_process(command, environment)
+
+        run(1)
+        return quiet(partial(run, 1)), quiet(partial(run, 4))
+
+
 def _jaxdream_command(
     subject: Subject, photo: Path, output: Path, weights: Path, dream: Mapping[str, Any]
 ) -> list[str | Path]:

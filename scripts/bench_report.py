@@ -9,6 +9,7 @@ from bench_results import (
     OURS,
     SECOND,
     THEIRS,
+    Large,
     LayerTimes,
     Measured,
     Results,
@@ -29,6 +30,8 @@ def to_markdown(results: Results) -> str:
         parts.append(at + layers_table(layers))
     if results.runs:
         parts.append("### A whole run\n\n" + runs_table(results.runs))
+    if results.large:
+        parts.append("### Large pictures\n\n" + large_table(results.large))
     if results.startup:
         parts.append("### Start-up\n\n" + startup_table(results.startup, results.runs))
     return "\n\n".join(parts) + "\n"
@@ -102,6 +105,22 @@ def runs_table(runs: Sequence[Runs]) -> str:
                     f"{peak.median:.0f}",
                 ]
             )
+    return table(header, rows)
+
+
+def large_table(large: Sequence[Large]) -> str:
+    """One row a network and size; a network's sizes are compared to its first."""
+    header = ["network, picture", "megapixels", "s a step", "of the first's per pixel"]
+    header.append("peak memory MiB")
+    first: dict[str, Large] = {}
+    rows = []
+    for item in large:
+        least = first.setdefault(item.network, item)
+        row = [f"{item.network} {item.layer}, {_size(item.size)}"]
+        row += [f"{item.size[0] * item.size[1] / 1e6:.2f}", f"{item.step:.2f}"]
+        row += [f"{item.step_per_pixel / least.step_per_pixel:.2f}"]
+        row.append(f"{item.many.peak_bytes / 2**20:.0f}")
+        rows.append(row)
     return table(header, rows)
 
 

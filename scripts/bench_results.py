@@ -96,6 +96,26 @@ class Runs:
         return ratio(measured[kind], measured[best(measured)])
 
 
+@dataclass(frozen=True)
+class Large:
+    """Dreams of one octave of one size, by programs that are compiled: of 1 step, and of 4."""
+
+    network: str
+    layer: str
+    size: tuple[int, int]
+    few: Run
+    many: Run
+
+    @property
+    def step(self) -> float:
+        """Seconds."""
+        return (self.many.seconds - self.few.seconds) / 3
+
+    @property
+    def step_per_pixel(self) -> float:
+        return self.step / (self.size[0] * self.size[1])
+
+
 @dataclass
 class Results:
     """Everything one run of the benchmark measured."""
@@ -108,6 +128,7 @@ class Results:
     steps: list[Steps] = field(default_factory=list)
     layers: list[tuple[str, tuple[int, int], list[LayerTimes]]] = field(default_factory=list)
     runs: list[Runs] = field(default_factory=list)
+    large: list[Large] = field(default_factory=list)
     startup: dict[str, list[Run]] = field(default_factory=dict)
     others: dict[str, float | None] = field(default_factory=dict)  # load by part, 0..1
     interrupted: bool = False  # before all was measured
