@@ -18,6 +18,8 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.programs import OctaveSteps
 
 _FLOAT = 4  # bytes
+# What the compiler was seen to leave in memory, by two programs of GoogLeNet.
+_COMPILER = 500_000_000
 _SHARE = 0.8  # of what is free, where no limit is set
 # Bytes a pixel for what is kept of the whole picture beside the largest program: what it is
 # resampled from; by parts the picture and its gradient, and a part cut out of it.
@@ -38,7 +40,7 @@ def available(limit: int | None = None) -> int:
             fifth.
     """
     if limit is not None:
-        return limit - in_use()
+        return limit - in_use() - _COMPILER
     stats = jax.local_devices()[0].memory_stats() or {}
     free = psutil.virtual_memory().available
     return int(_SHARE * (stats["bytes_limit"] - in_use() if "bytes_limit" in stats else free))
