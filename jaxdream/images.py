@@ -7,38 +7,20 @@ in any colour mode is turned into that, upright and in sRGB; transparency is car
 
 import hashlib
 import io
-import os
 import re
-import threading
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import ExifTags, Image, ImageCms, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin
 
+from jaxdream.decoding import MAX_PIXELS, PathLike, decoded, exif, file_content, header_size, rgb
 from jaxdream.errors import JaxdreamError
 from jaxdream.files import check_place, reason, replacing
 
-PathLike = str | os.PathLike[str]
-
-READ_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 RECIPE_CHUNK = "jaxdream"
 _ASCII = b"ASCII\0\0\0"  # how an EXIF comment says what it is written in
-_TURNS = {  # how a picture of each EXIF orientation is set upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # Pillow's own limit for an error
-_warnings_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -86,10 +68,29 @@ def read_picture(path: PathLike) -> Picture:
         JaxdreamError: there is no such file, it is no picture of a known format, is damaged, or
             has absurdly many pixels.
     """
-    content = _content(Path(path))
-    with _loaded(content, path) as image:
-        pixels, alpha = _rgb(image, path)
+    return decode_picture(file_content(Path(path)), path)
+
+
+def decode_picture(content: bytes, path: PathLike) -> Picture:
+    """The picture in the bytes of a file, whose path only names it.
+
+    Raises:
+        JaxdreamError: as ``read_picture``.
+    """
+    with decoded(content, path) as image:
+        pixels, alpha = rgb(image, path)
     return Picture(pixels, alpha, hashlib.sha256(content).hexdigest())
+
+
+def read_size(path: PathLike) -> tuple[int, int]:
+    """Height and width of a picture file, set upright, from its header: nothing is decoded.
+
+    (A PNG that keeps its orientation after its pixels is taken as it lies.)
+
+    Raises:
+        JaxdreamError: as ``read_picture``, but for damage after the header.
+    """
+    return header_size(Path(path))
 
 
 def resize_picture(picture: Picture, size: tuple[int, int]) -> Picture:
@@ -169,6 +170,19 @@ def write_image(
             finite, or a file that cannot be written.
     """
     path = Path(path)
+    content = encode_image(path, image, alpha=alpha, recipe=recipe, quality=quality)
+    with replacing(path) as file:
+        file.write(content)
+
+
+def encode_image(
+    path: PathLike, image, *, alpha=None, recipe: str | None = None, quality: int = 95
+) -> bytes:
+    """The bytes of the file that ``write_image`` writes.
+
+    Args and errors are those of ``write_image``.
+    """
+    path = Path(path)
     pixels = levels(image, path)
     if pixels.ndim != 3 or pixels.shape[-1] != 3 or 0 in pixels.shape:
         raise JaxdreamError(f"{path}: a picture is (h, w, 3), not {pixels.shape}")
@@ -186,13 +200,12 @@ def write_image(
         if not recipe.isascii():
             raise JaxdreamError(f"{path}: a recipe is ASCII text, so that every format can hold it")
         options |= recipe_options(chosen.name, recipe)
+    file = io.BytesIO()
     try:
-        with replacing(path) as file:
-            picture.save(file, format=chosen.name, **options)
-    except JaxdreamError:
-        raise
+        picture.save(file, format=chosen.name, **options)
     except Exception as error:  # encoders fail with whatever comes to hand
         raise JaxdreamError(f"cannot write {path}: {reason(error)}") from error
+    return file.getvalue()
 
 
 def read_recipe_text(path: PathLike) -> str | None:
@@ -201,14 +214,14 @@ def read_recipe_text(path: PathLike) -> str | None:
     Raises:
         JaxdreamError: as ``read_picture``.
     """
-    with _loaded(_content(Path(path)), path) as image:
+    with decoded(file_content(Path(path)), path) as image:
         text = image.info.get(RECIPE_CHUNK)
         if text is None and image.format == "GIF":
             text = image.info.get("comment")
         if text is None and image.format == "TIFF":  # in which Pillow keeps no EXIF comment
-            text = _exif(image).get(ExifTags.Base.ImageDescription)
+            text = exif(image).get(ExifTags.Base.ImageDescription)
         if text is None:
-            text = _exif(image, ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+            text = exif(image, ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
     if isinstance(text, bytes):
         text = text.removeprefix(_ASCII).decode("ascii", errors="replace")
     return text if isinstance(text, str) and text.startswith("{") else None
@@ -259,128 +272,9 @@ def levels(values, path: PathLike) -> UInt8[np.ndarray, "..."]:
     return np.round(array.clip(0, 255)).astype(np.uint8)
 
 
-def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise JaxdreamError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise JaxdreamError(f"{path} is a folder: name the pictures in it") from None
-    except (OSError, ValueError) as error:
-        raise JaxdreamError(f"cannot read {path}: {reason(error)}") from error
-    if not content:
-        raise JaxdreamError(f"{path} is empty")
-    return content
-
-
-@contextmanager
-def _loaded(content: bytes, path: PathLike) -> Iterator[Image.Image]:
-    """The file's picture, wholly decoded; what is wrong with it in one line."""
-    try:
-        with _quiet():
-            image = Image.open(io.BytesIO(content), formats=READ_FORMATS)
-            if image.format in ("TIFF", "GIF"):  # which look at their metadata only now
-                image.load()
-        with image:
-            image.load()
-            yield image
-    except JaxdreamError:
-        raise
-    except UnidentifiedImageError:
-        raise JaxdreamError(f"{path} is not a picture of {', '.join(READ_FORMATS)}") from None
-    except Exception as error:
-        raise _undecodable(path, error) from error
-
-
-def _undecodable(path: PathLike, error: Exception) -> JaxdreamError:
-    """What to say of a file that a decoder failed on: damage shows itself as any exception."""
-    what = f"is damaged or cut short: {reason(error)}"
-    if isinstance(error, Image.DecompressionBombError):
-        what = f"has more than the {_MAX_PIXELS:,} pixels allowed"
-    elif isinstance(error, MemoryError):
-        what = "does not fit into memory"
-    return JaxdreamError(f"{path} {what}")
-
-
 def _check_pixels(size: tuple[int, int], text: str) -> None:
-    if min(size) < 1 or size[0] * size[1] > _MAX_PIXELS:
-        raise JaxdreamError(f"{text!r} is not a size to dream at: 1 to {_MAX_PIXELS:,} pixels are")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings from Pillow, of large pictures or odd metadata.
-
-    Filters belong to all threads: one at a time changes them, and most decoding stays outside.
-    """
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
-
-
-def _exif(image: Image.Image, ifd: int | None = None) -> Mapping[int, object]:
-    """The picture's EXIF, or a part of it; broken EXIF is as good as none."""
-    try:
-        with _quiet():
-            return image.getexif() if ifd is None else image.getexif().get_ifd(ifd)
-    except Exception:
-        return {}
-
-
-def _rgb(image: Image.Image, path: PathLike):
-    """Pixels and transparency of a loaded picture of any mode."""
-    profile = image.info.get("icc_profile")
-    # Not by ImageOps.exif_transpose: it writes the EXIF anew, and fails if any tag in it is odd.
-    orientation = _exif(image).get(ExifTags.Base.Orientation, 1)
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    upright = image if turn is None else image.transpose(turn)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        # In 8 bits Pillow inverts TIFF's white-is-zero, in 16 it does not.
-        photometric = getattr(image, "tag_v2", {}).get(ExifTags.Base.PhotometricInterpretation)
-        return _deep_grey(upright, path, profile, inverted=photometric == 0)
-    colours, alpha = _without_alpha(upright)
-    if profile:
-        colours = _to_srgb(colours, profile)
-    return np.array(colours.convert("RGB"), np.float32), alpha
-
-
-def _without_alpha(image: Image.Image):
-    """The colours alone, and the transparency; grey stays grey, as its profile means it."""
-    plain = "L" if image.mode in ("1", "L", "LA") else "RGB"
-    if image.has_transparency_data:
-        image = image.convert("LA" if plain == "L" else "RGBA")
-        return image.convert(plain), np.array(image.getchannel("A"))
-    return (image.convert(plain) if image.mode in ("1", "P") else image), None
-
-
-def _deep_grey(image: Image.Image, path: PathLike, profile: bytes | None, *, inverted: bool):
-    """Pixels and transparency of more than 8 bits: three like channels with their fractions."""
-    grey = np.asarray(image).astype(np.float64)
-    if image.mode == "F" or grey.min() < 0 or grey.max() > 65535:
-        kind = "floating-point" if image.mode == "F" else "32-bit"
-        raise JaxdreamError(f"{path} holds {kind} values of unknown range: save it in 8 or 16 bits")
-    transparent = image.info.get("transparency")
-    alpha = None if transparent is None else np.where(grey == transparent, 0, 255).astype(np.uint8)
-    levels = (65535 - grey if inverted else grey) / 257
-    channels = [levels] * 3
-    if profile:
-        # A profile is a curve here, of which the library gives 256 points.
-        ramp = np.arange(256, dtype=np.uint8)
-        curve = np.asarray(_to_srgb(Image.fromarray(ramp[None]), profile).convert("RGB"))[0]
-        channels = [np.interp(levels, ramp, curve[:, c]) for c in range(3)]
-    return np.stack(channels, axis=-1).astype(np.float32), alpha
-
-
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colours as the picture's own profile means them; a broken or unfit one is as good as none."""
-    try:
-        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        srgb = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, own, srgb, outputMode="RGB") or image
-    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
-        if image.mode in ("L", "YCbCr"):  # which may carry a profile of RGB
-            return _to_srgb(image.convert("RGB"), profile)
-        return image
+    if min(size) < 1 or size[0] * size[1] > MAX_PIXELS:
+        raise JaxdreamError(f"{text!r} is not a size to dream at: 1 to {MAX_PIXELS:,} pixels are")
 
 
 def _lanczos(channel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
