@@ -24,13 +24,17 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("xb") as file:
+        try:
+            file = temporary.open("xb")
+        except ValueError as error:  # a null character
+            raise OSError(str(error)) from error
+        with file:
             yield file
         os.replace(temporary, path)
     except OSError as error:
         raise JaxdreamError(f"cannot write {path}: {reason(error)}") from error
     finally:
-        with suppress(OSError):  # a name too long was never made
+        with suppress(OSError, ValueError):  # a name that was never possible
             temporary.unlink(missing_ok=True)
 
 
