@@ -99,6 +99,38 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise JaxdreamError(f"{path} cannot be replayed: {error}") from None
 
 
+def made_with(model) -> dict[str, str]:
+    """What a recipe says of the network and of the programs it was computed by."""
+    from importlib.metadata import version
+
+    import jax
+
+    return {
+        "jaxdream": version("jaxdream"),
+        "model": model.name,
+        "weights_sha256": model.weights_sha256,
+        "precision": model.precision,
+        "jax": jax.__version__,
+        "platform": jax.default_backend(),
+    }
+
+
+def dream_settings(recipe: Recipe) -> dict:
+    """What ``jaxdream.dream`` is given of a recipe, but for the picture, objective and key."""
+    from jaxdream.optimizers import CLASSIC, named_optimizer
+
+    optimizer = None
+    if (recipe.optimizer, recipe.smooth, recipe.laplacian) != (CLASSIC, 0, 0):
+        optimizer = named_optimizer(
+            recipe.optimizer,
+            step_size=recipe.step_size,
+            smooth=recipe.smooth,
+            laplacian=recipe.laplacian,
+        )
+    same = ("steps", "octaves", "octave_scale", "step_size", "jitter", "clip")
+    return {name: getattr(recipe, name) for name in same} | {"optimizer": optimizer}
+
+
 def _is_a(value: object, kind: object, *, most: int) -> bool:
     if kind == tuple[int, int]:
         pair = value if isinstance(value, list) and len(value) == 2 else [0]

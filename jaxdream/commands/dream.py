@@ -6,10 +6,10 @@ from pathlib import Path
 from jaxdream import images
 from jaxdream.cli import INTERRUPTED
 from jaxdream.commands import common, preview
-from jaxdream.commands.objective import Sources, find_files, objective_text
+from jaxdream.commands.objective import find_files, objective_text
 from jaxdream.errors import JaxdreamError
 from jaxdream.images import Picture
-from jaxdream.recipe import Recipe, read_recipe
+from jaxdream.recipe import Recipe, dream_settings, made_with, read_recipe
 
 
 def dream_pictures(options: argparse.Namespace) -> int:
@@ -114,76 +114,40 @@ def replay_picture(options: argparse.Namespace) -> int:
             f"{here[1]}: the same but for rounding"
         )
     from jaxdream.objective_text import with_files_renamed
+    from jaxdream.sources import Sources, read_objective
 
     folders = [Path(path).parent for path in (options.input, options.dreamed)]
     files = find_files(recipe.files, options.guide, [*folders, Path()])
     text = with_files_renamed(recipe.objective, files)
-    objective = _objective(text, model, Sources(recipe.guide_size))
+    objective = read_objective(text, model, Sources(recipe.guide_size, common.say))
     done = _dream(model, objective, picture, recipe, output, memory=options.memory)
     return 0 if done else INTERRUPTED
 
 
 def asked_objective(options: argparse.Namespace, model):
     """The objective that the options ask for, and how a recipe names it."""
+    from jaxdream.sources import Sources, named_objective
+
     text = objective_text(options, model.default_layer)
-    sources = Sources(options.guide_size)
-    objective = _objective(text, model, sources)
-    return objective, {"objective": _portable(text), "files": sources.by_name()}
-
-
-def _objective(text: str, model, sources: Sources):
-    from jaxdream.objective_text import Files, parse_objective
-
-    return parse_objective(text, model, files=Files(sources.picture, sources.vector))
-
-
-def _portable(text: str) -> str:
-    """The text with its files' names alone: where they lay here tells nothing elsewhere."""
-    from jaxdream.objective_text import named_files, with_files_renamed
-
-    return with_files_renamed(text, {path: Path(path).name for path in named_files(text)})
+    return named_objective(text, model, Sources(options.guide_size, common.say))
 
 
 def asked_recipe(
     options: argparse.Namespace, model, path: str, picture: Picture, **named
 ) -> Recipe:
     """The recipe of what the options ask for; ``named`` is from ``asked_objective``."""
-    from importlib.metadata import version
-
     height, width, _ = picture.pixels.shape
-    jax_version, platform = common.platform()
     same = ("seed", "steps", "octaves", "octave_scale", "optimizer", "step_size", "smooth",
             "laplacian", "jitter", "guide_size")  # fmt: skip
     return Recipe(
-        jaxdream=version("jaxdream"),
-        model=model.name,
-        weights_sha256=model.weights_sha256,
-        precision=model.precision,
+        **made_with(model),
         input_name=Path(path).name,
         input_sha256=picture.sha256,
         size=(height, width),
         clip=not options.no_clip,
-        jax=jax_version,
-        platform=platform,
         **named,
         **{name: getattr(options, name) for name in same},
     )
-
-
-def dream_settings(recipe: Recipe) -> dict:
-    """What ``jaxdream.dream`` is given of a recipe, but for the picture, objective and key."""
-    from jaxdream.optimizers import CLASSIC, named_optimizer
-
-    optimizer = None
-    if (recipe.optimizer, recipe.smooth, recipe.laplacian) != (CLASSIC, 0, 0):
-        optimizer = named_optimizer(
-            recipe.optimizer,
-            step_size=recipe.step_size,
-            smooth=recipe.smooth,
-            laplacian=recipe.laplacian,
-        )
-    same = ("steps", "octaves", "octave_scale", "step_size", "jitter", "clip")
-    return {name: getattr(recipe, name) for name in same} | {"optimizer": optimizer}
 
 
 def _dream(

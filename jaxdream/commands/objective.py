@@ -2,48 +2,10 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from jaxdream import images
-from jaxdream.commands import common
 from jaxdream.errors import JaxdreamError
 from jaxdream.files import file_hash
-
-
-@dataclass
-class Sources:
-    """Reads the files that an objective names, and remembers their hashes."""
-
-    guide_size: int
-    sha256: dict[str, str] = field(default_factory=dict)  # by path
-
-    def picture(self, path: str):
-        """The pixels of a picture, made smaller if its longest side is over ``guide_size``."""
-        picture = images.read_picture(path)
-        height, width, _ = picture.pixels.shape
-        if max(height, width) > self.guide_size:
-            size = images.parse_size(str(self.guide_size), height, width)
-            common.say(f"{path} is used at {size[1]}x{size[0]} pixels (--guide-size)")
-            picture = images.resize_picture(picture, size)
-        self.sha256[path] = picture.sha256
-        return picture.pixels
-
-    def vector(self, path: str):
-        """The numbers of a ``.npy`` file."""
-        from jaxdream.objective_text import read_vector
-
-        vector = read_vector(path)
-        self.sha256[path] = file_hash(Path(path), "sha256")
-        return vector
-
-    def by_name(self) -> dict[str, str]:
-        """The hashes by the files' names alone, which is all that a recipe tells of them."""
-        names: dict[str, str] = {}
-        for path, sha256 in self.sha256.items():
-            if names.setdefault(Path(path).name, sha256) != sha256:
-                raise JaxdreamError(f"two files are named {Path(path).name}: rename one of them")
-        return names
 
 
 def objective_text(options: argparse.Namespace, default_layer: str) -> str:

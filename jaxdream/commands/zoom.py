@@ -10,11 +10,11 @@ from pathlib import Path
 from jaxdream.animation import SUFFIXES, check_animation_writable, write_animation
 from jaxdream.cli import INTERRUPTED
 from jaxdream.commands import common
-from jaxdream.commands.dream import asked_objective, asked_recipe, dream_settings
+from jaxdream.commands.dream import asked_objective, asked_recipe
 from jaxdream.commands.frames import FrameFolder, check_folder
 from jaxdream.errors import JaxdreamError
 from jaxdream.images import Picture
-from jaxdream.recipe import Recipe
+from jaxdream.recipe import Recipe, dream_settings
 
 # Of a recipe, what makes no difference to the frames but for rounding.
 _MADE_WITH = ("jaxdream", "input_name", "jax", "platform")
