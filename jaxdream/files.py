@@ -2,14 +2,17 @@
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from jaxdream.errors import JaxdreamError
+
+_TEMPORARY = re.compile(r"\.(.*)\.[0-9a-f]{8}", re.DOTALL)  # the names that ``replacing`` gives
 
 
 @contextmanager
@@ -36,6 +39,19 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError, ValueError):  # a name that was never possible
             temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(paths: Iterable[Path]) -> None:
+    """Delete what ``replacing`` left of these files when its process was killed."""
+    names: dict[Path, set[str]] = {}
+    for path in paths:
+        names.setdefault(path.parent, set()).add(path.name)
+    for folder, known in names.items():
+        with suppress(OSError):  # no such folder, or not ours to tidy
+            for name in os.listdir(folder):
+                match = _TEMPORARY.fullmatch(name)
+                if match and match[1] in known:
+                    (folder / name).unlink(missing_ok=True)
 
 
 def check_place(path: Path) -> None:

@@ -41,6 +41,7 @@ _FORMATS = {
     ".bmp": _Format("BMP", recipe=False),
     ".gif": _Format("GIF", longest_side=65535),
 }
+SUFFIXES = tuple(_FORMATS)  # that pictures are written with
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,15 @@ def keeps_recipe(path: PathLike) -> bool:
     return _format(path).recipe
 
 
+def check_format(path: PathLike, size: tuple[int, int]) -> None:
+    """Make sure that a file of this name can hold a picture of this height and width.
+
+    Raises:
+        JaxdreamError: an unknown format, or one too small for the picture.
+    """
+    _format(path, size)
+
+
 def check_writable(path: PathLike, *, size: tuple[int, int] = (1, 1)) -> None:
     """Make sure that a picture can be written here, before hours of computing.
 
@@ -148,7 +158,7 @@ def check_writable(path: PathLike, *, size: tuple[int, int] = (1, 1)) -> None:
             permission to write there.
     """
     path = Path(path)
-    _format(path, size)
+    check_format(path, size)
     check_place(path)
 
 
