@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jaxdream.canvas import Canvases, plan_canvases
     from jaxdream.deepdream import DreamState, dream, iterate_dream
     from jaxdream.display import preview, show_dream
+    from jaxdream.dreaming_files import dream_files, picture_seed
     from jaxdream.errors import JaxdreamError
     from jaxdream.fourier import FourierImage
     from jaxdream.images import read_image, write_image
@@ -59,6 +60,7 @@ _HOME = {
     "draw_offsets": "jitter",
     "dream": "deepdream",
     "dream_batch": "batches",
+    "dream_files": "dreaming_files",
     "iterate_dream": "deepdream",
     "iterate_visualize": "visualization",
     "iterate_zoom": "zooming",
@@ -72,6 +74,7 @@ _HOME = {
     "plan_canvases": "canvas",
     "plan_dream": "plan",
     "plan_octaves": "octaves",
+    "picture_seed": "dreaming_files",
     "plan_zoom": "zooming",
     "preview": "display",
     "random_roll": "jitter",
@@ -103,6 +106,7 @@ __all__ = [
     "draw_offsets",
     "dream",
     "dream_batch",
+    "dream_files",
     "iterate_dream",
     "iterate_visualize",
     "iterate_zoom",
@@ -114,6 +118,7 @@ __all__ = [
     "objectives",
     "octave_bases",
     "parse_objective",
+    "picture_seed",
     "plan_canvases",
     "plan_dream",
     "plan_octaves",

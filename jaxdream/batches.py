@@ -54,6 +54,7 @@ def plan_batches(
     most: int | None = None,
     multiple: int = 1,
     memory: int | None = None,
+    room: int | None = None,
 ) -> list[Batch]:
     """Which of many pictures are dreamed together.
 
@@ -64,6 +65,8 @@ def plan_batches(
         most: pictures in a batch; by default as many as are of use and fit into memory.
         multiple: slots are a multiple of it, for so many devices.
         memory: as of ``dream``.
+        room: bytes for the batches, where another process or another day is to plan the same; by
+            default what is left of ``memory`` now.
 
     The others are those of ``dream``.
 
@@ -76,13 +79,14 @@ def plan_batches(
     minimum = model.graph.minimum_size(*objective.layers)
     exact = optimizer is not None or not objective.local
     shared = Canvases() if exact or not sizes else plan_canvases(sizes, **same)
+    room = available(memory) if room is None else room
     groups: dict[tuple[Size, ...], list[int]] = defaultdict(list)
     for number, size in enumerate(sizes):
         planned = plan_octaves(size, minimum=minimum, **same)
         groups[planned if exact else tuple(shared.canvas(s).shape for s in planned)].append(number)
     batches = []
     for canvases, members in groups.items():
-        limit = _most(model, objective, canvases[-1], memory) if most is None else most
+        limit = _most(model, objective, canvases[-1], room) if most is None else most
         # As many batches as are needed, all of one size: no program for the rest.
         slots = -(-len(members) // -(-len(members) // max(limit // multiple * multiple, multiple)))
         slots = -(-slots // multiple) * multiple
@@ -91,11 +95,10 @@ def plan_batches(
     return batches
 
 
-def _most(model: Network, objective: Objective, shape: Size, memory: int | None) -> int:
+def _most(model: Network, objective: Objective, shape: Size, room: int) -> int:
     """Pictures of this height and width that are of use at once, and fit."""
     most = _MOST_ON_CPU if jax.default_backend() == "cpu" else _MOST
     octave = OctaveSteps(model, objective, Canvas(shape, shape), 1.0, True, None)
-    room = available(memory)
     return max([1, *(n for n in range(most + 1) if fits(octave, n, room))])
 
 

@@ -1,7 +1,8 @@
 """The command line: what can be asked for, and how an answer ends.
 
-Exit codes: 0 done, 2 bad input (one line on stderr), 130 interrupted. The work is in ``commands``,
-imported only when there is some, so that ``--help`` is immediate.
+Exit codes: 0 done, 2 bad input (one line on stderr), 3 some pictures of many failed, 130
+interrupted. The work is in ``commands``, imported only when there is some, so that ``--help`` is
+immediate.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from typing import NoReturn
 
 from jaxdream.errors import JaxdreamError
 
+SOME_FAILED = 3
 INTERRUPTED = 130
 
 
@@ -58,6 +60,13 @@ def _positive(text: str) -> int:
     return value
 
 
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"give a whole number from 1, not {text}")
+    return value
+
+
 def _bytes(text: str) -> int:
     number = text.upper().removesuffix("B").rstrip("KMGT")
     unit = text.upper().removesuffix("B").removeprefix(number)
@@ -77,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_dream(commands)
+    _add_batch(commands)
     _add_replay(commands)
     _add_zoom(commands)
     _add_visualize(commands)
@@ -128,6 +138,29 @@ def _add_dream(commands) -> None:
     _add_memory(dream)
     add("--plan", action="store_true", help="print the programs, memory and time it takes; stop")
     dream.set_defaults(run="dream.dream_pictures")
+
+
+def _add_batch(commands) -> None:
+    batch = commands.add_parser(
+        "batch", help="dream a folder of pictures; run again, it does what is missing or changed"
+    )
+    add = batch.add_argument
+    add("inputs", nargs="*", metavar="IN", help="folders with all their subfolders, pictures, "
+        "patterns in quotes such as 'in/**/*.jpg', @FILE for a list")  # fmt: skip
+    add("-o", "--output", metavar="DIR", required=True, help="the folder for the dreams and their "
+        "journal, jaxdream.jsonl")  # fmt: skip
+    add("--list", dest="lists", action="append", default=[], metavar="FILE",
+        help="a text file with a picture's path on each line, or - for standard input")  # fmt: skip
+    add("--format", choices=("same", "png", "jpg", "webp", "tif"), default="same", help="of the "
+        "dreams; same: their pictures', but PNG for GIF and BMP (default: same)")  # fmt: skip
+    add("--overwrite", action="store_true", help="dream all anew, and replace files of others")
+    add("--batch", type=_count, metavar="N", help="most pictures dreamed at once (default: as "
+        "many as fit into the memory)")  # fmt: skip
+    _add_network_options(batch)
+    _add_objective_options(batch)
+    _add_ascent_options(batch)
+    _add_memory(batch)
+    batch.set_defaults(run="batch.dream_batch")
 
 
 def _add_memory(parser) -> None:

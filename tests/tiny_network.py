@@ -1,0 +1,26 @@
+"""The network that stands for a real one in tests, also in processes that they start."""
+
+from functools import cache
+
+import numpy as np
+
+
+@cache
+def tiny_network():
+    """Three layers with random weights: quick to compile, sees 2 pixels or more."""
+    from jaxdream.models.graph import Graph, GraphBuilder
+    from jaxdream.models.network import Network
+    from jaxdream.models.ops import Conv, Input, MaxPool, Relu
+    from jaxdream.models.registry import CAFFE
+
+    build = GraphBuilder()
+    x = build.add("first", Conv(4, (3, 3), 1, (1, 1)), build.add("data", Input()))
+    x = build.add("pool", MaxPool((3, 3), 2, ceil=True), build.add("relu", Relu(), x))
+    build.add("second", Conv(5, (3, 3), 1, (1, 1)), x)
+    graph = Graph(build.nodes, {"alias": "second"}, ("second",))
+    random = np.random.default_rng(0)
+    weights = {}
+    for scope, shape in graph.kernel_shapes.items():
+        weights[f"{scope}/kernel"] = random.normal(0, 0.3, shape).astype(np.float32)
+        weights[f"{scope}/bias"] = random.normal(0, 0.1, shape[-1:]).astype(np.float32)
+    return Network("tiny", graph, CAFFE, "second", weights, "no file")
