@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxdream as jd
@@ -11,7 +11,7 @@ from jaxdream.batches import dream_together, plan_batches
 from jaxdream.canvas import Canvases
 from jaxdream.objectives import custom, layer
 
-SIZES = [(40, 61), (61, 40), (44, 60), (38, 62), (40, 61)]
+SIZES = [(40, 61), (61, 40), (44, 60)]
 OPTIONS = {"steps": 3, "octaves": 2, "jitter": 5, "step_size": 10.0}
 
 
@@ -49,16 +49,15 @@ def test_objectives_and_optimizers_that_see_the_whole_picture_batch_equal_sizes(
 def test_a_slot_has_its_result_to_the_bit_whatever_is_in_the_others(tiny):
     images = photographs()
     (batch, *_) = plan_batches([(40, 61)] * 3, model=tiny, octaves=2, most=3)
-    options = OPTIONS | {"jitter": 5}
-    del options["octaves"]
+    options = {name: value for name, value in OPTIONS.items() if name != "octaves"}
     keys = list(jax.random.split(jax.random.key(0), 3))
-    mine = [images[0], images[2], images[4]]
     batch = batch._replace(canvases=((64, 64), (80, 80)))
-    all_three = dream_together(keys, tiny, mine, batch, **options)
-    last = dream_together(keys[2:], tiny, mine[2:], batch, slots=[2], **options)
+    all_three = dream_together(keys, tiny, images, batch, **options)
+    last = dream_together(keys[2:], tiny, images[2:], batch, slots=[2], **options)
     np.testing.assert_array_equal(all_three[2], last[0])
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(30, 400), st.integers(30, 400)), max_size=20),
     st.integers(1, 9),
@@ -87,7 +86,7 @@ def test_bad_pictures_are_said_and_the_others_dreamed(tiny):
     images = photographs(SIZES[:2] * 2)
     images[1][:] = np.nan
     with pytest.raises(jd.JaxdreamError, match="the gradient of second"):
-        jd.dream_batch(jax.random.key(0), tiny, images, **OPTIONS)
+        jd.dream_batch(jax.random.key(0), tiny, images, steps=1, octaves=1)
     with pytest.raises(jd.JaxdreamError, match="1x40 pixels"):
         jd.dream_batch(jax.random.key(0), tiny, [images[0], np.zeros((40, 1, 3))])
     with pytest.raises(jd.JaxdreamError, match="2 keys for 4 pictures"):
