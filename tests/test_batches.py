@@ -107,3 +107,10 @@ def test_one_picture_at_a_time_shares_the_canvases(tiny):
     assert batch.canvases == tuple(
         Canvases(batch.canvases).canvas(size).shape for size in jd.plan_octaves((40, 61), octaves=2)
     )
+
+
+def test_plans_for_the_same_room_are_the_same_whatever_is_free_now(tiny, monkeypatch):
+    monkeypatch.setattr("jaxdream.batches.available", pytest.fail)
+    sizes = [(24, 30)] * 4
+    assert [batch.slots for batch in plan_batches(sizes, model=tiny, room=0)] == [1] * 4
+    assert [batch.slots for batch in plan_batches(sizes, model=tiny, room=10**9)] == [4]
