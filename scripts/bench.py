@@ -5,9 +5,9 @@
 Measures, in one run and in turns: one step (a picture rolled, the gradient, the normalised step) at
 three sizes with GoogLeNet to inception_4c/output and Inception v3 to mixed_4; whole dreams of a
 photograph as processes, from start to the written picture, with an empty and with a filled cache;
-a step of ever larger pictures in one amount of memory; the start-up. Prints medians with quartiles,
-and ratios taken round by round. Without weight files the weights are random: the speed does not
-depend on their values.
+a step of ever larger pictures in one amount of memory, and of several pictures at once; the
+start-up. Prints medians with quartiles, and ratios taken round by round. Without weight files the
+weights are random: the speed does not depend on their values.
 """
 
 import argparse
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # the exit code
 NETWORKS = ("googlenet", "inception_v3_2015")
 QUICK_LAYERS = ("inception_3a/output", "mixed")
-PARTS = ("steps", "runs", "large", "startup")
+PARTS = ("steps", "runs", "large", "batches", "startup")
 SIZES = ((224, 224), (384, 512), (575, 1024))
 LARGE = ((512, 512), (1024, 1024), (2048, 2048), (4096, 4096))
 LARGE_MEMORY = "2.8GB"  # for each of them
@@ -134,7 +134,13 @@ def measure(options: argparse.Namespace, threads: int) -> "Results":
         {subject.name: subject.source for subject in networks},
     )
     _say(bench_machine.load_now())
-    parts = {"steps": _steps, "runs": _runs, "large": _large, "startup": _startup}
+    parts = {
+        "steps": _steps,
+        "runs": _runs,
+        "large": _large,
+        "batches": _batches,
+        "startup": _startup,
+    }
     chosen = {"layers": _layers} if options.layers else {n: parts[n] for n in options.parts}
     for name, part in chosen.items():
         quiet = bench_machine.Quiet(options.patience)
@@ -219,6 +225,19 @@ def _large(options, results: "Results", networks: "list[Subject]", *, quiet, **_
                 subject, options.photo, size, memory=LARGE_MEMORY, quiet=quiet
             )
             results.large.append(Large(subject.name, subject.layer, size, few, many))
+
+
+def _batches(options, results: "Results", networks: "list[Subject]", *, platform, quiet, **_):
+    import bench_steps
+    from bench_results import Batches
+
+    size = options.sizes[0]
+    for subject in networks:
+        _say(f"batches of {subject.name} at {size[0]}x{size[1]}")
+        seconds = bench_steps.measure_batches(
+            subject, size, rounds=options.rounds, platform=platform, quiet=quiet
+        )
+        results.batches.append(Batches(subject.name, subject.layer, size, seconds))
 
 
 def _startup(options, results: "Results", networks, *, quiet, **_):

@@ -9,6 +9,7 @@ from bench_results import (
     OURS,
     SECOND,
     THEIRS,
+    Batches,
     Large,
     LayerTimes,
     Measured,
@@ -17,6 +18,7 @@ from bench_results import (
     Runs,
     Steps,
     best,
+    ratio,
 )
 
 
@@ -32,6 +34,8 @@ def to_markdown(results: Results) -> str:
         parts.append("### A whole run\n\n" + runs_table(results.runs))
     if results.large:
         parts.append("### Large pictures\n\n" + large_table(results.large))
+    if results.batches:
+        parts.append("### Several pictures at once\n\n" + batches_table(results.batches))
     if results.startup:
         parts.append("### Start-up\n\n" + startup_table(results.startup, results.runs))
     return "\n\n".join(parts) + "\n"
@@ -122,6 +126,17 @@ def large_table(large: Sequence[Large]) -> str:
         row.append(f"{item.many.peak_bytes / 2**20:.0f}")
         rows.append(row)
     return table(header, rows)
+
+
+def batches_table(batches: Sequence[Batches]) -> str:
+    """One row a network and number of pictures; ratios are to one picture alone."""
+    rows = []
+    for item in batches:
+        for count, seconds in item.seconds.items():
+            name = f"{item.network} {item.layer}, {_size(item.size)}, {count} at once"
+            share = ratio(seconds, item.seconds["1"])
+            rows.append([name, _milliseconds(seconds), _ratio(share)])
+    return table(["network, picture", "ms a step and picture", "of one's alone"], rows)
 
 
 def startup_table(startup: dict[str, list[Run]], runs: Sequence[Runs]) -> str:

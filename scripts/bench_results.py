@@ -116,6 +116,16 @@ class Large:
         return self.step / (self.size[0] * self.size[1])
 
 
+@dataclass(frozen=True)
+class Batches:
+    """One step of one network on several pictures at once."""
+
+    network: str
+    layer: str
+    size: tuple[int, int]
+    seconds: dict[str, Measured]  # per picture, by how many at once
+
+
 @dataclass
 class Results:
     """Everything one run of the benchmark measured."""
@@ -129,6 +139,7 @@ class Results:
     layers: list[tuple[str, tuple[int, int], list[LayerTimes]]] = field(default_factory=list)
     runs: list[Runs] = field(default_factory=list)
     large: list[Large] = field(default_factory=list)
+    batches: list[Batches] = field(default_factory=list)
     startup: dict[str, list[Run]] = field(default_factory=dict)
     others: dict[str, float | None] = field(default_factory=dict)  # load by part, 0..1
     interrupted: bool = False  # before all was measured

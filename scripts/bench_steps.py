@@ -24,6 +24,7 @@ from jaxdream.models.graph import Node
 from jaxdream.models.network import Network
 from jaxdream.models.ops import Conv, Relu, Weights
 
+BATCHES = (1, 2, 4, 8)  # pictures at once
 _SETTLE = 0.03  # seconds
 _MANY = 1 << 16  # more steps than are ever taken
 Clock = Callable[[], float]  # runs once and gives the seconds it took
@@ -111,6 +112,21 @@ def jax_step_clock(model: Network, image: np.ndarray, *, scan: bool) -> Clock:
         return (time.perf_counter() - start) / (10 if scan else 1)
 
     return clock
+
+
+def measure_batches(
+    subject: Subject, size: tuple[int, int], *, rounds: int, platform: str, quiet: Quiet
+) -> dict[str, Measured]:
+    """Seconds of one step per picture, by how many are dreamed at once."""
+    model, image = network_of(subject), picture(size)
+
+    def clock(count: int) -> Clock:
+        step = jax_step_clock(model, np.stack([image] * count), scan=platform != "cpu")
+        step()
+        step()
+        return lambda: step() / count
+
+    return interleave({str(count): clock(count) for count in BATCHES}, rounds, quiet)
 
 
 def torch_step_clock(subject: Subject, image: np.ndarray, layout: str, *, device: str) -> Clock:

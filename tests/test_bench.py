@@ -221,7 +221,13 @@ def test_the_benchmark_as_it_is_run(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "load average" in done.stderr
     assert (tmp_path / "out.md").read_text() == done.stdout.removesuffix("\n")
-    for title in ("### One step", "### A whole run", "### Large pictures", "### Start-up"):
+    for title in (
+        "### One step",
+        "### A whole run",
+        "### Large pictures",
+        "### Several pictures",
+        "### Start-up",
+    ):
         assert title in done.stdout
     values = json.loads((tmp_path / "out.json").read_text())
     assert values["steps"][0]["size"] == [96, 128]
