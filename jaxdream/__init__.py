@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jaxdream.batches import dream_batch
     from jaxdream.canvas import Canvases, plan_canvases
     from jaxdream.deepdream import DreamState, dream, iterate_dream
+    from jaxdream.devices import Sharding, shard_pictures, shard_rows
     from jaxdream.display import preview, show_dream
     from jaxdream.dreaming_files import dream_files, picture_seed
     from jaxdream.errors import JaxdreamError
@@ -53,6 +54,7 @@ _HOME = {
     "Network": "models.network",
     "Robustness": "robustness",
     "OctavePlan": "plan",
+    "Sharding": "devices",
     "StepInfo": "ascent",
     "VisualizeState": "visualization",
     "ascent_step": "ascent",
@@ -81,6 +83,8 @@ _HOME = {
     "read_image": "images",
     "resize": "resample",
     "roll": "jitter",
+    "shard_pictures": "devices",
+    "shard_rows": "devices",
     "show_dream": "display",
     "smooth_gradient": "optimizers",
     "start_ascent": "ascent",
@@ -99,6 +103,7 @@ __all__ = [
     "Network",
     "OctavePlan",
     "Robustness",
+    "Sharding",
     "StepInfo",
     "VisualizeState",
     "ascent_step",
@@ -128,6 +133,8 @@ __all__ = [
     "read_image",
     "resize",
     "roll",
+    "shard_pictures",
+    "shard_rows",
     "show_dream",
     "smooth_gradient",
     "start_ascent",

@@ -12,6 +12,7 @@ import optax
 from jaxtyping import Array, Float, Integer
 
 from jaxdream.arrays import AnyArray
+from jaxdream.devices import Sharding
 from jaxdream.jitter import roll, rolled_part
 from jaxdream.models.network import Network
 from jaxdream.models.region import Region, rectangle
@@ -107,6 +108,7 @@ def ascent_step(
     optimizer: optax.GradientTransformation,
     clip: bool = True,
     region: Region | None = None,
+    sharding: Sharding | None = None,
 ) -> tuple[AscentState, StepInfo]:
     """One jittered step.
 
@@ -117,6 +119,7 @@ def ascent_step(
         clip: keep the picture within 0..255.
         region: of the whole picture, where ``state`` has it in the corner of a larger array; the
             objective must then be local, and the optimiser know how many values are the picture's.
+        sharding: as of ``dream``.
     """
     if region is None:
         size, rolled = None, roll(state.image, offset)
@@ -125,6 +128,8 @@ def ascent_step(
         rolled = rolled_part(
             state.image, offset, size=size, origin=region.origin, shape=(height, width)
         )
+    if sharding is not None:
+        rolled = sharding.split(jnp.asarray(rolled))
     loss, gradient = objective_and_gradient(model, objective, rolled, region)
     return take_step(state, loss, gradient, offset, optimizer=optimizer, clip=clip, size=size)
 

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Integer
 from jaxdream.arrays import AnyArray
 from jaxdream.canvas import Canvas, Canvases, Size, plan_canvases
 from jaxdream.deepdream import AnyKey, check_gradient, check_settings, dream, picture_keys
+from jaxdream.devices import Sharding
 from jaxdream.errors import JaxdreamError
 from jaxdream.jitter import draw_offsets
 from jaxdream.memory import available, fits
@@ -62,11 +63,12 @@ def plan_batches(
 
     Args:
         sizes: height and width of each picture.
-        most: pictures in a batch; by default as many as are of use and fit into memory.
+        most: pictures in a batch; by default as many as are of use and fit into memory, on each of
+            so many devices as ``multiple`` says.
         multiple: slots are a multiple of it, for so many devices.
         memory: as of ``dream``.
-        room: bytes for the batches, where another process or another day is to plan the same; by
-            default what is left of ``memory`` now.
+        room: bytes for the batches, on each device, where another process or another day is to
+            plan the same; by default what is left of ``memory`` now.
 
     The others are those of ``dream``.
 
@@ -86,7 +88,9 @@ def plan_batches(
         groups[planned if exact else tuple(shared.canvas(s).shape for s in planned)].append(number)
     batches = []
     for canvases, members in groups.items():
-        limit = _most(model, objective, canvases[-1], room) if most is None else most
+        limit = most
+        if limit is None:
+            limit = multiple * _most(model, objective, canvases[-1], room)
         # As many batches as are needed, all of one size: no program for the rest.
         slots = -(-len(members) // -(-len(members) // max(limit // multiple * multiple, multiple)))
         slots = -(-slots // multiple) * multiple
@@ -118,6 +122,7 @@ def dream_batch(
     scan: bool | None = None,
     most: int | None = None,
     memory: int | None = None,
+    sharding: Sharding | None = None,
 ) -> list[Float[np.ndarray, "_h _w 3"]]:
     """Dream pictures of any sizes, several at once.
 
@@ -149,7 +154,8 @@ def dream_batch(
     keys = picture_keys(key, len(images))
     sizes = [_size(image) for image in images]
     results: dict[int, np.ndarray | JaxdreamError] = {}
-    for batch in plan_batches(sizes, model=model, octaves=octaves, most=most, **options):
+    planned = {"octaves": octaves, "most": most, "multiple": sharding.pictures if sharding else 1}
+    for batch in plan_batches(sizes, model=model, **planned, **options):
         members = batch.pictures
         dreamed = dream_together(
             [keys[i] for i in members],
@@ -161,6 +167,7 @@ def dream_batch(
             jitter=jitter,
             clip=clip,
             scan=scan,
+            sharding=sharding,
             **options,
         )
         results.update(zip(members, dreamed, strict=True))
@@ -187,6 +194,7 @@ def dream_together(
     optimizer: optax.GradientTransformation | None = None,
     scan: bool | None = None,
     memory: int | None = None,
+    sharding: Sharding | None = None,
 ) -> list[Float[np.ndarray, "_h _w 3"] | JaxdreamError]:
     """Dream the pictures of one batch, or some of them.
 
@@ -212,7 +220,11 @@ def dream_together(
         options = {"objective": objective, "steps": steps, "step_size": step_size, "scan": scan}
         options |= {"jitter": jitter, "clip": clip, "optimizer": optimizer, "memory": memory}
         options["canvases"] = Canvases(tuple(batch.canvases))
+        options["sharding"] = sharding if sharding and sharding.rows > 1 else None
         return [_alone(k, model, i, **options, **same) for k, i in zip(keys, images, strict=True)]
+    if sharding is not None:
+        sharding.check((batch.slots,))
+        model, objective = sharding.replicate((model, objective))
     places = list(range(len(images))) if slots is None else list(slots)
     # An idle slot dreams the first picture once more, since it has to dream something.
     members = [places.index(slot) if slot in places else 0 for slot in range(batch.slots)]
@@ -222,7 +234,7 @@ def dream_together(
         [np.asarray(images[i], np.float32) for i in members],
         offsets,
         [
-            OctaveSteps(model, objective, canvas, step_size, clip, optimizer)
+            OctaveSteps(model, objective, canvas, step_size, clip, optimizer, sharding)
             for canvas in _canvases([_size(images[i]) for i in members], batch, octave_scale)
         ],
         scan=jax.default_backend() != "cpu" if scan is None else scan,
@@ -284,7 +296,7 @@ def _octaves(
                 base[octave] + resize(detail, size)
                 for base, detail, size in zip(bases, details, program.canvas.sizes, strict=True)
             ]
-            state = program.start(program.canvas.put_each(begun))
+            state = program.start(program.canvas.put_each(begun, program.placement))
             for first in range(octave * steps, (octave + 1) * steps, chunk):
                 state, _, largest = program.run(state, offsets[first : first + chunk])
                 strongest.append(largest)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Float
 
 from jaxdream.arrays import AnyArray
@@ -89,13 +90,15 @@ class Canvas(NamedTuple):
             return self.shape, 1
         return self.parts.shape, self.parts.count(self.size)
 
-    def put(self, image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n ch cw 3"]:
-        """Pictures as an array of the program."""
+    def put(
+        self, image: Float[AnyArray, "*n h w 3"], sharding: NamedSharding | None = None
+    ) -> Float[Array, "*n ch cw 3"]:
+        """Pictures as an array of the program, sharded so, or on one device."""
         if self.exact:
-            return jnp.asarray(image)
+            return jax.device_put(jnp.asarray(image), sharding)
         array = np.zeros((*image.shape[:-3], *self.shape, image.shape[-1]), np.float32)
         array[..., : self.size[0], : self.size[1], :] = image
-        return jax.device_put(array)
+        return jax.device_put(array, sharding)
 
     def take(self, array: Float[Array, "*n ch cw 3"]) -> Float[AnyArray, "*n h w 3"]:
         """The pictures in an array of the program."""
@@ -104,12 +107,14 @@ class Canvas(NamedTuple):
         # Cut out by NumPy: in JAX, each size would be one more small program.
         return np.asarray(array)[..., : self.size[0], : self.size[1], :]
 
-    def put_each(self, images: Sequence[Float[AnyArray, "_h _w 3"]]) -> Float[Array, "n ch cw 3"]:
-        """Pictures that differ in size as an array of the program."""
+    def put_each(
+        self, images: Sequence[Float[AnyArray, "_h _w 3"]], sharding: NamedSharding | None = None
+    ) -> Float[Array, "n ch cw 3"]:
+        """Pictures that differ in size as an array of the program, sharded so."""
         array = np.zeros((len(images), *self.shape, 3), np.float32)
         for place, image in zip(array, images, strict=True):
             place[: image.shape[0], : image.shape[1]] = image
-        return jax.device_put(array)
+        return jax.device_put(array, sharding)
 
     def take_each(self, array: Float[Array, "n ch cw 3"]) -> list[Float[np.ndarray, "_h _w 3"]]:
         """The pictures of ``sizes`` in an array of the program."""

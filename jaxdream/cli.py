@@ -135,7 +135,7 @@ def _add_dream(commands) -> None:
     add("--preview", metavar="DIR", help="write a picture of every step into a folder")
     add("--gif", metavar="FILE", help="an animation of the steps: .gif, .webp or .mp4")
     add("--preview-every", choices=("step", "octave"), default="step", help="(default: step)")
-    _add_memory(dream)
+    _add_machine_options(dream)
     add("--plan", action="store_true", help="print the programs, memory and time it takes; stop")
     dream.set_defaults(run="dream.dream_pictures")
 
@@ -159,13 +159,29 @@ def _add_batch(commands) -> None:
     _add_network_options(batch)
     _add_objective_options(batch)
     _add_ascent_options(batch)
-    _add_memory(batch)
+    _add_machine_options(batch, "pictures")
+    _add_process_options(batch)
     batch.set_defaults(run="batch.dream_batch")
 
 
-def _add_memory(parser) -> None:
+def _add_machine_options(parser, shard: str | None = None) -> None:
     parser.add_argument("--memory", type=_bytes, metavar="SIZE", help="what it may take, such as "
         "2GB; more is computed by parts (default: most of what is free)")  # fmt: skip
+    choices = ("rows",) if shard is None else ("pictures", "rows")
+    parser.add_argument("--shard", choices=choices, default=shard, help="what is shared out among "
+        "all devices of this machine, such as the rows of large pictures (default: "
+        f"{shard or 'nothing'})")  # fmt: skip
+
+
+def _add_process_options(parser) -> None:
+    add = parser.add_argument
+    add("--distributed", action="store_true", help="take a share of the work beside other "
+        "processes, which a TPU pod, Slurm or Open MPI tells of")  # fmt: skip
+    add("--coordinator", metavar="HOST:PORT", help="or these three: where process 0 is reached")
+    add("--processes", type=int, metavar="N", help="how many there are")
+    add("--process-id", type=int, metavar="I", help="which of them this is, from 0")
+    add("--wait", type=int, default=300, metavar="SECONDS",
+        help="for the others to be there (default: %(default)s)")  # fmt: skip
 
 
 def _add_objective_options(parser) -> None:
@@ -232,7 +248,7 @@ def _add_replay(commands) -> None:
     replay.add_argument("--guide", action="append", default=[], metavar="FILE", help="a file that "
                         "its objective names, where it is not beside IN")  # fmt: skip
     _add_network_options(replay, model="the recipe's")
-    _add_memory(replay)
+    _add_machine_options(replay)
     replay.set_defaults(run="dream.replay_picture")
 
 

@@ -22,6 +22,7 @@ from jaxtyping import Array, Float, Integer, Key, UInt32
 from jaxdream.arrays import AnyArray
 from jaxdream.ascent import StepInfo
 from jaxdream.canvas import Canvas, Canvases
+from jaxdream.devices import Sharding
 from jaxdream.errors import JaxdreamError
 from jaxdream.jitter import draw_offsets
 from jaxdream.models.network import Network
@@ -76,6 +77,7 @@ def dream(
     scan: bool | None = None,
     canvases: Canvases | None = None,
     memory: int | None = None,
+    sharding: Sharding | None = None,
 ) -> Float[Array, "*n h w 3"]:
     """Dream a picture, or a batch of pictures of one size.
 
@@ -108,6 +110,9 @@ def dream(
         memory: bytes that this process may take in all (on an accelerator: of its memory); by
             default most of what is free. A larger picture is computed by parts, which changes
             nothing but the time it takes.
+        sharding: ``shard_pictures()`` to share out a batch, a multiple of the devices, among all
+            devices of this process, or ``shard_rows()`` to share out the rows of each picture; by
+            default one device computes. The dream is the same but for rounding.
 
     Returns:
         The dreamed picture(s), RGB, 0..255, not rounded.
@@ -132,6 +137,7 @@ def dream(
         scan=scan,
         canvases=canvases,
         memory=memory,
+        sharding=sharding,
     )
     return jax.device_put(deque(states, maxlen=1).pop().image)
 
@@ -153,6 +159,7 @@ def iterate_dream(
     scan: bool | None = None,
     canvases: Canvases | None = None,
     memory: int | None = None,
+    sharding: Sharding | None = None,
 ) -> Iterator[DreamState]:
     """Dream as ``dream`` does, yielding the state after every step (with ``scan``, every octave).
 
@@ -165,6 +172,9 @@ def iterate_dream(
     image = (jnp if traced else np).asarray(image, np.float32)
     objective = layer(model.default_layer) if objective is None else objective
     check_settings(steps, step_size, jitter)
+    if sharding is not None:
+        sharding.check(image.shape[:-3])
+        model, objective = sharding.replicate((model, objective))
     sizes = _plan(model, objective, image, octaves, octave_scale)
     offsets = _offsets(key, offsets, image, count=len(sizes) * steps, jitter=jitter)
     scan = jax.default_backend() != "cpu" if scan is None else scan
@@ -178,6 +188,7 @@ def iterate_dream(
         optimizer=optimizer,
         canvases=canvases,
         exact=traced,
+        sharding=sharding,
     )
     strongest = []
     pixels, total = 0, steps * sum(height * width for height, width in sizes)
@@ -193,7 +204,7 @@ def iterate_dream(
             program = ready(octave)
             with np.errstate(over="ignore", invalid="ignore"):  # said at the end
                 image = base if detail is None else base + resize(detail, size)
-                state = program.start(program.canvas.put(image))
+                state = program.start(program.canvas.put(image, program.placement))
             for first in range(0, steps, chunk):
                 at = octave * steps + first
                 state, info, largest = program.run(state, offsets[at : at + chunk])

@@ -14,7 +14,6 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +22,8 @@ import jax
 from jaxdream import images
 from jaxdream.batches import Batch, plan_batches
 from jaxdream.deepdream import check_settings, fewer_octaves
+from jaxdream.devices import Sharding
+from jaxdream.distributed import Process, share
 from jaxdream.errors import JaxdreamError
 from jaxdream.file_pipeline import Job, Pipeline
 from jaxdream.file_work import FileResult, FileWork, PictureFile, Report
@@ -41,16 +42,6 @@ _MEGABYTE = 10**6
 _COMPILED = "/jax/core/compile/backend_compile_duration"  # what JAX calls the seconds of it
 # Of a recipe, what is each picture's own, or makes no difference but for rounding.
 _NOT_SETTINGS = ("jaxdream", "input_name", "input_sha256", "size", "jax", "platform", "canvases")
-
-
-@dataclass(frozen=True)
-class Process:
-    """Which of several processes this is, that dream the same pictures into the same folder."""
-
-    index: int = 0
-    count: int = 1
-    # Gives every process the numbers, each below 2**31, that process 0 calls it with.
-    agree: Callable[[tuple[int, ...]], tuple[int, ...]] = lambda numbers: numbers
 
 
 def picture_seed(seed: int, name: str) -> int:
@@ -91,6 +82,7 @@ def dream_files(
     overwrite: bool = False,
     batch: int | None = None,
     memory: int | None = None,
+    sharding: Sharding | None = None,
     process: Process | None = None,
     report: Report | None = None,
     notify: Callable[[str], None] = lambda _: None,
@@ -115,7 +107,7 @@ def dream_files(
         overwrite: dream all anew, and replace files that the journal does not know.
         batch: most pictures to dream together; by default as many as fit into the memory.
         memory: as of ``dream``.
-        process: if it is one of several.
+        process: if it is one of several, from ``jaxdream.distributed.meeting``.
         report: is kept up to date with what is done.
         notify: is told in a line of what is odd but stops nothing.
 
@@ -142,7 +134,10 @@ def dream_files(
         step_size=step_size, jitter=jitter, clip=clip, optimizer=optimizer, smooth=smooth,
         laplacian=laplacian,
     )  # fmt: skip
+    if sharding is not None:
+        model, maximised = sharding.replicate((model, maximised))
     options = dream_settings(recipe) | {"objective": maximised, "memory": memory}
+    options["sharding"] = sharding
     del options["octaves"]  # which a batch has
     settings = {k: v for k, v in dataclasses.asdict(recipe).items() if k not in _NOT_SETTINGS}
     settings["size"] = size
@@ -155,7 +150,7 @@ def dream_files(
     ):
         key = settings_hash(settings)
         work = FileWork(folder, journal, key, size, overwrite, recipe, report)
-        asked = _asked(journal, key, process, batch, memory)
+        asked = _asked(journal, key, process, batch, memory, sharding)
         jobs, unusable = _plan(work, model, options, files, asked, process)
         if few := [job for job in jobs if len(job.batch.canvases) < octaves]:
             octaves_there = min(len(job.batch.canvases) for job in few)
@@ -176,20 +171,32 @@ class _Asked(NamedTuple):
     """What the plan of a run depends on, beside the pictures; kept for a run that goes on."""
 
     most: int | None  # pictures in a batch
-    room: int  # bytes for a batch
+    room: int  # bytes for a batch, on each device
+    devices: int  # among which the pictures of a batch are shared out
 
 
 def _asked(
-    journal: Journal, key: str, process: Process, batch: int | None, memory: int | None
+    journal: Journal,
+    key: str,
+    process: Process,
+    batch: int | None,
+    memory: int | None,
+    sharding: Sharding | None,
 ) -> _Asked:
     """What this run asked for, or a run before it with the same settings."""
     before = journal.runs.get(key, {})
     most = before.get("most") if batch is None else batch
     room = before.get("room") if memory is None else None
     if room is None:
-        room = available(memory)
-    most, room = process.agree((most or 0, max(room, 0) // _MEGABYTE))
-    return _Asked(most or None, room * _MEGABYTE)
+        room = available(memory, sharding and sharding.devices)
+    here = sharding.pictures if sharding else 1
+    most, room, devices = process.agree((most or 0, max(room, 0) // _MEGABYTE, here))
+    if devices != here:
+        raise JaxdreamError(
+            f"process {process.index} has {here} devices and process 0 has {devices}: all must "
+            "have as many, to plan the same batches"
+        )
+    return _Asked(most or None, room * _MEGABYTE, devices)
 
 
 def _files(
@@ -248,14 +255,14 @@ def _plan(
             octaves=work.recipe.octaves,
             octave_scale=work.recipe.octave_scale,
             most=asked.most,
+            multiple=asked.devices,
             room=asked.room,
         )
-    share = slice(process.index, None, process.count)
     jobs = []
-    for batch in batches[share]:
+    for batch in share(batches, process.index, process.count):
         chosen, their_sizes = zip(*(usable[index] for index in batch.pictures), strict=True)
         jobs.append(Job(batch, chosen, their_sizes))
-    return jobs, unusable[share]
+    return jobs, share(unusable, process.index, process.count)
 
 
 def _make_folder(folder: Path) -> None:

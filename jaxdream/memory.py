@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import jax
 import psutil
 
+from jaxdream.arrays import Device
 from jaxdream.canvas import Canvas, Parts, Size
 from jaxdream.errors import JaxdreamError
 from jaxdream.programs import OctaveSteps
@@ -32,23 +33,34 @@ _GRID = 32  # pixels to which the sides of parts are rounded up
 _MARGIN = 1.02  # programs of other sizes may take a little more for a pixel
 
 
-def available(limit: int | None = None) -> int:
-    """Bytes that are left for arrays on the device JAX computes on.
+def available(limit: int | None = None, devices: Sequence[Device] | None = None) -> int:
+    """Bytes that are left for arrays on each of the devices that compute.
 
     Args:
         limit: for all that this process has in memory; by default what is free is left but for a
             fifth.
+        devices: by default the one JAX computes on.
     """
+    devices = devices or jax.local_devices()[:1]
+    return min(_available(limit, device) for device in devices) // _sharing(devices)
+
+
+def _available(limit: int | None, device: Device) -> int:
     if limit is not None:
-        return limit - in_use() - _COMPILER
+        return limit - in_use(device) - _COMPILER
     stats = jax.local_devices()[0].memory_stats() or {}
     free = psutil.virtual_memory().available
-    return int(_SHARE * (stats["bytes_limit"] - in_use() if "bytes_limit" in stats else free))
+    return int(_SHARE * (stats["bytes_limit"] - in_use(device) if "bytes_limit" in stats else free))
 
 
-def in_use() -> int:
-    """Bytes that this process has of the memory of the device JAX computes on."""
-    stats = jax.local_devices()[0].memory_stats() or {}
+def _sharing(devices: Sequence[Device]) -> int:
+    """How many devices share one memory: those that say nothing of their own have the machine's."""
+    return 1 if devices[0].memory_stats() else len(devices)
+
+
+def in_use(device: Device | None = None) -> int:
+    """Bytes that this process has of a device's memory, by default of the one JAX computes on."""
+    stats = (device or jax.local_devices()[0]).memory_stats() or {}
     return stats.get("bytes_in_use") or psutil.Process().memory_info().rss
 
 
@@ -66,6 +78,8 @@ def fits(octave: OctaveSteps, pictures: int, room: int) -> bool:
 
 def fitted(octave: OctaveSteps, pictures: int, room: int) -> OctaveSteps:
     """The octave as a whole if a batch is expected to fit into ``room`` bytes, or else by parts.
+
+    Of an octave that is shared out among devices, ``pictures`` and ``room`` are those of each.
 
     Raises:
         JaxdreamError: no parts are small enough.
@@ -182,10 +196,11 @@ def _reach(octave: OctaveSteps):
 def _bytes_per_pixel(octave: OctaveSteps) -> float:
     """An estimate of what a step's program takes: as if every map of the network were kept."""
     graph = octave.model.graph
-    return _FLOAT * sum(
+    floats = sum(
         graph.channels[node.name] / graph.strides[node.name] ** 2
         for node in graph.needed(octave.objective.layers)
     )
+    return _FLOAT * floats / (octave.sharding.rows if octave.sharding else 1)
 
 
 def network_peak(programs: Sequence[jax.stages.Compiled]) -> int:

@@ -16,6 +16,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaxdream.canvas import Canvases, Size, exact_canvas
+from jaxdream.devices import Sharding
 from jaxdream.memory import available, fitted, held_bytes, network_peak, refitted
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
@@ -29,7 +30,7 @@ class OctavePlan(NamedTuple):
     size: Size  # height and width of the picture
     shape: Size  # of what the program computes at once
     parts: int  # that the picture is computed by; 1: as a whole
-    peak: int  # bytes that the program takes
+    peak: int  # bytes that the program takes, on each device
     memory: int  # bytes that it takes together with what is kept of the picture
     seconds: float  # that its steps are expected to take
 
@@ -44,6 +45,7 @@ def octave_programs(
     optimizer: optax.GradientTransformation | None = None,
     canvases: Canvases | None = None,
     exact: bool = False,
+    sharding: Sharding | None = None,
 ) -> list[OctaveSteps]:
     """The steps of octaves of these sizes.
 
@@ -52,7 +54,10 @@ def octave_programs(
     """
     exact = exact or optimizer is not None or not objective.local
     find = exact_canvas if exact else (canvases or Canvases()).canvas
-    return [OctaveSteps(model, objective, find(size), step_size, clip, optimizer) for size in sizes]
+    return [
+        OctaveSteps(model, objective, find(size), step_size, clip, optimizer, sharding)
+        for size in sizes
+    ]
 
 
 @contextmanager
@@ -69,7 +74,9 @@ def compiled_ahead(
         count: of steps in one call of a program.
         memory: as of ``dream``.
     """
-    pictures, room = math.prod(batch), available(memory)
+    sharding = octaves[0].sharding
+    pictures = math.prod(batch) // (sharding.pictures if sharding else 1)  # of each device
+    room = available(memory, sharding and sharding.devices)
     # The largest first: if it is too large, the error should speak of it.
     octaves = [fitted(octave, pictures, room) for octave in reversed(octaves)][::-1]
     worker = ThreadPoolExecutor(1, thread_name_prefix="jaxdream-compile")
@@ -104,6 +111,7 @@ def plan_dream(
     optimizer: optax.GradientTransformation | None = None,
     canvases: Canvases | None = None,
     memory: int | None = None,
+    sharding: Sharding | None = None,
 ) -> list[OctavePlan]:
     """How a picture of this height and width will be dreamed; compiles it, and tries one step.
 
@@ -113,9 +121,14 @@ def plan_dream(
         JaxdreamError: as of ``dream``.
     """
     objective = layer(model.default_layer) if objective is None else objective
+    if sharding is not None:
+        sharding.check(())
+        model, objective = sharding.replicate((model, objective))
     minimum = model.graph.minimum_size(*objective.layers)
     sizes = plan_octaves(size, octaves=octaves, octave_scale=octave_scale, minimum=minimum)
-    programs = octave_programs(model, objective, sizes, optimizer=optimizer, canvases=canvases)
+    programs = octave_programs(
+        model, objective, sizes, optimizer=optimizer, canvases=canvases, sharding=sharding
+    )
     plans: list[OctavePlan] = []
     seconds_per_pixel = 0.0
     with compiled_ahead(programs, (), 1, memory) as ready:
@@ -135,7 +148,7 @@ def plan_dream(
 def _step_seconds(program: OctaveSteps) -> float:
     """How long a step takes: the second one, since the first may also prepare things."""
     grey = np.full((*program.canvas.size, 3), 128, np.float32)
-    state = program.start(program.canvas.put(grey))
+    state = program.start(program.canvas.put(grey, program.placement))
     offsets = np.zeros((1, 2), np.int32)
     program.run(state, offsets)[0].image.block_until_ready()
     begun = time.perf_counter()

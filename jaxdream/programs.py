@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Float, Int, Integer
 
 from jaxdream.arrays import AnyArray
@@ -26,6 +27,7 @@ from jaxdream.ascent import (
 )
 from jaxdream.canvas import Canvas
 from jaxdream.compilation import program
+from jaxdream.devices import Sharding
 from jaxdream.jitter import rolled_part
 from jaxdream.models.network import Network
 from jaxdream.models.region import Region
@@ -45,10 +47,16 @@ class OctaveSteps:
     step_size: float | Float[Array, ""]
     clip: bool
     optimizer: optax.GradientTransformation | None  # None: the classic step
+    sharding: Sharding | None = None  # None: one device
+
+    @property
+    def placement(self) -> NamedSharding | None:
+        """Where arrays with pictures have to be; None for any device."""
+        return self.sharding and self.sharding.along()
 
     def start(self, array: Float[Array, "*n ch cw 3"]) -> AscentState:
         """The state before the first step on a picture or a batch, as put on the canvas."""
-        return self._start(array.ndim == 4)(array)
+        return self._placed(self._start(array.ndim == 4)(array))
 
     def run(
         self, state: AscentState, offsets: Integer[AnyArray, "k *n 2"]
@@ -59,11 +67,11 @@ class OctaveSteps:
             The state, what the last step tells, and the largest mean |gradient| of all.
         """
         if self.canvas.parts is None:
-            return self._at_once(state, offsets)()
+            return self._at_once(state, self._placed(offsets, axis=1))()
         infos = []
         for offset in offsets:
             loss, gradient = self._summed(np.asarray(state.image), offset)
-            state, info = self._finish(state, loss, gradient, offset)()
+            state, info = self._finish(state, *self._placed((loss, gradient, offset)))()
             infos.append(info)
         means = np.stack([info.gradient_mean for info in infos])
         return state, infos[-1], np.asarray(means.max(axis=0))
@@ -71,16 +79,30 @@ class OctaveSteps:
     def lower(self, batch: tuple[int, ...], count: int) -> list[jax.stages.Lowered]:
         """Its programs for ``count`` steps on a batch, traced; by parts, the step's own is last."""
         image = _struct((*batch, *self.canvas.shape, 3))
-        state = jax.eval_shape(self._start(bool(batch)), image)
+        state = self._placed(jax.eval_shape(self._start(bool(batch)), image))
         if self.canvas.parts is None:
-            return [_lower(self._at_once(state, _struct((count, *batch, 2), np.int32)))]
+            offsets = self._placed(_struct((count, *batch, 2), np.int32), axis=1)
+            return [_lower(self._at_once(state, offsets))]
         parts, size = self.canvas.parts, self.canvas.size
-        part = _struct((*batch, *parts.shape, 3))
+        part = self._placed(_struct((*batch, *parts.shape, 3)))
         forward = _lower(self._forward(part, parts.regions(size)[0]))
-        loss, pull = forward.out_info
-        gradient = _struct((*batch, *parts.extent(size), 3))
-        finish = self._finish(state, loss, gradient, _struct((*batch, 2), np.int32))
+        loss, pull = self._results(forward)
+        gradient, offset = _struct((*batch, *parts.extent(size), 3)), _struct((*batch, 2), np.int32)
+        finish = self._finish(state, *self._placed((_struct(batch), gradient, offset)))
         return [forward, _lower(partial(_backward, pull, loss)), _lower(finish)]
+
+    def _placed(self, tree, axis: int = 0):
+        return tree if self.sharding is None else self.sharding.place(tree, axis)
+
+    def _results(self, program: jax.stages.Lowered):
+        """Shapes of what a program gives; where it leaves them, XLA decides when it compiles."""
+        if self.sharding is None:
+            return program.out_info
+        return jax.tree.map(
+            lambda info, at: jax.ShapeDtypeStruct(info.shape, info.dtype, sharding=at),
+            program.out_info,
+            program.compile().output_shardings,
+        )
 
     def _start(self, batched: bool):
         start = partial(start_ascent, optimizer=self.optimizer or classic_optimizer(1.0))
@@ -119,11 +141,11 @@ class OctaveSteps:
 
     def _contribution(self, part, region: Region) -> tuple[np.ndarray, np.ndarray]:
         """What a part contributes to the objective and its gradient; nothing else of it is kept."""
-        loss, pull = self._forward(part, region)()
+        loss, pull = self._forward(self._placed(part), region)()
         return np.asarray(loss), np.asarray(_backward(pull, loss))
 
     def _forward(self, part, region: Region) -> partial:
-        return partial(_forward, self.model, self.objective, part, region)
+        return partial(_forward, self.model, self.objective, part, region, sharding=self.sharding)
 
     def _finish(self, state, loss, gradient, offset) -> partial:
         return partial(
@@ -140,7 +162,8 @@ class OctaveSteps:
 
     def _options(self, state) -> dict:
         batched = state.image.ndim == 4
-        return {"clip": self.clip, "optimizer": self.optimizer, "batched": batched}
+        same = ("clip", "optimizer", "sharding")
+        return {name: getattr(self, name) for name in same} | {"batched": batched}
 
 
 def _run_steps(
@@ -155,6 +178,7 @@ def _run_steps(
     clip: bool,
     optimizer: optax.GradientTransformation | None,
     batched: bool,
+    sharding: Sharding | None = None,
 ) -> tuple[AscentState, StepInfo, Float[Array, "*n"]]:
     """``k`` steps of one octave on whole pictures; returns what ``OctaveSteps.run`` does."""
 
@@ -170,6 +194,7 @@ def _run_steps(
             optimizer=optimizer or _classic(step_size, size),
             clip=clip,
             region=region,
+            sharding=sharding,
         )
 
     # Only the picture between steps is kept for a gradient through the dream, not every layer's
@@ -182,13 +207,13 @@ def _run_steps(
     if len(offsets) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
         state, info = step(state, offsets[0], region)
-        return state, info, info.gradient_mean
+        return _kept(state, sharding), info, info.gradient_mean
     state, infos = jax.lax.scan(lambda s, offset: step(s, offset, region), state, offsets)
     last = jax.tree.map(lambda values: values[-1], infos)
-    return state, last, infos.gradient_mean.max(axis=0)
+    return _kept(state, sharding), last, infos.gradient_mean.max(axis=0)
 
 
-_STATIC = ("clip", "optimizer", "batched")
+_STATIC = ("clip", "optimizer", "batched", "sharding")
 run_steps = program(static_argnames=_STATIC)(_run_steps)
 # Nobody sees the picture that an octave begins with: its memory is the result's.
 run_octave = program(static_argnames=_STATIC, donate_argnames=("image", "optimizer_state"))(
@@ -201,13 +226,19 @@ run_octave = program(static_argnames=_STATIC, donate_argnames=("image", "optimiz
 # from is larger than they are.
 
 
-@program()
+@program(static_argnames=("sharding",))
 def _forward(
-    model: Network, objective: Objective, part: Float[Array, "*n h w 3"], region: Region
+    model: Network,
+    objective: Objective,
+    part: Float[Array, "*n h w 3"],
+    region: Region,
+    *,
+    sharding: Sharding | None = None,
 ) -> tuple[Float[Array, "*n"], Pull]:
     """What a part of a picture, or of a batch, contributes to the objective, and its pullback."""
 
     def value(part: Array) -> Array:
+        part = part if sharding is None else sharding.split(part)
         return objective_value(model, objective, part, region)
 
     return jax.vjp(jax.vmap(value) if part.ndim == 4 else value, part)
@@ -220,7 +251,7 @@ def _backward(pull: Pull, loss: Float[Array, "*n"]) -> Float[Array, "*n h w 3"]:
     return gradient
 
 
-@program(static_argnames=("clip", "optimizer", "batched"))
+@program(static_argnames=_STATIC)
 def _finish_step(
     image: Float[Array, "*n h w 3"],
     optimizer_state: optax.OptState,
@@ -233,13 +264,19 @@ def _finish_step(
     clip: bool,
     optimizer: optax.GradientTransformation | None,
     batched: bool,
+    sharding: Sharding | None = None,
 ) -> tuple[AscentState, StepInfo]:
     """A step with a gradient that was summed up over parts."""
     optimizer = optimizer or _classic(step_size, size)
     finish = partial(take_step, optimizer=optimizer, clip=clip, size=size)
     if batched:
         finish = jax.vmap(finish)
-    return finish(AscentState(image, optimizer_state), loss, gradient, offset)
+    state, info = finish(AscentState(image, optimizer_state), loss, gradient, offset)
+    return _kept(state, sharding), info
+
+
+def _kept(state: AscentState, sharding: Sharding | None) -> AscentState:
+    return state if sharding is None else sharding.keep(state)
 
 
 def _classic(step_size, size: Integer[AnyArray, "2"] | None) -> optax.GradientTransformation:

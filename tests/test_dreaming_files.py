@@ -19,7 +19,7 @@ from PIL import Image
 
 import jaxdream as jd
 from jaxdream import JaxdreamError, batches, dream_files, file_pipeline, picture_seed
-from jaxdream.dreaming_files import Process
+from jaxdream.distributed import Process
 from jaxdream.file_work import Report, TargetError
 from jaxdream.inputs import find_inputs
 from jaxdream.recipe import read_recipe
@@ -331,7 +331,7 @@ def test_several_processes_share_the_batches(few, tmp_path, tiny):
 
     def agree(numbers):
         agreed.append(numbers)
-        return (2, 1000)
+        return (2, 1000, 1)
 
     runs = [
         dream_files(tiny, [few], out, process=Process(i, 2, agree), **SETTINGS | {"batch": i + 1})
@@ -343,6 +343,9 @@ def test_several_processes_share_the_batches(few, tmp_path, tiny):
     assert sum(map(len, shares)) == 6
     assert contents(out) == contents(expected)
     assert [numbers[0] for numbers in agreed] == [1, 2]
+    other = Process(1, 2, lambda numbers: (*numbers[:2], 4))
+    with pytest.raises(JaxdreamError, match="process 1 has 1 devices and process 0 has 4: all"):
+        next(dream_files(tiny, [few], tmp_path / "third", process=other, **SETTINGS))
     assert not (out / "jaxdream.1.jsonl").exists()
     results = status(dream_all(few, out, batch=2))
     assert set(results.values()) == {"skipped", "failed"}

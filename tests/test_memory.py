@@ -21,7 +21,7 @@ def scarce(monkeypatch):
     monkeypatch.setattr(memory, "_HELD_WHOLE", 0)
     monkeypatch.setattr(memory, "_HELD_PARTS", 0)
     monkeypatch.setattr(memory, "_FINISHING", 0)
-    return lambda room: monkeypatch.setattr(plan, "available", lambda _: room)
+    return lambda room: monkeypatch.setattr(plan, "available", lambda *_: room)
 
 
 def photograph(height, width):

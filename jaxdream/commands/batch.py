@@ -18,7 +18,12 @@ def dream_batch(options: argparse.Namespace) -> int:
     inputs = find_inputs(options.inputs, lists=options.lists, leave_out=options.output)
     suffix = None if options.format == "same" else f".{options.format}"
     output_names(inputs, options.output, suffix)  # now, since the rest takes a while
-    common.start_jax(options.device)
+    with common.meeting(options) as process:
+        common.start_jax(options.device)
+        return _dream(options, inputs, suffix, process)
+
+
+def _dream(options: argparse.Namespace, inputs, suffix: str | None, process) -> int:
     model = common.load(options.model, options.weights, options.precision)
 
     from jaxdream.dreaming_files import dream_files
@@ -32,6 +37,8 @@ def dream_batch(options: argparse.Namespace) -> int:
         objective=objective_text(options, model.default_layer),
         suffix=suffix,
         clip=not options.no_clip,
+        sharding=common.sharding(options.shard),
+        process=process,
         report=report,
         notify=common.say,
         **{name: getattr(options, name) for name in _SAME},

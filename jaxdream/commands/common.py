@@ -1,14 +1,20 @@
 """What the commands share: reading, checking where they write, starting JAX, showing progress."""
 
+import argparse
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxdream import images
 from jaxdream.errors import JaxdreamError
 from jaxdream.images import Picture
+
+if TYPE_CHECKING:
+    from jaxdream.devices import Sharding
+    from jaxdream.distributed import Process
 
 
 def say(line: str) -> None:
@@ -77,6 +83,35 @@ def start_jax(device: str | None) -> None:
         raise JaxdreamError(f"no {device} here: this machine's JAX has {here}") from None
     jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+@contextmanager
+def meeting(options: argparse.Namespace) -> "Iterator[Process]":
+    """Which process this is, without options the only one; to be entered before ``start_jax``."""
+    from jaxdream.distributed import Process, check, meeting
+
+    given = (options.coordinator, options.processes, options.process_id)
+    check(*given, options.wait)
+    if not options.distributed and options.coordinator is None:
+        yield Process()
+        return
+    say("waiting for the other processes")
+    with meeting(*given, timeout=options.wait) as process:
+        yield process
+
+
+def sharding(shard: str | None) -> "Sharding | None":
+    """What ``--shard`` asks for; None if there is one device only."""
+    from jaxdream.devices import shard_pictures, shard_rows
+
+    if shard is None:
+        return None
+    sharding = shard_rows() if shard == "rows" else shard_pictures()
+    if sharding.count > 1:
+        return sharding
+    if shard == "rows":
+        say("there is one device here, so no rows are shared out")
+    return None
 
 
 def platform() -> tuple[str, str]:

@@ -25,14 +25,22 @@ def dream_pictures(options: argparse.Namespace) -> int:
     model = common.load(options.model, options.weights, options.precision)
     objective, named = asked_objective(options, model)
     canvases = _canvases(options, sizes)
+    machine = _machine(options)
+    if machine["sharding"] is not None:
+        model = machine["sharding"].replicate(model)  # once for all pictures
     for path, output in zip(options.inputs, outputs, strict=True):
         picture = common.read(path, options.size)
         recipe = asked_recipe(options, model, path, picture, **named, **canvases(picture))
         if options.plan:
-            _print_plan(path, model, objective, recipe, options.memory)
-        elif not _dream(model, objective, picture, recipe, output, options, options.memory):
+            _print_plan(path, model, objective, recipe, **machine)
+        elif not _dream(model, objective, picture, recipe, output, options, **machine):
             return INTERRUPTED
     return 0
+
+
+def _machine(options: argparse.Namespace) -> dict:
+    """What ``dream`` is given of the machine."""
+    return {"memory": options.memory, "sharding": common.sharding(options.shard)}
 
 
 def _canvases(options: argparse.Namespace, sizes: list[tuple[int, int]]):
@@ -54,7 +62,7 @@ def _canvases(options: argparse.Namespace, sizes: list[tuple[int, int]]):
     return of
 
 
-def _print_plan(path: str, model, objective, recipe: Recipe, limit: int | None) -> None:
+def _print_plan(path: str, model, objective, recipe: Recipe, **machine) -> None:
     """What ``--plan`` is for: the programs of a dream, what they take, and how long."""
     from jaxdream.canvas import Canvases
     from jaxdream.memory import in_use, shown
@@ -67,13 +75,15 @@ def _print_plan(path: str, model, objective, recipe: Recipe, limit: int | None) 
         recipe.size,
         objective=objective,
         canvases=Canvases.from_text(recipe.canvases),
-        memory=limit,
+        **machine,
         **{name: settings[name] for name in same},
     )
     height, width = recipe.size
     time = _time(sum(octave.seconds for octave in octaves))
     memory = shown(in_use() + max(octave.memory for octave in octaves))
-    print(f"{path}: {width}x{height}, about {time}, {memory} of memory in all")
+    sharding = machine["sharding"]
+    where = f"on each of {sharding.count} devices" if sharding else "in all"
+    print(f"{path}: {width}x{height}, about {time}, {memory} of memory {where}")
     for octave in octaves:
         (h, w), (rows, columns) = octave.size, octave.shape
         times = f", {octave.parts} times a step" if octave.parts > 1 else ""
@@ -120,7 +130,7 @@ def replay_picture(options: argparse.Namespace) -> int:
     files = find_files(recipe.files, options.guide, [*folders, Path()])
     text = with_files_renamed(recipe.objective, files)
     objective = read_objective(text, model, Sources(recipe.guide_size, common.say))
-    done = _dream(model, objective, picture, recipe, output, memory=options.memory)
+    done = _dream(model, objective, picture, recipe, output, **_machine(options))
     return 0 if done else INTERRUPTED
 
 
@@ -157,7 +167,7 @@ def _dream(
     recipe: Recipe,
     output: Path,
     options: argparse.Namespace | None = None,
-    memory: int | None = None,
+    **machine,
 ) -> bool:
     """Dream one picture as the recipe says and write it; False if interrupted on the way."""
     import warnings
@@ -176,7 +186,7 @@ def _dream(
             objective=objective,
             scan=False if stepwise else None,
             canvases=Canvases.from_text(recipe.canvases),
-            memory=memory,
+            **machine,
             **dream_settings(recipe),
         )
         state = None

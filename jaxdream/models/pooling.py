@@ -41,8 +41,10 @@ def _pool(
     pooled = padded[:, :height:stride, :width:stride]
     place = jnp.zeros(pooled.shape, jnp.uint8)
     for row in range(window[0]):
+        # Rows first: where they are shared out among devices, they are fetched once.
+        tap_row = padded[:, row : row + height : stride]
         for column in range(window[1]):
-            tap = padded[:, row : row + height : stride, column : column + width : stride]
+            tap = tap_row[:, :, column : column + width : stride]
             wins = tap > pooled
             place = jnp.where(wins, jnp.uint8(row * window[1] + column), place)
             pooled = jnp.maximum(pooled, tap)
@@ -68,14 +70,17 @@ def _backward(window, stride, padding, size, residuals, cotangent):
     ]
     cotangent, place = jnp.pad(cotangent, around), jnp.pad(place, around)
 
+    # Rows first, as above.
+    rows_up = [
+        tuple(x[:, back[0] - up : back[0] - up + groups[0]] for x in (place, cotangent))
+        for up in range(back[0] + 1)
+    ]
+
     def share(row: int, column: int, up: int, left: int) -> Array:
         """What the windows ``up`` and ``left`` of each group give to it by this tap."""
-        at = (
-            slice(None),
-            slice(back[0] - up, back[0] - up + groups[0]),
-            slice(back[1] - left, back[1] - left + groups[1]),
-        )
-        return jnp.where(place[at] == row * window[1] + column, cotangent[at], 0)
+        at = (slice(None), slice(None), slice(back[1] - left, back[1] - left + groups[1]))
+        winner, given = rows_up[up]
+        return jnp.where(winner[at] == row * window[1] + column, given[at], 0)
 
     def phase(first_row: int, first_column: int) -> Array:
         shares = [
