@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import optax
 from jaxtyping import Array, Float
@@ -66,8 +67,8 @@ def compiled_ahead(
 ) -> Iterator[Callable[[int], OctaveSteps]]:
     """Plans and compiles the programs of octaves; gives a function that waits for one.
 
-    The programs are traced here, since JAX's settings are a thread's own, and compiled one after
-    the other in a thread of their own. JAX finds them there when they are called.
+    They are traced and compiled one after the other in a thread of their own. JAX finds them there
+    when they are called; if this thread has other settings of JAX, it makes its own, later.
 
     Args:
         batch: shape of the batch, () for one picture.
@@ -80,19 +81,20 @@ def compiled_ahead(
     # The largest first: if it is too large, the error should speak of it.
     octaves = [fitted(octave, pictures, room) for octave in reversed(octaves)][::-1]
     worker = ThreadPoolExecutor(1, thread_name_prefix="jaxdream-compile")
+
+    def compiled(octave: OctaveSteps) -> list[jax.stages.Compiled]:
+        return [program.compile() for program in octave.lower(batch, count)]
+
     try:
-        waiting = [
-            [worker.submit(program.compile) for program in octave.lower(batch, count)]
-            for octave in octaves
-        ]
+        waiting = [worker.submit(compiled, octave) for octave in octaves]
 
         def ready(number: int) -> OctaveSteps:
             octave = octaves[number]
-            programs = [future.result() for future in waiting[number]]
+            programs = waiting[number].result()
             larger = True  # once, so that it ends
             while other := refitted(octave, programs, pictures, room, larger=larger):
                 octave, larger = other, False
-                programs = [program.compile() for program in octave.lower(batch, count)]
+                programs = compiled(octave)
             return octave
 
         yield ready
