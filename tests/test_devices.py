@@ -65,7 +65,8 @@ def test_a_batch_on_four_devices_is_that_on_one(run, environment, tmp_path):
 def test_one_device_is_enough(tiny, picture):
     import jax
 
-    key, options = jax.random.key(0), {"steps": 2, "octaves": 1}
+    key = jax.random.key(0)
+    options = {"objective": jd.objectives.layer("first"), "steps": 2, "octaves": 1}
     alone = jd.dream(key, tiny, picture, **options)
     rows = jd.dream(key, tiny, picture, sharding=jd.shard_rows(), **options)
     np.testing.assert_allclose(rows, alone, atol=1e-3)
