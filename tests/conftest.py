@@ -14,6 +14,9 @@ import pytest
 from jaxtyping import install_import_hook
 from PIL import Image
 
+# Read when huggingface_hub is imported: the tests have hubs of their own, on this machine.
+os.environ.pop("HF_HUB_OFFLINE", None)
+
 # Before the package is imported, so that every shape in a public annotation is checked.
 install_import_hook("jaxdream", "beartype.beartype")
 
