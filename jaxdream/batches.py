@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Float, Integer
 
 from jaxdream.arrays import AnyArray
-from jaxdream.canvas import Canvas, Canvases, Size, plan_canvases
+from jaxdream.canvas import Canvas, Canvases, Size, plan_canvases, round_up
 from jaxdream.deepdream import AnyKey, check_gradient, check_settings, dream, picture_keys
 from jaxdream.devices import Sharding
 from jaxdream.errors import JaxdreamError
@@ -93,7 +93,7 @@ def plan_batches(
             limit = multiple * _most(model, objective, canvases[-1], room)
         # As many batches as are needed, all of one size: no program for the rest.
         slots = -(-len(members) // -(-len(members) // max(limit // multiple * multiple, multiple)))
-        slots = -(-slots // multiple) * multiple
+        slots = round_up(slots, multiple)
         for first in range(0, len(members), slots):
             batches.append(Batch(tuple(members[first : first + slots]), slots, canvases, exact))
     return batches

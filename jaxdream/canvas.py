@@ -217,7 +217,8 @@ def _cells(shapes: list[Size]) -> tuple[np.ndarray, np.ndarray]:
         grid *= 2
 
 
-def _up(side: int, grid: int) -> int:
+def round_up(side: int, grid: int) -> int:
+    """The next multiple of ``grid`` that is not under ``side``."""
     return -(-side // grid) * grid
 
 
@@ -226,4 +227,4 @@ def _rounded(side: int) -> int:
 
     Steps of a sixteenth to an eighth of the side, which makes 9 % more pixels on average.
     """
-    return _up(side, max(16, 1 << (side - 1).bit_length() >> 4))
+    return round_up(side, max(16, 1 << (side - 1).bit_length() >> 4))

@@ -27,7 +27,7 @@ from jaxdream.distributed import Process, share
 from jaxdream.errors import JaxdreamError
 from jaxdream.file_pipeline import Job, Pipeline
 from jaxdream.file_work import FileResult, FileWork, PictureFile, Report
-from jaxdream.files import reason, remove_temporaries
+from jaxdream.files import make_folder, remove_temporaries
 from jaxdream.inputs import Input, find_inputs, output_names
 from jaxdream.journal import Journal, open_journal, settings_hash
 from jaxdream.memory import available
@@ -141,7 +141,7 @@ def dream_files(
     del options["octaves"]  # which a batch has
     settings = {k: v for k, v in dataclasses.asdict(recipe).items() if k not in _NOT_SETTINGS}
     settings["size"] = size
-    _make_folder(folder)
+    make_folder(folder)
     with (
         open_journal(
             folder, process=process.index, processes=process.count, notify=notify
@@ -263,13 +263,6 @@ def _plan(
         chosen, their_sizes = zip(*(usable[index] for index in batch.pictures), strict=True)
         jobs.append(Job(batch, chosen, their_sizes))
     return jobs, share(unusable, process.index, process.count)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise JaxdreamError(f"{folder}: cannot be a folder: {reason(error)}") from error
 
 
 @contextmanager

@@ -54,6 +54,20 @@ def remove_temporaries(paths: Iterable[Path]) -> None:
                     (folder / name).unlink(missing_ok=True)
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """A folder to write into, made if it is not there.
+
+    Raises:
+        JaxdreamError: it cannot be one.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JaxdreamError(f"{folder}: cannot be a folder: {reason(error)}") from error
+    return folder
+
+
 def check_place(path: Path) -> None:
     """Make sure that a file can be written here, before hours of computing.
 

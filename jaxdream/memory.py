@@ -14,7 +14,7 @@ import jax
 import psutil
 
 from jaxdream.arrays import Device
-from jaxdream.canvas import Canvas, Parts, Size
+from jaxdream.canvas import Canvas, Parts, Size, round_up
 from jaxdream.errors import JaxdreamError
 from jaxdream.programs import OctaveSteps
 
@@ -46,9 +46,10 @@ def available(limit: int | None = None, devices: Sequence[Device] | None = None)
 
 
 def _available(limit: int | None, device: Device) -> int:
+    stats = device.memory_stats() or {}
     if limit is not None:
-        return limit - in_use(device) - _COMPILER
-    stats = jax.local_devices()[0].memory_stats() or {}
+        # The compiler is in the machine's memory, not in an accelerator's own.
+        return limit - in_use(device) - (0 if stats else _COMPILER)
     free = psutil.virtual_memory().available
     return int(_SHARE * (stats["bytes_limit"] - in_use(device) if "bytes_limit" in stats else free))
 
@@ -165,13 +166,15 @@ def _possible_parts(octave: OctaveSteps, size: Size) -> Iterator[Parts]:
     assert reach is not None
     graph = octave.model.graph
     stride = math.lcm(*(graph.strides[graph.resolve(name)] for name in octave.objective.layers))
-    before, after = ((_up(reach[0][end], stride), _up(reach[1][end], stride)) for end in (0, 1))
+    before, after = (
+        (round_up(reach[0][end], stride), round_up(reach[1][end], stride)) for end in (0, 1)
+    )
 
     def lengths(axis: int) -> list[int]:
         halo, grid = before[axis] + after[axis], math.lcm(stride, _GRID)
         found: list[int] = []
         for count in itertools.count(1):
-            length = _up(-(-(size[axis] + (count - 1) * halo) // count), grid)
+            length = round_up(-(-(size[axis] + (count - 1) * halo) // count), grid)
             if found and length == found[-1]:
                 continue
             if length <= halo + stride:
@@ -224,7 +227,3 @@ def peak_bytes(program: jax.stages.Compiled) -> int:
 def shown(size: int | float) -> str:
     """A number of bytes as text."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size, 0) / 1e6:.0f} MB"
-
-
-def _up(side: int, grid: int) -> int:
-    return -(-side // grid) * grid

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jaxdream import images
 from jaxdream.errors import JaxdreamError
+from jaxdream.files import make_folder
 from jaxdream.images import Picture
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def outputs(inputs: list[str], output: str | None) -> list[Path]:
     if output is None:
         targets = [Path(path).with_name(name) for path, name in zip(inputs, names, strict=True)]
     elif len(inputs) > 1 or Path(output).is_dir() or not Path(output).suffix:
-        targets = [folder(output) / name for name in names]
+        targets = [make_folder(output) / name for name in names]
     else:
         targets = [Path(output)]
     for target in targets:
@@ -43,15 +44,6 @@ def outputs(inputs: list[str], output: str | None) -> list[Path]:
             raise JaxdreamError(f"two pictures would be written to {target}: dream them apart")
         check_target(target, inputs)
     return targets
-
-
-def folder(path: str | Path) -> Path:
-    """A folder to write into, made if it is not there."""
-    try:
-        Path(path).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise JaxdreamError(f"{path}: cannot be a folder: {error.strerror}") from None
-    return Path(path)
 
 
 def check_target(target: Path, inputs: list[str]) -> None:

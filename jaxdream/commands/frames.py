@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdream.commands import common
 from jaxdream.errors import JaxdreamError
-from jaxdream.files import check_place, replacing
+from jaxdream.files import check_place, make_folder, replacing
 from jaxdream.images import write_image
 
 SCHEMA = 1
@@ -62,7 +61,7 @@ class FrameFolder:
     def add(self, frame) -> None:
         """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX."""
         if self.done == 0:
-            common.folder(self.path)
+            make_folder(self.path)
             with replacing(self._recipe) as file:
                 file.write(self.to_json(indent=1).encode("ascii") + b"\n")
         values = np.asarray(frame)

@@ -8,6 +8,7 @@ from pathlib import Path
 from jaxdream import images
 from jaxdream.commands import common
 from jaxdream.errors import JaxdreamError
+from jaxdream.files import make_folder
 
 _DIGITS = 5
 FPS = 10
@@ -45,7 +46,7 @@ def check(options, outputs: list[Path]) -> None:
         check_animation_writable(options.gif)
         common.check_not_input(Path(options.gif), options.inputs)
     if options.preview is not None:
-        folder = common.folder(options.preview)
+        folder = make_folder(options.preview)
         for output in outputs:
             first = folder / f"{output.stem}_{1:0{_DIGITS}}.png"
             images.check_writable(first)

@@ -18,6 +18,7 @@ from jaxdream.commands import common
 from jaxdream.commands.targets import parse_targets
 from jaxdream.contact_sheet import contact_sheet
 from jaxdream.errors import JaxdreamError
+from jaxdream.files import make_folder
 from jaxdream.images import Picture
 from jaxdream.models.network import Network
 from jaxdream.objective import Objective
@@ -121,7 +122,7 @@ def _outputs(plan: _Plan) -> list[Path]:
         if targets[0].is_dir():
             targets = [targets[0] / names[0]]
     else:
-        targets = [common.folder(options.output or ".") / name for name in names]
+        targets = [make_folder(options.output or ".") / name for name in names]
     for target in targets:
         if targets.count(target) > 1:
             raise JaxdreamError(f"two pictures would be written to {target}: make them apart")
