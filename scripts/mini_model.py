@@ -96,7 +96,7 @@ def introduce(lesson: Lesson, weights: Mapping[str, Weights], images: Pixels) ->
     return Teacher(weights, means, scales)
 
 
-def init_params(lesson: Lesson, seed: int) -> Tree:
+def random_params(lesson: Lesson, seed: int) -> Tree:
     """Random weights: unit columns for convolutions, whose scale BatchNorm makes irrelevant."""
     random = np.random.default_rng(seed)
 

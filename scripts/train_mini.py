@@ -3,8 +3,9 @@
     python scripts/train_mini.py --shared ../shared --state ~/mini --hours 8
     python scripts/train_mini.py --shared ../shared --state ~/mini --export OUT.safetensors
 
-The student matches the teacher's activations after every block through learned 1x1 adapters, and
-its softened logits (``mini_model.py``). Training goes in rounds: the teacher looks at some thousand
+The student begins as what least squares makes of its teacher, layer by layer (``mini_start.py``).
+It matches the teacher's activations after every block through learned 1x1 adapters, and its
+softened logits (``mini_model.py``). Training goes in rounds: the teacher looks at some thousand
 crops once, then the student learns from them several times. The learning rate stays constant after
 a warm-up, so that a run can always be continued; what is exported is an average over the last
 steps. ``--decay-from`` brings the rate to zero at ``--steps`` and so ends a run.
@@ -31,6 +32,7 @@ import jax
 import jax.numpy as jnp
 import mini_data
 import mini_model
+import mini_start
 import numpy as np
 import optax
 from jaxtyping import Array
@@ -75,10 +77,8 @@ class Trainer:
     lesson: Lesson
     optimizer: optax.GradientTransformation
 
-    def start(self, seed: int, net: Tree | None = None) -> TrainState:
-        """A student that knows nothing, or what ``net`` knows."""
-        params = mini_model.init_params(self.lesson, seed)
-        params = params if net is None else params | {"net": net}
+    def start(self, params: Tree) -> TrainState:
+        """The state before the first step."""
         averaged = jax.tree.map(jnp.copy, params)
         return TrainState(params, averaged, self.optimizer.init(params), jnp.zeros((), jnp.int32))
 
@@ -210,12 +210,21 @@ def export(trainer: Trainer, folded: dict[str, np.ndarray], path: Path) -> None:
     write_weights(path, folded, model=registry.BUNDLED_MODEL, dtype="float16")
 
 
-def exported(trainer: Trainer, path: Path, data: mini_data.Pictures) -> Tree:
-    """The net of a file that ``export`` wrote."""
-    folded = read_weights(path)
-    check_weights(folded, trainer.lesson.student, source=str(path))
-    crops = mini_data.crops(data, np.random.default_rng(0), 2 * CALIBRATION_CROPS, CALIBRATION_SIDE)
-    return mini_model.unfold(trainer.lesson, folded, jnp.asarray(crops))
+def first_params(
+    trainer: Trainer, options: argparse.Namespace, teacher: Teacher, data: mini_data.Pictures
+) -> Tree:
+    """The network of ``--start-from``, or one fitted to the teacher; and its adapters."""
+    lesson, random = trainer.lesson, np.random.default_rng(0)
+    crops = mini_data.crops(data, random, options.start_crops, CALIBRATION_SIDE)
+    if options.start_from is None:
+        folded = mini_start.approximate(lesson, teacher, crops)
+    else:
+        folded = read_weights(options.start_from)
+    check_weights(folded, lesson.student, source=str(options.start_from))
+    some = jnp.asarray(crops[: 2 * CALIBRATION_CROPS])
+    net = jax.tree.map(jnp.asarray, mini_model.unfold(lesson, folded, some))
+    adapters = mini_start.fit_adapters(lesson, net, teacher, crops)
+    return {"net": net, "adapters": jax.tree.map(jnp.asarray, adapters)}
 
 
 def fixed(options: argparse.Namespace) -> str:
@@ -230,7 +239,7 @@ def save_checkpoint(state: TrainState, path: Path, options: argparse.Namespace) 
         file.write(save(arrays, {"step": str(int(state.step)), "options": fixed(options)}))
 
 
-def load_checkpoint(start: TrainState, path: Path, options: argparse.Namespace) -> TrainState:
+def load_checkpoint(trainer: Trainer, path: Path, options: argparse.Namespace) -> TrainState:
     """The state in a checkpoint of a run with the same options.
 
     Raises:
@@ -240,7 +249,8 @@ def load_checkpoint(start: TrainState, path: Path, options: argparse.Namespace) 
         if (theirs := file.metadata()["options"]) != fixed(options):
             raise JaxdreamError(f"{path} is of a run with {theirs}: give the same options")
         loaded = [jnp.asarray(file.get_tensor(name)) for name in sorted(file.keys())]
-    leaves, tree = jax.tree.flatten(start)
+    shapes = jax.eval_shape(lambda: trainer.start(mini_model.random_params(trainer.lesson, 0)))
+    leaves, tree = jax.tree.flatten(shapes)
     if [x.shape for x in loaded] != [x.shape for x in leaves]:
         raise JaxdreamError(f"{path} is of another network or optimiser")
     return jax.tree.unflatten(tree, loaded)
@@ -257,11 +267,10 @@ def train(trainer: Trainer, options: argparse.Namespace) -> None:
     examine = Examination(trainer, options.shared, data, teacher)
     rounds = Rounds(partial(trainer.teach, teacher), options, data)
     checkpoint = options.state / "checkpoint.safetensors"
-    state = trainer.start(options.seed)
     if checkpoint.exists():
-        state = load_checkpoint(state, checkpoint, options)
-    elif options.start_from is not None:
-        state = trainer.start(options.seed, exported(trainer, options.start_from, data))
+        state = load_checkpoint(trainer, checkpoint, options)
+    else:
+        state = trainer.start(first_params(trainer, options, teacher, data))
     log = Log(options.state / "log.jsonl")
     log.write(int(state.step), {name: getattr(options, name) for name in NOTED})
     end = time.monotonic() + options.hours * 3600
@@ -348,10 +357,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--state", type=Path, required=True, help="folder of the checkpoint, the log, the data")
     add("--export", type=Path, metavar="OUT", help="write the checkpoint's network and stop")
     add("--start-from", type=Path, metavar="FILE", help="a new run begins with this network")
+    add("--start-crops", type=int, default=768, help="that the first student is fitted on")
     add("--hours", type=float, default=1e6, help="stop after so long")
     add("--steps", type=int, default=10_000_000)
     add("--decay-from", type=int, metavar="STEP", help="from here to the last step, to zero")
-    add("--widths", type=float, nargs=3, default=[0.75, 0.625, 0.5], help="to 3b, of 4, of 5")
+    add("--widths", type=float, nargs=3, default=[1.0, 0.75, 0.5], help="to 3b, of 4, of 5")
     add("--sides", type=int, nargs="+", default=[128, 96, 160], help="of crops, round by round")
     add("--reuse", type=int, default=3, help="how often a crop is studied")
     add("--rate", type=float, default=0.012, help="of the convolutions: the turn of a step")
@@ -374,7 +384,7 @@ def main() -> None:
     checkpoint = options.state / "checkpoint.safetensors"
     if not checkpoint.exists():
         sys.exit(f"train_mini: no checkpoint in {options.state}")
-    state = load_checkpoint(trainer.start(options.seed), checkpoint, options)
+    state = load_checkpoint(trainer, checkpoint, options)
     data = mini_data.load(options.shared, options.state)
     export(trainer, calibrated(trainer, state.averaged["net"], data), options.export)
 

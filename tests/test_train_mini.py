@@ -67,6 +67,10 @@ def trainer(lesson, tmp_path_factory):
     return train_mini.Trainer(lesson, train_mini.make_optimizer(options))
 
 
+def start(trainer, seed: int):
+    return trainer.start(mini_model.random_params(trainer.lesson, seed))
+
+
 def run(trainer, options, data, teacher, state, until):
     """Steps up to ``until``; the rounds start anew, as they do in a new process."""
     rounds = train_mini.Rounds(partial(trainer.teach, teacher), options, data)
@@ -79,12 +83,10 @@ def run(trainer, options, data, teacher, state, until):
 
 def test_resumed_run_equals_uninterrupted_one(trainer, data, teacher, tmp_path):
     options = options_of(tmp_path)
-    whole, _ = run(trainer, options, data, teacher, trainer.start(3), 11)
-    half, _ = run(trainer, options, data, teacher, trainer.start(3), 6)
+    whole, _ = run(trainer, options, data, teacher, start(trainer, 3), 11)
+    half, _ = run(trainer, options, data, teacher, start(trainer, 3), 6)
     train_mini.save_checkpoint(half, tmp_path / "checkpoint.safetensors", options)
-    half = train_mini.load_checkpoint(
-        trainer.start(4), tmp_path / "checkpoint.safetensors", options
-    )
+    half = train_mini.load_checkpoint(trainer, tmp_path / "checkpoint.safetensors", options)
     again, _ = run(trainer, options, data, teacher, half, 11)
     assert int(again.step) == 11
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(again), strict=True):
@@ -93,20 +95,20 @@ def test_resumed_run_equals_uninterrupted_one(trainer, data, teacher, tmp_path):
 
 def test_checkpoint_of_another_run_is_refused(trainer, tmp_path):
     path = tmp_path / "checkpoint.safetensors"
-    train_mini.save_checkpoint(trainer.start(0), path, options_of(tmp_path))
+    train_mini.save_checkpoint(start(trainer, 0), path, options_of(tmp_path))
     with pytest.raises(JaxdreamError, match="same options"):
-        train_mini.load_checkpoint(trainer.start(0), path, options_of(tmp_path, seed=5))
+        train_mini.load_checkpoint(trainer, path, options_of(tmp_path, seed=5))
 
 
 def test_it_learns(trainer, data, teacher, tmp_path):
     options = options_of(tmp_path)
-    _, losses = run(trainer, options, data, teacher, trainer.start(0), 60)
+    _, losses = run(trainer, options, data, teacher, start(trainer, 0), 60)
     assert np.mean(losses[-8:]) < 0.6 * np.mean(losses[:8])
 
 
 def test_folded_network_is_the_trained_one(trainer, lesson, data):
     images = jnp.asarray(data.large[:4, :24, :24])
-    net = trainer.start(0).params["net"]
+    net = start(trainer, 0).params["net"]
     trained, statistics = mini_model.study(lesson, net, images)
     folded = mini_model.perform(lesson, mini_model.fold(net, statistics), images)
     for name, value in trained.items():
@@ -115,14 +117,14 @@ def test_folded_network_is_the_trained_one(trainer, lesson, data):
 
 def test_an_exported_network_can_be_trained_further(trainer, lesson, data):
     images = jnp.asarray(data.large[:4, :24, :24])
-    net = jax.tree.map(lambda leaf: leaf + 0.1, trainer.start(0).params["net"])
+    net = jax.tree.map(lambda leaf: leaf + 0.1, start(trainer, 0).params["net"])
     expected, statistics = mini_model.study(lesson, net, images)
     folded = mini_model.fold(net, statistics)
-    again = trainer.start(1, mini_model.unfold(lesson, folded, images))
-    found, _ = mini_model.study(lesson, again.params["net"], images)
+    again = mini_model.unfold(lesson, folded, images)
+    found, _ = mini_model.study(lesson, again, images)
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-3, atol=1e-3)
-    assert jax.tree.structure(again) == jax.tree.structure(trainer.start(0))
+    assert jax.tree.structure(again) == jax.tree.structure(net)
 
 
 def test_crops_follow_the_seed(data):
