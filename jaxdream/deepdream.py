@@ -203,8 +203,9 @@ def iterate_dream(
             base = bases.pop(0)
             program = ready(octave)
             with np.errstate(over="ignore", invalid="ignore"):  # said at the end
-                image = base if detail is None else base + resize(detail, size)
-                state = program.start(program.canvas.put(image, program.placement))
+                begun = base if detail is None else base + resize(detail, size)
+                state = program.start(program.canvas.put(begun, program.placement))
+            del begun  # a large picture is not kept twice
             for first in range(0, steps, chunk):
                 at = octave * steps + first
                 state, info, largest = program.run(state, offsets[at : at + chunk])

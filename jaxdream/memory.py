@@ -19,18 +19,19 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.programs import OctaveSteps
 
 _FLOAT = 4  # bytes
-# What the compiler was seen to leave in memory, by two programs of GoogLeNet.
-_COMPILER = 500_000_000
+# What the compiler was seen to take for a while, for a program of GoogLeNet.
+_COMPILER = 250_000_000
 _SHARE = 0.8  # of what is free, where no limit is set
-# Bytes a pixel for what is kept of the whole picture beside the largest program: what it is
-# resampled from; by parts the picture and its gradient, and a part cut out of it.
-_HELD_WHOLE = 2 * 3 * _FLOAT
-_HELD_PARTS = 3 * 3 * _FLOAT
+# Bytes a pixel for what is kept of the whole picture beside the largest program: what it was
+# resampled to; by parts the picture and its gradient.
+_HELD = 2 * 3 * _FLOAT
 _FINISHING = 6 * 3 * _FLOAT  # and for the step, when the gradient is there
 _BY_PARTS = 0.6  # what a program for parts takes of the estimate for a whole step
 _WORTH_COMPILING = 1.1  # times fewer pixels to compute, for which another program is compiled
 _GRID = 32  # pixels to which the sides of parts are rounded up
 _MARGIN = 1.02  # programs of other sizes may take a little more for a pixel
+# Times what XLA counts: on CPU the convolutions have buffers of their own.
+_SCRATCH = 1.15
 
 
 def available(limit: int | None = None, devices: Sequence[Device] | None = None) -> int:
@@ -48,10 +49,15 @@ def available(limit: int | None = None, devices: Sequence[Device] | None = None)
 def _available(limit: int | None, device: Device) -> int:
     stats = device.memory_stats() or {}
     if limit is not None:
-        # The compiler is in the machine's memory, not in an accelerator's own.
-        return limit - in_use(device) - (0 if stats else _COMPILER)
+        return limit - in_use(device)
     free = psutil.virtual_memory().available
     return int(_SHARE * (stats["bytes_limit"] - in_use(device) if "bytes_limit" in stats else free))
+
+
+def compiling(device: Device | None = None) -> int:
+    """Bytes of a device's memory that the compiler may take while it works: of the machine's."""
+    device = device or jax.local_devices()[0]
+    return 0 if device.memory_stats() else _COMPILER
 
 
 def _sharing(devices: Sequence[Device]) -> int:
@@ -67,14 +73,13 @@ def in_use(device: Device | None = None) -> int:
 
 def held_bytes(canvas: Canvas, pictures: int = 1) -> int:
     """What an octave takes beside its program with the network."""
-    held = _HELD_PARTS if canvas.parts else _HELD_WHOLE
-    return pictures * math.prod(canvas.shape) * held
+    return pictures * math.prod(canvas.shape) * _HELD
 
 
 def fits(octave: OctaveSteps, pictures: int, room: int) -> bool:
     """Whether a batch, as a whole, is expected to fit into ``room`` bytes."""
     pixels = pictures * math.prod(octave.canvas.shape)
-    return pixels * (_bytes_per_pixel(octave) + _HELD_WHOLE) <= room
+    return pixels * (_bytes_per_pixel(octave) + _HELD) <= room
 
 
 def fitted(octave: OctaveSteps, pictures: int, room: int) -> OctaveSteps:
@@ -147,7 +152,7 @@ def _by_parts(octave: OctaveSteps, pictures: int, room: int, per_pixel: int | fl
 
     def needed(octave: OctaveSteps) -> int | float:
         shape, _ = octave.canvas.computed
-        return area * _HELD_PARTS + pictures * math.prod(shape) * per_pixel
+        return area * _HELD + pictures * math.prod(shape) * per_pixel
 
     fitting = [octave for octave in possible if needed(octave) <= room]
     if not fitting or area * _FINISHING > room:
@@ -208,7 +213,7 @@ def _bytes_per_pixel(octave: OctaveSteps) -> float:
 
 def network_peak(programs: Sequence[jax.stages.Compiled]) -> int:
     """The peak of those of an octave's programs that hold the network: all but the step's own."""
-    return max(map(peak_bytes, programs[:2]))
+    return int(_SCRATCH * max(map(peak_bytes, programs[:2])))
 
 
 def peak_bytes(program: jax.stages.Compiled) -> int:

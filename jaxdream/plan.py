@@ -18,7 +18,15 @@ from jaxtyping import Array, Float
 
 from jaxdream.canvas import Canvases, Size, exact_canvas
 from jaxdream.devices import Sharding
-from jaxdream.memory import available, fitted, held_bytes, network_peak, refitted
+from jaxdream.heap import give_back
+from jaxdream.memory import (
+    available,
+    compiling,
+    fitted,
+    held_bytes,
+    network_peak,
+    refitted,
+)
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
 from jaxdream.octaves import plan_octaves
@@ -78,12 +86,17 @@ def compiled_ahead(
     sharding = octaves[0].sharding
     pictures = math.prod(batch) // (sharding.pictures if sharding else 1)  # of each device
     room = available(memory, sharding and sharding.devices)
+    # While all but the last are computed, the compiler is at work as well.
+    rooms = [*[room - compiling()] * (len(octaves) - 1), room]
     # The largest first: if it is too large, the error should speak of it.
-    octaves = [fitted(octave, pictures, room) for octave in reversed(octaves)][::-1]
+    largest_first = zip(reversed(octaves), reversed(rooms), strict=True)
+    octaves = [fitted(octave, pictures, room) for octave, room in largest_first][::-1]
     worker = ThreadPoolExecutor(1, thread_name_prefix="jaxdream-compile")
 
     def compiled(octave: OctaveSteps) -> list[jax.stages.Compiled]:
-        return [program.compile() for program in octave.lower(batch, count)]
+        programs = [program.compile() for program in octave.lower(batch, count)]
+        give_back()
+        return programs
 
     try:
         waiting = [worker.submit(compiled, octave) for octave in octaves]
@@ -92,7 +105,7 @@ def compiled_ahead(
             octave = octaves[number]
             programs = waiting[number].result()
             larger = True  # once, so that it ends
-            while other := refitted(octave, programs, pictures, room, larger=larger):
+            while other := refitted(octave, programs, pictures, rooms[number], larger=larger):
                 octave, larger = other, False
                 programs = compiled(octave)
             return octave

@@ -20,8 +20,9 @@ from jaxtyping import Float, Int
 from mini_model import Lesson, Teacher, Tree
 
 from jaxdream.models.graph import Graph, Node
-from jaxdream.models.ops import Conv, Dense, GlobalAveragePool, Op, Weights
-from jaxdream.models.registry import CAFFE
+from jaxdream.models.network import evaluate
+from jaxdream.models.ops import Concat, Conv, Dense, GlobalAveragePool, Op, Relu, Weights
+from jaxdream.models.registry import CAFFE, NOTEBOOK_2015
 
 ROWS = 30_000  # positions that a layer is fitted on, at least
 ROWS_PER_UNKNOWN = 30  # weights of one output channel
@@ -40,7 +41,7 @@ class Seen(NamedTuple):
 
 
 def approximate(lesson: Lesson, teacher: Teacher, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Weights of the student, BatchNorm folded, in our layout.
+    """Weights of the student, BatchNorm folded, in our layout; its layers are of unit size.
 
     Args:
         lesson: both graphs; the student's has the teacher's nodes.
@@ -48,6 +49,7 @@ def approximate(lesson: Lesson, teacher: Teacher, images: np.ndarray) -> dict[st
         images: (n, h, w, 3), RGB, 0..255.
     """
     random = np.random.default_rng(0)
+    units = _units(lesson.teacher, teacher, images[:BATCH])
     learned: dict[str, Weights] = {}
     x = np.asarray(mini_model.seen(jnp.asarray(images), CAFFE))
     seen = {"data": Seen(x, x)}
@@ -56,7 +58,8 @@ def approximate(lesson: Lesson, teacher: Teacher, images: np.ndarray) -> dict[st
         op = lesson.teacher.nodes[node.name].op
         theirs = _applied(op, [x.theirs for x in before], teacher.weights.get(node.scope))
         if isinstance(node.op, Conv):
-            learned[node.scope] = _fitted_convolution(node.op, before[0].ours, theirs, random)
+            answers = theirs / units[node.name]
+            learned[node.scope] = _fitted_convolution(node.op, before[0].ours, answers, random)
         elif isinstance(node.op, Dense):
             source = seen[_before_pooling(lesson.student, node)]
             learned[node.scope] = _fitted_dense(source, teacher.weights[node.scope])
@@ -125,6 +128,28 @@ def least_squares(x: Rows, y: Rows, *, relu: bool = False) -> Weights:
         # Where the answer is zero, anything below is as good.
         solution = solve(np.where(y > 0, y, np.minimum(x @ solution, 0)))
     return Weights(jnp.asarray(solution[:-1]), jnp.asarray(solution[-1]))
+
+
+def _units(graph: Graph, teacher: Teacher, images: np.ndarray) -> dict[str, float]:
+    """What makes the teacher's layers of unit size, which suits training.
+
+    The branches of a block have one unit, so that each keeps its share of the block's energy.
+    """
+
+    def apply(node: Node, inputs: Sequence[jax.Array]) -> jax.Array:
+        return node.op.apply(*inputs, weights=teacher.weights.get(node.scope))
+
+    x = mini_model.seen(jnp.asarray(images), NOTEBOOK_2015)
+    made = jax.jit(lambda x: evaluate(graph, x, tuple(graph.nodes), apply))(x)
+    units = {name: float(value.std()) for name, value in made.items()}
+    for node in graph.nodes.values():
+        if isinstance(node.op, Concat):
+            for name in node.inputs:
+                units[name] = units[node.name]
+    for node in reversed(list(graph.nodes.values())):
+        if isinstance(node.op, Relu):
+            units[node.inputs[0]] = units[node.name]
+    return units
 
 
 def _in_order(graph: Graph) -> Iterator[tuple[Node, list[str]]]:

@@ -22,6 +22,14 @@ from jaxdream.models.pooling import max_pool
 Side = TypeVar("Side", int, Array)
 
 
+def divided(number: Side, by: int) -> Side:
+    """``number // by``; where ``number`` is data of a program, it must not be negative.
+
+    Rounding down below zero takes a dozen operations, which XLA would put into every fusion.
+    """
+    return number // by if isinstance(number, int) else jax.lax.div(number, jnp.int32(by))
+
+
 class Weights(NamedTuple):
     """What a convolution or a dense layer has learned."""
 
@@ -62,8 +70,12 @@ class Op:
 
     def output_size(self, size: tuple[Side, Side]) -> tuple[Side, Side]:
         """Height and width of the output for an input of this height and width."""
+        if self.stride == 1 and all(
+            window == 2 * pad + 1 for window, pad in zip(self.window, self.padding, strict=True)
+        ):
+            return size
         height, width = (
-            (n + 2 * pad - window) // self.stride + 1
+            divided(n + 2 * pad - window, self.stride) + 1
             for n, window, pad in zip(size, self.window, self.padding, strict=True)
         )
         return height, width
@@ -214,7 +226,7 @@ class MaxPool(Op):
         if not self.ceil:
             return super().output_size(size)
         height, width = (
-            -(-(n + 2 * pad - window) // self.stride) + 1
+            divided(n + 2 * pad - window + self.stride - 1, self.stride) + 1
             for n, window, pad in zip(size, self.window, self.padding, strict=True)
         )
         return height, width

@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Integer
 
 from jaxdream.arrays import AnyArray
 from jaxdream.models.graph import Graph, Node
+from jaxdream.models.ops import divided
 
 
 class Region(NamedTuple):
@@ -45,6 +46,8 @@ class Layout:
     def __init__(self, graph: Graph, region: Region) -> None:
         self.graph, self.region = graph, region
         self._sizes: dict[str, tuple[Array, Array] | None] = {}
+        # By size of the map, as an object: layers of one size share a mask, which is traced once.
+        self._inside: dict[tuple[int, int, tuple[int, ...]], Array] = {}
 
     def add(self, node: Node) -> None:
         """Note the size of a node's map, after those of its inputs."""
@@ -61,8 +64,12 @@ class Layout:
         size = self._sizes[name]
         if size is None:
             return None
-        origin = self.region.origin // self.graph.strides[name]
-        return rectangle(-origin, jnp.stack(size) - origin, shape)
+        stride = self.graph.strides[name]
+        key = id(size), stride, tuple(shape[-3:-1])
+        if key not in self._inside:
+            origin = divided(jnp.asarray(self.region.origin), stride)
+            self._inside[key] = rectangle(-origin, jnp.stack(size) - origin, shape)
+        return self._inside[key]
 
     def counted(self, name: str, shape: Sequence[int]) -> Bool[Array, "h w 1"] | None:
         """Which positions of a layer's map count: all are in the picture."""
@@ -72,9 +79,11 @@ class Layout:
         region, stride = self.region, self.graph.strides[name]
         end = jnp.stack(size)
         # To the map's very end where all counts: it may have more rows than strides fit.
-        stop = jnp.where(region.stop < region.size, jnp.minimum(region.stop // stride, end), end)
-        origin = region.origin // stride
-        return rectangle(region.first // stride - origin, stop - origin, shape)
+        origin, first, stop = (
+            divided(jnp.asarray(at), stride) for at in (region.origin, region.first, region.stop)
+        )
+        stop = jnp.where(region.stop < region.size, jnp.minimum(stop, end), end)
+        return rectangle(first - origin, stop - origin, shape)
 
 
 def rectangle(
