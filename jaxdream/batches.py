@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float
 
 from jaxdream.arrays import AnyArray
 from jaxdream.canvas import Canvas, Canvases, Size, plan_canvases, round_up
@@ -22,10 +22,10 @@ from jaxdream.jitter import draw_offsets
 from jaxdream.memory import available, fits
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
-from jaxdream.octaves import octave_bases, plan_octaves
+from jaxdream.octave_loop import run_octaves, steps_at_once
+from jaxdream.octaves import plan_octaves
 from jaxdream.plan import compiled_ahead
 from jaxdream.programs import OctaveSteps
-from jaxdream.resample import resize
 
 # Pictures at once where memory has room for more: a core does not compute several any faster than
 # one, a GPU or TPU needs many to be busy.
@@ -230,21 +230,25 @@ def dream_together(
     members = [places.index(slot) if slot in places else 0 for slot in range(batch.slots)]
     drawn = [draw_offsets(k, count=steps * len(batch.canvases), jitter=jitter) for k in keys]
     offsets = np.stack([np.asarray(drawn[i]) for i in members], axis=1)
-    dreamed, strongest = _octaves(
-        [np.asarray(images[i], np.float32) for i in members],
-        offsets,
-        [
-            OctaveSteps(model, objective, canvas, step_size, clip, optimizer, sharding)
-            for canvas in _canvases([_size(images[i]) for i in members], batch, octave_scale)
-        ],
-        scan=jax.default_backend() != "cpu" if scan is None else scan,
-        memory=memory,
-    )
+    programs = [
+        OctaveSteps(model, objective, canvas, step_size, clip, optimizer, sharding)
+        for canvas in _canvases([_size(images[i]) for i in members], batch, octave_scale)
+    ]
+    chunk = steps_at_once(scan, steps)
+    pictures = [np.asarray(images[i], np.float32) for i in members]
+    with compiled_ahead(programs, (batch.slots,), chunk, memory) as ready:
+        states = run_octaves(pictures, offsets, programs, ready, chunk=chunk)
+        at = next(states)
+        strongest = [at.strongest]
+        for at in states:
+            strongest.append(at.strongest)
+        dreamed = at.canvas.take(at.array)
+    strongest = np.max(np.stack(strongest), axis=0)
     results: list[np.ndarray | JaxdreamError] = []
     for slot in places:
         try:
             check_gradient([strongest[slot : slot + 1]], objective)
-            results.append(dreamed[slot])
+            results.append(np.asarray(dreamed[slot]))
         except JaxdreamError as error:
             results.append(error)
     return results
@@ -270,36 +274,3 @@ def _canvases(sizes: Sequence[Size], batch: Batch, octave_scale: float) -> list[
         Canvas(shape, shape, exact=batch.exact, sizes=of_octave)
         for shape, of_octave in zip(batch.canvases, zip(*planned, strict=True), strict=True)
     ]
-
-
-def _octaves(
-    images: Sequence[Float[np.ndarray, "_h _w 3"]],
-    offsets: Integer[np.ndarray, "count n 2"],
-    programs: Sequence[OctaveSteps],
-    *,
-    scan: bool,
-    memory: int | None,
-) -> tuple[list[np.ndarray], Float[np.ndarray, " n"]]:
-    """The loop over octaves, and the largest mean |gradient| of each picture."""
-    steps = len(offsets) // len(programs)
-    chunk = steps if scan else 1
-    bases = [
-        octave_bases(image, [program.canvas.sizes[i] for program in programs])
-        for i, image in enumerate(images)
-    ]
-    dreamed = details = [np.zeros_like(base[0]) for base in bases]
-    strongest = []
-    with compiled_ahead(programs, (len(images),), chunk, memory) as ready:
-        for octave in range(len(programs)):
-            program = ready(octave)
-            begun = [
-                base[octave] + resize(detail, size)
-                for base, detail, size in zip(bases, details, program.canvas.sizes, strict=True)
-            ]
-            state = program.start(program.canvas.put_each(begun, program.placement))
-            for first in range(octave * steps, (octave + 1) * steps, chunk):
-                state, _, largest = program.run(state, offsets[first : first + chunk])
-                strongest.append(largest)
-            dreamed = program.canvas.take_each(state.image)
-            details = [d - base[octave] for d, base in zip(dreamed, bases, strict=True)]
-    return dreamed, np.max(np.stack(strongest), axis=0)

@@ -23,6 +23,9 @@ from jaxdream.octaves import plan_octaves
 
 Size = tuple[int, int]
 
+# An array (*n, h, w, 3) of pictures of one size, or a list of arrays (h, w, 3) of any.
+Pictures = AnyArray | Sequence[AnyArray]
+
 # When canvases are planned: pixels to whose multiples sides are rounded up first, or to twice as
 # many and so on, until there are no more canvases than so many to begin with.
 _FINEST = 32
@@ -91,35 +94,29 @@ class Canvas(NamedTuple):
         return self.parts.shape, self.parts.count(self.size)
 
     def put(
-        self, image: Float[AnyArray, "*n h w 3"], sharding: NamedSharding | None = None
+        self, pictures: Pictures, sharding: NamedSharding | None = None
     ) -> Float[Array, "*n ch cw 3"]:
         """Pictures as an array of the program, sharded so, or on one device."""
         if self.exact:
-            return jax.device_put(jnp.asarray(image), sharding)
-        array = np.zeros((*image.shape[:-3], *self.shape, image.shape[-1]), np.float32)
-        array[..., : self.size[0], : self.size[1], :] = image
+            return jax.device_put(jnp.asarray(pictures), sharding)
+        if isinstance(pictures, Sequence):
+            array = np.zeros((len(pictures), *self.shape, 3), np.float32)
+            for place, picture in zip(array, pictures, strict=True):
+                place[: picture.shape[0], : picture.shape[1]] = picture
+        else:
+            array = np.zeros((*pictures.shape[:-3], *self.shape, 3), np.float32)
+            array[..., : self.size[0], : self.size[1], :] = pictures
         return jax.device_put(array, sharding)
 
-    def take(self, array: Float[Array, "*n ch cw 3"]) -> Float[AnyArray, "*n h w 3"]:
-        """The pictures in an array of the program."""
+    def take(self, array: Float[Array, "*n ch cw 3"]) -> Pictures:
+        """The pictures in an array of the program: a list if they have ``sizes`` of their own."""
+        if self.sizes:
+            places = zip(np.asarray(array), self.sizes, strict=True)
+            return [place[:height, :width] for place, (height, width) in places]
         if self.exact:
             return array
         # Cut out by NumPy: in JAX, each size would be one more small program.
         return np.asarray(array)[..., : self.size[0], : self.size[1], :]
-
-    def put_each(
-        self, images: Sequence[Float[AnyArray, "_h _w 3"]], sharding: NamedSharding | None = None
-    ) -> Float[Array, "n ch cw 3"]:
-        """Pictures that differ in size as an array of the program, sharded so."""
-        array = np.zeros((len(images), *self.shape, 3), np.float32)
-        for place, image in zip(array, images, strict=True):
-            place[: image.shape[0], : image.shape[1]] = image
-        return jax.device_put(array, sharding)
-
-    def take_each(self, array: Float[Array, "n ch cw 3"]) -> list[Float[np.ndarray, "_h _w 3"]]:
-        """The pictures of ``sizes`` in an array of the program."""
-        places = zip(np.asarray(array), self.sizes, strict=True)
-        return [place[:height, :width] for place, (height, width) in places]
 
     def region(self) -> Region | None:
         """What a network has to know of the arrays; nothing if they are the pictures."""

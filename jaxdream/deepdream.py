@@ -1,7 +1,7 @@
 """The dream: octaves from small to large, steps of gradient ascent in each, detail carried over.
 
-``iterate_dream`` is the loop, written once, as a generator of what it has so far; ``dream`` runs it
-to the end. Source: ``deepdream`` of Google's 2015 notebook.
+``iterate_dream`` is a generator of what it has so far; ``dream`` runs it to the end. Source:
+``deepdream`` of Google's 2015 notebook.
 """
 
 import math
@@ -27,7 +27,8 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.jitter import draw_offsets
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
-from jaxdream.octaves import octave_bases, plan_octaves
+from jaxdream.octave_loop import run_octaves, steps_at_once
+from jaxdream.octaves import plan_octaves
 from jaxdream.plan import compiled_ahead, octave_programs
 from jaxdream.resample import resize
 
@@ -52,7 +53,7 @@ class DreamState(NamedTuple):
     @property
     def image(self) -> Float[AnyArray, "*n h w 3"]:
         """The picture at this octave's size; RGB, 0..255."""
-        return self.canvas.take(self.array)
+        return self.canvas.take(self.array)  # pyright: ignore[reportReturnType]
 
     def picture(self, image: Float[AnyArray, "*n fh fw 3"]) -> Float[AnyArray, "*n fh fw 3"]:
         """The dream so far at the full size of ``image``, the picture it began from."""
@@ -177,8 +178,7 @@ def iterate_dream(
         model, objective = sharding.replicate((model, objective))
     sizes = _plan(model, objective, image, octaves, octave_scale)
     offsets = _offsets(key, offsets, image, count=len(sizes) * steps, jitter=jitter)
-    scan = jax.default_backend() != "cpu" if scan is None else scan
-    chunk = steps if scan else 1
+    chunk = steps_at_once(scan, steps)
     programs = octave_programs(
         model,
         objective,
@@ -190,40 +190,26 @@ def iterate_dream(
         exact=traced,
         sharding=sharding,
     )
+    batch = image.shape[:-3]
     strongest = []
     pixels, total = 0, steps * sum(height * width for height, width in sizes)
-
-    batch = image.shape[:-3]
     # A traced dream is a part of its caller's program.
     alone = nullcontext(programs.__getitem__)
     with alone if traced else compiled_ahead(programs, batch, chunk, memory) as ready:
-        bases = list(octave_bases(image, sizes))
-        detail = None
-        for octave, size in enumerate(sizes):
-            base = bases.pop(0)
-            program = ready(octave)
-            with np.errstate(over="ignore", invalid="ignore"):  # said at the end
-                begun = base if detail is None else base + resize(detail, size)
-                state = program.start(program.canvas.put(begun, program.placement))
-            del begun  # a large picture is not kept twice
-            for first in range(0, steps, chunk):
-                at = octave * steps + first
-                state, info, largest = program.run(state, offsets[at : at + chunk])
-                strongest.append(largest)
-                pixels += chunk * size[0] * size[1]
-                yield DreamState(
-                    octave,
-                    len(sizes),
-                    first + chunk,
-                    steps,
-                    state.image,
-                    program.canvas,
-                    base,
-                    info,
-                    pixels / total,
-                )
-            if bases:
-                detail = program.canvas.take(state.image) - base
+        for at in run_octaves(image, offsets, programs, ready, chunk=chunk):
+            strongest.append(at.strongest)
+            pixels += chunk * math.prod(sizes[at.octave])
+            yield DreamState(
+                at.octave,
+                len(sizes),
+                at.step,
+                steps,
+                at.array,
+                at.canvas,
+                at.base,  # pyright: ignore[reportArgumentType]
+                at.info,
+                pixels / total,
+            )
     check_gradient(strongest, objective)
 
 

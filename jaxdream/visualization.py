@@ -25,6 +25,7 @@ from jaxdream.fourier import FourierImage
 from jaxdream.models.network import Network
 from jaxdream.objective import Objective, check_index
 from jaxdream.objectives import direction
+from jaxdream.octave_loop import steps_at_once
 from jaxdream.octaves import check_size
 from jaxdream.robustness import Robustness
 from jaxdream.visualization_step import adam, run_steps
@@ -225,8 +226,7 @@ def _steps(
     learning_rate, _, diversity = weights
     optimizer_state = adam(learning_rate).init(parameters.spectrum)
     differ_at = _last_map(model, objectives.layers, parameters.size) if diversity > 0 else None
-    scan = jax.default_backend() != "cpu" if scan is None else scan
-    chunk = _CHUNK if scan else 1
+    chunk = steps_at_once(scan, _CHUNK)
     for first in range(0, steps, chunk):
         done = min(first + chunk, steps)
         parameters, optimizer_state, infos = run_steps(
