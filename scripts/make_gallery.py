@@ -25,6 +25,7 @@ PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIDE = 400  # longest side of a picture in a sheet
 KEY = jax.random.key(2015)
 CLASSES = ("banana", "dumbbell", "ant", "starfish")
+TAUGHT = ("3a", "3b", "4a", "4c", "4e")
 CHANNELS = (12, 55, 96, 160, 224, 288, 352, 400)
 
 
@@ -58,6 +59,20 @@ def settings(model: Network) -> np.ndarray:
     }
     dreams = [jd.dream(KEY, model, rocket, **options) for options in variants.values()]
     return contact_sheet(dreams, list(variants), columns=2)
+
+
+def teacher_and_student(teacher: Network) -> np.ndarray:
+    """Photographs as the bundled network dreams them, each under the dream of its teacher."""
+    student = jd.load_model("googlenet_mini")
+    pictures, labels = [], []
+    for photo in ("rocket.jpg", "chelsea.png", "coffee.jpg"):
+        picture = fit(photo, 320)
+        for who, model in (("teacher", teacher), ("student", student)):
+            for block in TAUGHT:
+                objective = jd.objectives.layer(f"inception_{block}/output")
+                pictures.append(jd.dream(KEY, model, picture, objective=objective))
+                labels.append(f"{block}, {who}")
+    return contact_sheet(pictures, labels, columns=len(TAUGHT))
 
 
 def guides(model: Network) -> np.ndarray:
@@ -102,6 +117,7 @@ SHEETS: Mapping[str, tuple[str, Callable[[Network], np.ndarray]]] = {
     "layers_googlenet.jpg": ("googlenet", layers),
     "layers_inception_v3_2015.jpg": ("inception_v3_2015", layers),
     "layers_googlenet_mini.jpg": ("googlenet_mini", layers),
+    "teacher_and_student.jpg": ("googlenet", teacher_and_student),
     "settings.jpg": ("googlenet", settings),
     "guides.jpg": ("googlenet", guides),
     "classes.jpg": ("googlenet", classes),

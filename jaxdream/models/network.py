@@ -55,9 +55,9 @@ def evaluate_region(
         before = [nonnegative[name] for name in node.inputs]
         nonnegative[node.name] = node.op.nonnegative(*before)
         layout.add(node)
-        if not node.op.looks_around:
+        if not node.op.looks_outside:
             return apply(node, inputs, None)
-        # Only here does it matter what lies outside: everything else looks at one place.
+        # Only here does it matter what lies outside: the others' windows stay in the map.
         outside = node.op.outside(*before)
         inside = [layout.inside(name, x.shape) for name, x in zip(node.inputs, inputs, strict=True)]
         inputs = [only(where, x, outside) for where, x in zip(inside, inputs, strict=True)]

@@ -81,9 +81,9 @@ class Op:
         return height, width
 
     @property
-    def looks_around(self) -> bool:
-        """Whether an output depends on more than one place."""
-        return self.sees_all or self.window != (1, 1)
+    def looks_outside(self) -> bool:
+        """Whether an output of the map depends on what lies around the input's map."""
+        return self.sees_all or self.padding != (0, 0)
 
     def outside(self, *nonnegative: bool) -> float:  # noqa: ARG002
         """What has to surround inputs that lie on a larger canvas; told which are nonnegative."""
@@ -216,6 +216,10 @@ class MaxPool(Op):
     stride: int = 1
     padding: tuple[int, int] = (0, 0)
     ceil: bool = False
+
+    @property
+    def looks_outside(self) -> bool:
+        return self.ceil or self.padding != (0, 0)
 
     def outside(self, *nonnegative: bool) -> float:
         # Zero is never larger than what it is beside; where that is zero as well, the gradient
