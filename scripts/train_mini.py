@@ -361,7 +361,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--hours", type=float, default=1e6, help="stop after so long")
     add("--steps", type=int, default=10_000_000)
     add("--decay-from", type=int, metavar="STEP", help="from here to the last step, to zero")
-    add("--widths", type=float, nargs=3, default=[1.0, 0.75, 0.5], help="to 3b, of 4, of 5")
+    add(
+        "--widths",
+        type=float,
+        nargs=3,
+        default=list(registry.MINI_WIDTHS),
+        help="to 3b, of 4, of 5",
+    )  # fmt: skip)
     add("--sides", type=int, nargs="+", default=[128, 128, 96], help="of crops, round by round")
     add("--reuse", type=int, default=3, help="how often a crop is studied")
     add("--rate", type=float, default=0.002, help="of the convolutions: the turn of a step")

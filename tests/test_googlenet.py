@@ -12,6 +12,7 @@ import jaxdream as jd
 from jaxdream.canvas import Canvas
 from jaxdream.models.googlenet import googlenet as build
 from jaxdream.models.porting.caffe import _net_parameter
+from jaxdream.models.registry import MINI_WIDTHS
 from jaxdream.objectives import guide, layer
 from jaxdream.programs import run_steps
 
@@ -195,9 +196,10 @@ def test_whole_dream(shared, googlenet, name):
 
 
 def test_mini_has_the_same_layer_names():
-    mini = build(width=0.5, lrn=False)
+    mini = build(width=MINI_WIDTHS, lrn=False)
     assert list(mini.nodes) == list(build().nodes)
-    assert mini.channels["inception_4c/output"] == 256
+    assert mini.channels["inception_3b/output"] == 480
+    assert mini.channels["inception_4c/output"] == 384
     assert mini.channels["inception_5b/5x5_reduce"] == 24
 
 

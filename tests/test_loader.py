@@ -7,6 +7,7 @@ from jaxdream.models import loader
 from jaxdream.models.googlenet import googlenet
 from jaxdream.models.inception_v3 import inception_v3
 from jaxdream.models.porting import read_weights
+from jaxdream.models.registry import MINI_WIDTHS
 
 SMALL = googlenet(width=0.05, lrn=False)
 
@@ -76,7 +77,7 @@ def test_a_name_with_a_line_break_is_still_one_line(weights):
     ("graph", "model"),
     [
         (googlenet(), "googlenet"),
-        (googlenet(width=0.5, lrn=False), "googlenet_mini"),
+        (googlenet(width=MINI_WIDTHS, lrn=False), "googlenet_mini"),
         (inception_v3(), "inception_v3"),
         (inception_v3(torch=False, last="mixed_8"), "inception_v3_2015"),
     ],

@@ -36,6 +36,9 @@ CAFFE = PixelRange("BGR", (104.0, 117.0, 123.0))
 MINUS_ONE_TO_ONE = PixelRange("RGB", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 IMAGENET = PixelRange("RGB", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
+# Of the bundled network, as fractions of GoogLeNet's: through 3b, from 4a to 4e, 5a and 5b.
+MINI_WIDTHS = (1.0, 0.75, 0.5)
+
 
 @dataclass(frozen=True)
 class WeightsRecord:
@@ -62,7 +65,7 @@ class WeightsRecord:
 
 
 def _mini() -> Graph:
-    return googlenet(width=0.5, lrn=False)
+    return googlenet(width=MINI_WIDTHS, lrn=False)
 
 
 def _inception_v3_2015() -> Graph:
@@ -105,7 +108,7 @@ RECORDS: tuple[WeightsRecord, ...] = (
     ),
     WeightsRecord(
         model="googlenet_mini",
-        summary="GoogLeNet at half width, trained for jaxdream; comes with it",
+        summary="a narrower GoogLeNet, trained for jaxdream; comes with it",
         build=_mini,
         pixels=CAFFE,
         default_layer="inception_4c/output",
@@ -113,7 +116,7 @@ RECORDS: tuple[WeightsRecord, ...] = (
         origin="jaxdream, distilled from BVLC GoogLeNet",
         file="googlenet_mini.safetensors",
         bundled=True,
-        megabytes=4,
+        megabytes=7,
         sha256="01017971709fd650d16b4d5b461c1fb7b6c2f8c320bf22dfd0587769a5b8d895",
     ),
     _INCEPTION_V3,
