@@ -29,7 +29,7 @@ QUICK_LAYERS = ("inception_3a/output", "mixed")
 PARTS = ("steps", "runs", "large", "batches", "startup")
 SIZES = ((224, 224), (384, 512), (575, 1024))
 LARGE = ((512, 512), (1024, 1024), (2048, 2048), (4096, 4096))
-LARGE_MEMORY = "2.8GB"  # for each of them
+LARGE_MEMORY = "2.8GB"
 PHOTO = Path(__file__).parents[1] / "docs" / "pictures" / "rocket.jpg"
 DREAM = {"steps": 10, "octaves": 4, "octave_scale": 1.4, "step_size": 1.5, "jitter": 32}
 
@@ -47,6 +47,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help=f"networks and parts to measure, of {', '.join((*NETWORKS, *PARTS))}")  # fmt: skip
     add("--layers", action="store_true", help="time every layer alone, at 384x512, and stop")
     add("--threads", type=int, help="processors to use (default: all)")
+    add("--memory", default=LARGE_MEMORY, metavar="LIMIT",
+        help="what a large picture may take (default: %(default)s)")  # fmt: skip
     add("--patience", type=float, default=120, metavar="SECONDS",
         help="lost at most, in each part, on measuring again what other programs disturbed "
         "(default: %(default)s)")  # fmt: skip
@@ -220,11 +222,12 @@ def _large(options, results: "Results", networks: "list[Subject]", *, quiet, **_
 
     for subject in networks:
         for size in options.large:
-            _say(f"{subject.name} at {size[0]}x{size[1]} in {LARGE_MEMORY}")
+            _say(f"{subject.name} at {size[0]}x{size[1]} in {options.memory}")
             few, many = bench_processes.measure_large(
-                subject, options.photo, size, memory=LARGE_MEMORY, quiet=quiet
+                subject, options.photo, size, memory=options.memory, quiet=quiet
             )
-            results.large.append(Large(subject.name, subject.layer, size, few, many))
+            large = Large(subject.name, subject.layer, size, options.memory, few, many)
+            results.large.append(large)
 
 
 def _batches(options, results: "Results", networks: "list[Subject]", *, platform, quiet, **_):

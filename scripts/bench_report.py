@@ -115,7 +115,7 @@ def runs_table(runs: Sequence[Runs]) -> str:
 def large_table(large: Sequence[Large]) -> str:
     """One row a network and size; a network's sizes are compared to its first."""
     header = ["network, picture", "megapixels", "s a step", "of the first's per pixel"]
-    header.append("peak memory MiB")
+    header += ["memory allowed", "peak memory MiB"]
     first: dict[str, Large] = {}
     rows = []
     for item in large:
@@ -123,7 +123,7 @@ def large_table(large: Sequence[Large]) -> str:
         row = [f"{item.network} {item.layer}, {_size(item.size)}"]
         row += [f"{item.size[0] * item.size[1] / 1e6:.2f}", f"{item.step:.2f}"]
         row += [f"{item.step_per_pixel / least.step_per_pixel:.2f}"]
-        row.append(f"{item.many.peak_bytes / 2**20:.0f}")
+        row += [item.memory, f"{item.many.peak_bytes / 2**20:.0f}"]
         rows.append(row)
     return table(header, rows)
 

@@ -103,6 +103,7 @@ class Large:
     network: str
     layer: str
     size: tuple[int, int]
+    memory: str  # what it may take
     few: Run
     many: Run
 
