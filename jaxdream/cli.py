@@ -1,8 +1,8 @@
 """The command line: what can be asked for, and how an answer ends.
 
-Exit codes: 0 done, 2 bad input (one line on stderr), 3 some pictures of many failed, 130
-interrupted. The work is in ``commands``, imported only when there is some, so that ``--help`` is
-immediate.
+Exit codes: 0 done, 1 nobody reads the output any more, 2 bad input (one line on stderr), 3 some
+pictures of many failed, 130 interrupted. The work is in ``commands``, imported only when there is
+some, so that ``--help`` is immediate.
 """
 
 import argparse

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float
 
 from jaxdream.canvas import Canvases, Size, exact_canvas
 from jaxdream.devices import Sharding
+from jaxdream.errors import JaxdreamError
 from jaxdream.heap import give_back
 from jaxdream.memory import (
     available,
@@ -133,9 +134,13 @@ def plan_dream(
     Args are those of ``dream``.
 
     Raises:
-        JaxdreamError: as of ``dream``.
+        JaxdreamError: an unknown layer, a picture too small for it or too large for the memory, a
+            setting out of range.
     """
     objective = layer(model.default_layer) if objective is None else objective
+    objective.check(model.graph)
+    if steps < 1:
+        raise JaxdreamError(f"steps must be at least 1, not {steps}")
     if sharding is not None:
         sharding.check(())
         model, objective = sharding.replicate((model, objective))

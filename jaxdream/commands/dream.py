@@ -70,6 +70,7 @@ def _print_plan(path: str, model, objective, recipe: Recipe, **machine) -> None:
 
     settings = dream_settings(recipe)
     same = ("steps", "octaves", "octave_scale", "optimizer")
+    before = in_use()
     octaves = plan_dream(
         model,
         recipe.size,
@@ -80,7 +81,7 @@ def _print_plan(path: str, model, objective, recipe: Recipe, **machine) -> None:
     )
     height, width = recipe.size
     time = _time(sum(octave.seconds for octave in octaves))
-    memory = shown(in_use() + max(octave.memory for octave in octaves))
+    memory = shown(before + max(octave.memory for octave in octaves))
     sharding = machine["sharding"]
     where = f"on each of {sharding.count} devices" if sharding else "in all"
     print(f"{path}: {width}x{height}, about {time}, {memory} of memory {where}")

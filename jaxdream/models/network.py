@@ -6,7 +6,6 @@ The module holds arrays and static data only and is a pytree, so it travels as a
 
 from collections.abc import Callable, Mapping, Sequence
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
@@ -190,8 +189,3 @@ class Network(nnx.Module):
 
     def _pixel_scale(self) -> Array:
         return jnp.asarray(self.pixels.scale, jnp.float32)
-
-
-def parameter_count(model: Network) -> int:
-    """How many numbers the network has learned."""
-    return sum(leaf.size for leaf in jax.tree.leaves(model))

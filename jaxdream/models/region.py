@@ -1,10 +1,10 @@
 """A picture on a canvas: how a network compiled for one size computes another, exactly.
 
 A compiled program has arrays of fixed sizes, its canvas. A smaller picture lies in the canvas's
-upper left corner; of a larger one, the canvas holds a rectangle. What lies outside the picture is
-zero in every layer (and never a maximum), so that the picture has the border it would have in
-arrays of its own size. What of a layer counts can be limited further: to the part that no other
-rectangle of the same picture counts.
+upper left corner; of a larger one, the canvas holds a rectangle. Where a layer looks beyond its
+map, what lies outside the picture is zero (and never a maximum), so that the picture has the border
+it would have in arrays of its own size. What of a layer counts can be limited further: to the part
+that no other rectangle of the same picture counts.
 """
 
 from collections.abc import Sequence

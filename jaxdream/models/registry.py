@@ -58,11 +58,6 @@ class WeightsRecord:
     sha1: str | None = None
     sha256: str | None = None  # of the file; a prefix where only that is published
 
-    @property
-    def minimum_size(self) -> int:
-        """The smallest side, in pixels, of a picture that the default layer can see."""
-        return self.build().minimum_size(self.default_layer)
-
 
 def _mini() -> Graph:
     return googlenet(width=MINI_WIDTHS, lrn=False)
