@@ -112,7 +112,7 @@ RECORDS: tuple[WeightsRecord, ...] = (
         file="googlenet_mini.safetensors",
         bundled=True,
         megabytes=7,
-        sha256="01017971709fd650d16b4d5b461c1fb7b6c2f8c320bf22dfd0587769a5b8d895",
+        sha256="6d2e9f612a5f11044948ff2e309338b52c8611a8f9a3862181347562e326e4f8",
     ),
     _INCEPTION_V3,
     replace(
