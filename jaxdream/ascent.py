@@ -120,6 +120,12 @@ def ascent_step(
         region: of the whole picture, where ``state`` has it in the corner of a larger array; the
             objective must then be local, and the optimiser know how many values are the picture's.
         sharding: as of ``dream``.
+
+    Returns:
+        The state after the step, and the objective's value and mean |gradient| before it.
+
+    Raises:
+        JaxdreamError: an unknown layer.
     """
     if region is None:
         size, rolled = None, roll(state.image, offset)
@@ -137,6 +143,6 @@ def ascent_step(
 def start_ascent(
     image: Float[AnyArray, "h w 3"], *, optimizer: optax.GradientTransformation
 ) -> AscentState:
-    """The state before the first step on a picture (RGB, 0..255)."""
+    """The state before the first step on a picture (RGB, 0..255, (h, w, 3))."""
     image = jnp.asarray(image)
     return AscentState(image, optimizer.init(image))

@@ -173,19 +173,27 @@ def plan_canvases(
 ) -> Canvases:
     """As few canvases as possible for the octaves of many pictures.
 
+    Canvases are merged as long as the pixels allow, always the two for which it costs the least.
+
     Args:
         sizes: heights and widths of the pictures.
         octaves: as of ``dream``.
         octave_scale: as of ``dream``.
         most_pixels: of all canvases used, as a multiple of the pixels of the pictures' octaves.
 
-    Canvases are merged as long as the pixels allow, always the two for which it costs the least.
+    Returns:
+        For the ``canvases`` of ``dream``; without pictures, none.
+
+    Raises:
+        JaxdreamError: a setting out of range.
     """
     shapes = [
         shape
         for size in sizes
         for shape in plan_octaves(size, octaves=octaves, octave_scale=octave_scale)
     ]
+    if not shapes:
+        return Canvases()
     true = sum(height * width for height, width in shapes)
     sides, count = _cells(shapes)
     spare = most_pixels * true - (sides.prod(axis=1) * count).sum()

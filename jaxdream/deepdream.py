@@ -119,8 +119,9 @@ def dream(
         The dreamed picture(s), RGB, 0..255, not rounded.
 
     Raises:
-        JaxdreamError: an unknown layer, a picture too small for it, a setting out of range,
-            offsets of the wrong shape, or a gradient that was zero or not finite throughout.
+        JaxdreamError: an unknown layer, a picture too small for it or too large for the memory, a
+            setting out of range, no key, keys or offsets of the wrong number, pictures that the
+            devices cannot share evenly, or a gradient that was zero or not finite throughout.
     """
     states = iterate_dream(
         key,

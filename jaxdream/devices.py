@@ -113,6 +113,9 @@ def shard_pictures(devices: Sequence[Device] | None = None) -> Sharding:
     """Shares out the pictures of a batch, a multiple of the devices, among all of them.
 
     ``devices`` are by default those of this process.
+
+    Raises:
+        JaxdreamError: no devices.
     """
     return Sharding(_mesh(devices), "pictures")
 
@@ -121,6 +124,9 @@ def shard_rows(devices: Sequence[Device] | None = None) -> Sharding:
     """Shares out the rows of a picture, of any height, or of each of a batch, among all devices.
 
     ``devices`` are by default those of this process.
+
+    Raises:
+        JaxdreamError: no devices.
     """
     return Sharding(_mesh(devices), "rows")
 

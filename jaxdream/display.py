@@ -49,7 +49,7 @@ def show_dream(
         scaled: as in ``preview``.
 
     Raises:
-        JaxdreamError: this is no notebook with IPython, or ``states`` is empty.
+        JaxdreamError: IPython is not installed, ``states`` is empty, or ``every`` is under 1.
     """
     try:
         from IPython.display import display

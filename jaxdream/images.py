@@ -176,8 +176,9 @@ def write_image(
         quality: of a JPEG.
 
     Raises:
-        JaxdreamError: an unknown format or one too small for the picture, values that are not
-            finite, or a file that cannot be written.
+        JaxdreamError: an unknown format or one too small for the picture, arrays of another shape,
+            values that are not finite, a recipe that is not ASCII, or a file that cannot be
+            written.
     """
     path = Path(path)
     content = encode_image(path, image, alpha=alpha, recipe=recipe, quality=quality)

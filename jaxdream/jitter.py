@@ -51,5 +51,5 @@ def draw_offsets(
 def random_roll(
     key: Key[Array, ""] | UInt32[Array, "2"], image: Float[AnyArray, "*n h w c"], *, jitter: int
 ) -> Float[Array, "*n h w c"]:
-    """The picture rolled by an offset drawn with ``key``."""
+    """The picture (any range) rolled by an offset drawn with ``key``, at most ``jitter`` pixels."""
     return roll(image, draw_offsets(key, count=1, jitter=jitter)[0])

@@ -60,8 +60,8 @@ def classic_optimizer(
 ) -> optax.GradientTransformation:
     """The step of 2015: ``step_size`` pixel levels on average. Any optax optimiser may replace it.
 
-    Like all of optax it minimises, so it is given the gradient of the negated objective. The mean
-    is over ``count`` values, by default all.
+    Like all of optax it minimises, so it is given the gradient of the negated objective, (h, w, 3),
+    per pixel level. The mean is over ``count`` values, by default all.
     """
     return optax.chain(normalize_by_mean_abs(count), optax.scale(-1.0), optax.scale(step_size))
 
@@ -108,7 +108,13 @@ def named_optimizer(
 
 
 def smooth_gradient(sigma: float) -> optax.GradientTransformation:
-    """Blurs a gradient by a Gaussian of ``sigma`` pixels: larger shapes, less grain."""
+    """Blurs a gradient, (h, w, 3), by a Gaussian of ``sigma`` pixels: larger shapes, less grain.
+
+    Raises:
+        JaxdreamError: ``sigma`` is not over 0.
+    """
+    if not (math.isfinite(sigma) and sigma > 0):
+        raise JaxdreamError(f"a gradient is smoothed by more than 0 pixels, not {sigma}")
     reach = math.ceil(3 * sigma)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel = (kernel / kernel.sum()).astype(np.float32)
@@ -123,7 +129,7 @@ def smooth_gradient(sigma: float) -> optax.GradientTransformation:
 
 
 def normalize_laplacian(levels: int = 4) -> optax.GradientTransformation:
-    """Gives every band of frequencies of a gradient the same strength.
+    """Gives every band of frequencies of a gradient, (h, w, 3), the same strength.
 
     The gradient is split into a Laplacian pyramid of ``levels`` bands and a rest, each is divided
     by its standard deviation, and they are put together again. Coarse structure, weak in a plain

@@ -77,7 +77,7 @@ def visualize(
         model: from ``load_model``.
         objective: one objective, or a sequence of them for a picture each. Those that differ in
             their numbers only (channels of one layer, classes) are made in one vmapped call, at
-            most 16 pictures of 224x224 at a time (``plan_batches``).
+            most 16 pictures of 224x224 at a time (``plan_batches``), with ``diversity`` all.
         count: how many pictures to make of one objective; None for one without a batch axis.
         size: of the pictures, in pixels: a side, or height and width.
         image: a picture to begin from (RGB, 0..255) instead of noise; its size counts.

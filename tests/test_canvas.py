@@ -41,6 +41,10 @@ def test_twenty_photographs_of_any_sizes_share_twenty_canvases(seed):
     assert pixels(used) <= 1.3 * pixels(octaves)
 
 
+def test_no_pictures_need_no_canvases():
+    assert plan_canvases([]) == Canvases()
+
+
 def test_another_picture_finds_a_planned_canvas():
     planned = plan_canvases([(480, 640), (600, 800)])
     assert planned.canvas((470, 640)) == planned.canvas((480, 640))._replace(size=(470, 640))

@@ -62,6 +62,11 @@ def test_bad_settings_say_so(options, message):
         named_optimizer(**options)
 
 
+def test_smoothing_by_nothing_says_so():
+    with pytest.raises(jd.JaxdreamError, match="more than 0 pixels"):
+        jd.smooth_gradient(0.0)
+
+
 def test_smoothing_is_a_gaussian():
     gradient = gradient_of(30, 41)
     expected = ndimage.gaussian_filter(
