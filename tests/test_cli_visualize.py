@@ -64,7 +64,7 @@ def test_several_pictures_from_a_photograph_go_into_a_folder(run, photo, tmp_pat
 
 
 def test_a_direction(run, tmp_path):
-    direction = np.zeros(96, np.float32)
+    direction = np.zeros(192, np.float32)
     direction[5] = 2
     np.save(tmp_path / "five.npy", direction)
     run("visualize", "--layer", LAYER, "--direction", "five.npy", *QUICK, "-o", "direction.png")
@@ -87,9 +87,9 @@ def test_ctrl_c_keeps_the_pictures_as_far_as_they_got(interrupt, tmp_path):
 
 def test_filters(run, tmp_path):
     done = run("filters", "--scale", "2", "--columns", "8")
-    assert done.stdout == "wrote filters.png: 32 filters\n"
+    assert done.stdout == "wrote filters.png: 64 filters\n"
     sheet = jd.read_image(tmp_path / "filters.png")
-    assert sheet.shape == (4 * 15 + 1, 8 * 15 + 1, 3)
+    assert sheet.shape == (8 * 15 + 1, 8 * 15 + 1, 3)
     kernel = sheet[1:15, 1:15]
     np.testing.assert_array_equal(kernel[::2, ::2], kernel[1::2, 1::2])
     assert kernel.min() == 0
@@ -142,8 +142,8 @@ BAD = {
 # What the network, or the first step, says.
 BAD_LATE = {
     "layer": ("visualize --layer inception_3a/ouput", "inception_3a/output"),
-    "channel": (f"visualize {AT} --channel 96", "channels 0 to 95, not 96"),
-    "direction of other size": (f"visualize {AT} --direction short.npy", "has 96 channels"),
+    "channel": (f"visualize {AT} --channel 192", "channels 0 to 191, not 192"),
+    "direction of other size": (f"visualize {AT} --direction short.npy", "has 192 channels"),
     "steps": ("visualize --class banana --steps 0", "steps must be at least 1"),
     "too small": (f"visualize {AT} --size 1", "1x1 pixels and the layer needs at least"),
     "filters model": ("filters --model googlnet", "googlenet"),

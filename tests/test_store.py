@@ -195,7 +195,7 @@ def test_a_model_is_read_from_a_file():
     for name in ("auto", "googlenet_mini"):
         record, local = store.load_file(name, path, notify=pytest.fail)
         assert record is BUNDLED
-        assert local.arrays["conv1/7x7_s2/kernel"].shape == (7, 7, 3, 32)
+        assert local.arrays["conv1/7x7_s2/kernel"].shape == (7, 7, 3, 64)
 
 
 def test_the_hubs_library_is_imported_only_when_it_is_asked():

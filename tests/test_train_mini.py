@@ -41,7 +41,8 @@ def data():
 
 def options_of(folder: Path, **changes):
     options = train_mini.parse(["--shared", str(folder), "--state", str(folder)])
-    settings = {"sides": [24, 16], "pixels": 4 * 24**2, "round": 4, "warmup": 2, "steps": 11}
+    settings = {"rate": 0.012, "adam_rate": 2e-3}
+    settings |= {"sides": [24, 16], "pixels": 4 * 24**2, "round": 4, "warmup": 2, "steps": 11}
     vars(options).update(settings | changes)
     return options
 
