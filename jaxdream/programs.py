@@ -28,7 +28,7 @@ from jaxdream.ascent import (
 from jaxdream.canvas import Canvas
 from jaxdream.compilation import program
 from jaxdream.devices import Sharding
-from jaxdream.heap import give_back
+from jaxdream.heap import give_back_large_blocks
 from jaxdream.jitter import rolled_part
 from jaxdream.models.network import Network
 from jaxdream.models.region import Region
@@ -69,6 +69,7 @@ class OctaveSteps:
         """
         if self.canvas.parts is None:
             return self._at_once(state, self._placed(offsets, axis=1))()
+        give_back_large_blocks()
         infos = []
         for offset in offsets:
             loss, gradient = self._summed(np.asarray(state.image), offset)
@@ -138,7 +139,6 @@ class OctaveSteps:
             rows, columns = (slice(o, o + n) for o, n in zip(region.origin, shape, strict=True))
             loss += part_loss
             gradient[..., rows, columns, :] += part_gradient
-            give_back()
         return loss, gradient
 
     def _contribution(self, part, region: Region) -> tuple[np.ndarray, np.ndarray]:
