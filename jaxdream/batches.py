@@ -15,14 +15,14 @@ from jaxtyping import Array, Float
 
 from jaxdream.arrays import AnyArray
 from jaxdream.canvas import Canvas, Canvases, Size, plan_canvases, round_up
-from jaxdream.deepdream import AnyKey, check_gradient, check_settings, dream, picture_keys
+from jaxdream.deepdream import AnyKey, check_gradient, dream, picture_keys
 from jaxdream.devices import Sharding
 from jaxdream.errors import JaxdreamError
 from jaxdream.jitter import draw_offsets
 from jaxdream.memory import available, fits
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
-from jaxdream.octave_loop import run_octaves, steps_at_once
+from jaxdream.octave_loop import check_settings, run_octaves, steps_at_once
 from jaxdream.octaves import plan_octaves
 from jaxdream.plan import compiled_ahead
 from jaxdream.programs import OctaveSteps

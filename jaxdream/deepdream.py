@@ -27,7 +27,7 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.jitter import draw_offsets
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
-from jaxdream.octave_loop import run_octaves, steps_at_once
+from jaxdream.octave_loop import check_settings, run_octaves, steps_at_once
 from jaxdream.octaves import plan_octaves
 from jaxdream.plan import compiled_ahead, octave_programs
 from jaxdream.resample import resize
@@ -216,15 +216,6 @@ def iterate_dream(
 
 def _traced(*values: object) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
-
-
-def check_settings(steps: int, step_size: float | Array, jitter: int) -> None:
-    if steps < 1:
-        raise JaxdreamError(f"steps must be at least 1, not {steps}")
-    if jitter < 0:
-        raise JaxdreamError(f"jitter must be 0 or more pixels, not {jitter}")
-    if not isinstance(step_size, Tracer) and not math.isfinite(step_size):
-        raise JaxdreamError(f"step size must be a finite number, not {step_size}")
 
 
 def _plan(

@@ -21,7 +21,7 @@ import jax
 
 from jaxdream import images
 from jaxdream.batches import Batch, plan_batches
-from jaxdream.deepdream import check_settings, fewer_octaves
+from jaxdream.deepdream import fewer_octaves
 from jaxdream.devices import Sharding
 from jaxdream.distributed import Process, share
 from jaxdream.errors import JaxdreamError
@@ -32,6 +32,7 @@ from jaxdream.inputs import Input, find_inputs, output_names
 from jaxdream.journal import Journal, open_journal, settings_hash
 from jaxdream.memory import available
 from jaxdream.models.network import Network
+from jaxdream.octave_loop import check_settings
 from jaxdream.octaves import check_size, plan_octaves
 from jaxdream.optimizers import CLASSIC
 from jaxdream.recipe import Recipe, dream_settings, made_with

@@ -54,10 +54,9 @@ def _available(limit: int | None, device: Device) -> int:
     return int(_SHARE * (stats["bytes_limit"] - in_use(device) if "bytes_limit" in stats else free))
 
 
-def compiling(device: Device | None = None) -> int:
+def compiling() -> int:
     """Bytes of a device's memory that the compiler may take while it works: of the machine's."""
-    device = device or jax.local_devices()[0]
-    return 0 if device.memory_stats() else _COMPILER
+    return 0 if jax.local_devices()[0].memory_stats() else _COMPILER
 
 
 def _sharing(devices: Sequence[Device]) -> int:

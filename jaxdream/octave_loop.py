@@ -1,16 +1,19 @@
 """The loop over octaves and steps, for pictures of one size and for those of several."""
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Integer
 
 from jaxdream.arrays import AnyArray
 from jaxdream.ascent import StepInfo
 from jaxdream.canvas import Canvas, Pictures
+from jaxdream.errors import JaxdreamError
 from jaxdream.octaves import octave_bases
 from jaxdream.programs import OctaveSteps
 from jaxdream.resample import resize
@@ -26,6 +29,20 @@ class OctaveState(NamedTuple):
     base: Pictures  # the undreamed pictures at this octave's size
     info: StepInfo  # of the last step, one value per picture
     strongest: Float[AnyArray, "*n"]  # largest mean |gradient| of the steps since the last state
+
+
+def check_settings(steps: int, step_size: float | Array = 1.0, jitter: int = 0) -> None:
+    """Make sure that octaves can be dreamed with these settings of ``dream``.
+
+    Raises:
+        JaxdreamError: one is out of range.
+    """
+    if steps < 1:
+        raise JaxdreamError(f"steps must be at least 1, not {steps}")
+    if jitter < 0:
+        raise JaxdreamError(f"jitter must be 0 or more pixels, not {jitter}")
+    if not isinstance(step_size, Tracer) and not math.isfinite(step_size):
+        raise JaxdreamError(f"step size must be a finite number, not {step_size}")
 
 
 def run_octaves(
@@ -51,7 +68,7 @@ def run_octaves(
         base = bases.pop(0)
         program = ready(octave)
         with np.errstate(over="ignore", invalid="ignore"):  # said at the end
-            begun = base if detail is None else _each(_enlarged, base, detail)
+            begun = base if detail is None else jax.tree.map(_enlarged, base, detail)
             state = program.start(program.canvas.put(begun, program.placement))
         del begun  # a large picture is not kept twice
         for first in range(0, steps, chunk):
@@ -61,7 +78,7 @@ def run_octaves(
                 octave, first + chunk, state.image, program.canvas, base, info, strongest
             )
         if bases:
-            detail = _each(operator.sub, program.canvas.take(state.image), base)
+            detail = jax.tree.map(operator.sub, program.canvas.take(state.image), base)
 
 
 def _bases(pictures: Pictures, programs: Sequence[OctaveSteps]) -> list[Pictures]:
@@ -77,13 +94,6 @@ def _bases(pictures: Pictures, programs: Sequence[OctaveSteps]) -> list[Pictures
 
 def _enlarged(base: AnyArray, detail: AnyArray) -> AnyArray:
     return base + resize(detail, (base.shape[-3], base.shape[-2]))
-
-
-def _each(function: Callable[..., AnyArray], *pictures: Pictures) -> Pictures:
-    """A function of arrays of pictures, or of each picture of lists."""
-    if isinstance(pictures[0], Sequence):
-        return [function(*of_one) for of_one in zip(*pictures, strict=True)]
-    return function(*pictures)
 
 
 def steps_at_once(scan: bool | None, steps: int) -> int:

@@ -18,7 +18,6 @@ from jaxtyping import Array, Float
 
 from jaxdream.canvas import Canvases, Size, exact_canvas
 from jaxdream.devices import Sharding
-from jaxdream.errors import JaxdreamError
 from jaxdream.heap import give_back
 from jaxdream.memory import (
     available,
@@ -30,6 +29,7 @@ from jaxdream.memory import (
 )
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
+from jaxdream.octave_loop import check_settings
 from jaxdream.octaves import plan_octaves
 from jaxdream.programs import OctaveSteps
 
@@ -139,8 +139,7 @@ def plan_dream(
     """
     objective = layer(model.default_layer) if objective is None else objective
     objective.check(model.graph)
-    if steps < 1:
-        raise JaxdreamError(f"steps must be at least 1, not {steps}")
+    check_settings(steps)
     if sharding is not None:
         sharding.check(())
         model, objective = sharding.replicate((model, objective))

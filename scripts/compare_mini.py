@@ -1,7 +1,6 @@
 """How much of the teacher is in the student: on photographs, and in the student's dreams.
 
-    python scripts/compare_mini.py --shared ../shared --state FOLDER \
-        [--weights FILE] [--widths 1 0.75 0.5]
+    python scripts/compare_mini.py --shared DIR --state DIR [--weights FILE] [--widths A B C]
 
 For 3b, 4c and 4e: the share of the teacher's variance that a 1x1 adapter, fitted by least squares
 on other pictures, does not explain; and linear CKA (Kornblith et al. 2019), which needs no fitting.

@@ -8,6 +8,7 @@ Very Deep Convolutional Networks, section 3.2); choosing channels and fitting th
 anew is He et al. 2017 (Channel Pruning for Accelerating Very Deep Neural Networks).
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,9 +21,8 @@ from jaxtyping import Float, Int
 from mini_model import Lesson, Teacher, Tree
 
 from jaxdream.models.graph import Graph, Node
-from jaxdream.models.network import evaluate
 from jaxdream.models.ops import Concat, Conv, Dense, GlobalAveragePool, Op, Relu, Weights
-from jaxdream.models.registry import CAFFE, NOTEBOOK_2015
+from jaxdream.models.registry import CAFFE
 
 ROWS = 30_000  # positions that a layer is fitted on, at least
 ROWS_PER_UNKNOWN = 30  # weights of one output channel
@@ -49,7 +49,7 @@ def approximate(lesson: Lesson, teacher: Teacher, images: np.ndarray) -> dict[st
         images: (n, h, w, 3), RGB, 0..255.
     """
     random = np.random.default_rng(0)
-    units = _units(lesson.teacher, teacher, images[:BATCH])
+    units = _units(lesson, teacher, images[:BATCH])
     learned: dict[str, Weights] = {}
     x = np.asarray(mini_model.seen(jnp.asarray(images), CAFFE))
     seen = {"data": Seen(x, x)}
@@ -130,17 +130,15 @@ def least_squares(x: Rows, y: Rows, *, relu: bool = False) -> Weights:
     return Weights(jnp.asarray(solution[:-1]), jnp.asarray(solution[-1]))
 
 
-def _units(graph: Graph, teacher: Teacher, images: np.ndarray) -> dict[str, float]:
+def _units(lesson: Lesson, teacher: Teacher, images: np.ndarray) -> dict[str, float]:
     """What makes the teacher's layers of unit size, which suits training.
 
     The branches of a block have one unit, so that each keeps its share of the block's energy.
     """
-
-    def apply(node: Node, inputs: Sequence[jax.Array]) -> jax.Array:
-        return node.op.apply(*inputs, weights=teacher.weights.get(node.scope))
-
-    x = mini_model.seen(jnp.asarray(images), NOTEBOOK_2015)
-    made = jax.jit(lambda x: evaluate(graph, x, tuple(graph.nodes), apply))(x)
+    graph = lesson.teacher
+    whole = dataclasses.replace(lesson, points=dict.fromkeys(graph.nodes, 1.0))
+    raw = teacher._replace(means={}, scales={})
+    made = jax.jit(lambda x: mini_model.teach(whole, raw, x, None))(images)
     units = {name: float(value.std()) for name, value in made.items()}
     for node in graph.nodes.values():
         if isinstance(node.op, Concat):

@@ -220,11 +220,9 @@ def first_params(
         folded = mini_start.approximate(lesson, teacher, crops)
     else:
         folded = read_weights(options.start_from)
-    check_weights(folded, lesson.student, source=str(options.start_from))
-    some = jnp.asarray(crops[: 2 * CALIBRATION_CROPS])
-    net = jax.tree.map(jnp.asarray, mini_model.unfold(lesson, folded, some))
-    adapters = mini_start.fit_adapters(lesson, net, teacher, crops)
-    return {"net": net, "adapters": jax.tree.map(jnp.asarray, adapters)}
+    check_weights(folded, lesson.student, source=str(options.start_from or "the fitted network"))
+    net = mini_model.unfold(lesson, folded, jnp.asarray(crops[: 2 * CALIBRATION_CROPS]))
+    return {"net": net, "adapters": mini_start.fit_adapters(lesson, net, teacher, crops)}
 
 
 def fixed(options: argparse.Namespace) -> str:
@@ -361,13 +359,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--hours", type=float, default=1e6, help="stop after so long")
     add("--steps", type=int, default=10_000_000)
     add("--decay-from", type=int, metavar="STEP", help="from here to the last step, to zero")
-    add(
-        "--widths",
-        type=float,
-        nargs=3,
-        default=list(registry.MINI_WIDTHS),
-        help="to 3b, of 4, of 5",
-    )  # fmt: skip)
+    add("--widths", type=float, nargs=3, default=registry.MINI_WIDTHS, help="to 3b, of 4, of 5")
     add("--sides", type=int, nargs="+", default=[128, 128, 96], help="of crops, round by round")
     add("--reuse", type=int, default=3, help="how often a crop is studied")
     add("--rate", type=float, default=0.002, help="of the convolutions: the turn of a step")

@@ -3,6 +3,8 @@
 import re
 
 import numpy as np
+import pytest
+from conftest import one_line
 
 import jaxdream as jd
 from jaxdream.recipe import read_recipe
@@ -36,3 +38,16 @@ def test_several_pictures_share_programs_and_are_replayed_with_them(run, photo, 
     run("replay", "out/second_dream.png", second, "-o", "again.png")
     again, first = (jd.read_image(tmp_path / p) for p in ("again.png", "out/second_dream.png"))
     np.testing.assert_array_equal(again, first)
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (("--steps", "0"), "steps must be at least 1"),
+        (("--jitter=-1",), "jitter must be 0 or more"),
+    ],
+)
+def test_a_plan_refuses_what_a_dream_does(run, photo, option, says):
+    for more in ((), ("--plan",)):
+        done = run("dream", photo, "--model", "googlenet_mini", *option, *more, code=2)
+        assert says in one_line(done)

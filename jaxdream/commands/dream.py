@@ -66,9 +66,11 @@ def _print_plan(path: str, model, objective, recipe: Recipe, **machine) -> None:
     """What ``--plan`` is for: the programs of a dream, what they take, and how long."""
     from jaxdream.canvas import Canvases
     from jaxdream.memory import in_use, shown
+    from jaxdream.octave_loop import check_settings
     from jaxdream.plan import plan_dream
 
     settings = dream_settings(recipe)
+    check_settings(*(settings[name] for name in ("steps", "step_size", "jitter")))
     same = ("steps", "octaves", "octave_scale", "optimizer")
     before = in_use()
     octaves = plan_dream(

@@ -66,6 +66,7 @@ class Op:
     window: tuple[int, int] = (1, 1)
     stride: int = 1
     padding: tuple[int, int] = (0, 0)
+    ceil: bool = False  # True: a last, incomplete window counts
     sees_all: bool = False  # True: every output depends on the whole picture
 
     def output_size(self, size: tuple[Side, Side]) -> tuple[Side, Side]:
@@ -75,7 +76,7 @@ class Op:
         ):
             return size
         height, width = (
-            divided(n + 2 * pad - window, self.stride) + 1
+            divided(n + 2 * pad - window + self.ceil * (self.stride - 1), self.stride) + 1
             for n, window, pad in zip(size, self.window, self.padding, strict=True)
         )
         return height, width
@@ -83,7 +84,7 @@ class Op:
     @property
     def looks_outside(self) -> bool:
         """Whether an output of the map depends on what lies around the input's map."""
-        return self.sees_all or self.padding != (0, 0)
+        return self.sees_all or self.ceil or self.padding != (0, 0)
 
     def outside(self, *nonnegative: bool) -> float:  # noqa: ARG002
         """What has to surround inputs that lie on a larger canvas; told which are nonnegative."""
@@ -217,23 +218,10 @@ class MaxPool(Op):
     padding: tuple[int, int] = (0, 0)
     ceil: bool = False
 
-    @property
-    def looks_outside(self) -> bool:
-        return self.ceil or self.padding != (0, 0)
-
     def outside(self, *nonnegative: bool) -> float:
         # Zero is never larger than what it is beside; where that is zero as well, the gradient
         # that goes astray would have ended at the ReLU's zero.
         return 0.0 if all(nonnegative) else -math.inf
-
-    def output_size(self, size: tuple[Side, Side]) -> tuple[Side, Side]:
-        if not self.ceil:
-            return super().output_size(size)
-        height, width = (
-            divided(n + 2 * pad - window + self.stride - 1, self.stride) + 1
-            for n, window, pad in zip(size, self.window, self.padding, strict=True)
-        )
-        return height, width
 
     def apply(self, *inputs: Array, weights: Weights | None = None, inside=None) -> Array:  # noqa: ARG002
         (x,) = inputs
