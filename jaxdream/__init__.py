@@ -10,88 +10,88 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jaxdream import objectives
-    from jaxdream.animation import write_animation
-    from jaxdream.ascent import (
+    from jaxdream.algorithm.ascent import (
         AscentState,
         StepInfo,
         ascent_step,
         objective_and_gradient,
         start_ascent,
     )
-    from jaxdream.batches import dream_batch
-    from jaxdream.canvas import Canvases, plan_canvases
-    from jaxdream.deepdream import DreamState, dream, iterate_dream
-    from jaxdream.devices import Sharding, shard_pictures, shard_rows
-    from jaxdream.display import preview, show_dream
-    from jaxdream.dreaming_files import dream_files, picture_seed
-    from jaxdream.errors import JaxdreamError
-    from jaxdream.fourier import FourierImage
-    from jaxdream.images import read_image, write_image
-    from jaxdream.jitter import draw_offsets, random_roll, roll
-    from jaxdream.models.network import Network
-    from jaxdream.models.store import load_model
-    from jaxdream.objective_text import parse_objective
-    from jaxdream.octaves import octave_bases, plan_octaves
-    from jaxdream.optimizers import (
+    from jaxdream.algorithm.jitter import draw_offsets, random_roll, roll
+    from jaxdream.algorithm.octaves import octave_bases, plan_octaves
+    from jaxdream.algorithm.optimizers import (
         classic_optimizer,
         named_optimizer,
         normalize_by_mean_abs,
         normalize_laplacian,
         smooth_gradient,
     )
-    from jaxdream.plan import OctavePlan, plan_dream
-    from jaxdream.resample import resize, warp
-    from jaxdream.robustness import Robustness
-    from jaxdream.visualization import VisualizeState, iterate_visualize, visualize
+    from jaxdream.batches import dream_batch
+    from jaxdream.deepdream import DreamState, dream, iterate_dream
+    from jaxdream.display import preview, show_dream
+    from jaxdream.errors import JaxdreamError
+    from jaxdream.execution.planner import OctavePlan, plan_dream
+    from jaxdream.execution.shapes import Canvases, plan_canvases
+    from jaxdream.execution.sharding import Sharding, shard_pictures, shard_rows
+    from jaxdream.folder.run import dream_files, picture_seed
+    from jaxdream.images.animation import write_animation
+    from jaxdream.images.picture_files import read_image, write_image
+    from jaxdream.images.resample import resize, warp
+    from jaxdream.models.network import Network
+    from jaxdream.models.weights.load import load_model
+    from jaxdream.objectives.text import parse_objective
+    from jaxdream.visualization.fourier import FourierImage
+    from jaxdream.visualization.transforms import Robustness
+    from jaxdream.visualization.visualize import VisualizeState, iterate_visualize, visualize
     from jaxdream.zooming import iterate_zoom, plan_zoom
 
 _HOME = {
-    "AscentState": "ascent",
-    "Canvases": "canvas",
+    "AscentState": "algorithm.ascent",
+    "Canvases": "execution.shapes",
     "DreamState": "deepdream",
-    "FourierImage": "fourier",
+    "FourierImage": "visualization.fourier",
     "JaxdreamError": "errors",
     "Network": "models.network",
-    "Robustness": "robustness",
-    "OctavePlan": "plan",
-    "Sharding": "devices",
-    "StepInfo": "ascent",
-    "VisualizeState": "visualization",
-    "ascent_step": "ascent",
-    "classic_optimizer": "optimizers",
-    "draw_offsets": "jitter",
+    "Robustness": "visualization.transforms",
+    "OctavePlan": "execution.planner",
+    "Sharding": "execution.sharding",
+    "StepInfo": "algorithm.ascent",
+    "VisualizeState": "visualization.visualize",
+    "ascent_step": "algorithm.ascent",
+    "classic_optimizer": "algorithm.optimizers",
+    "draw_offsets": "algorithm.jitter",
     "dream": "deepdream",
     "dream_batch": "batches",
-    "dream_files": "dreaming_files",
+    "dream_files": "folder.run",
     "iterate_dream": "deepdream",
-    "iterate_visualize": "visualization",
+    "iterate_visualize": "visualization.visualize",
     "iterate_zoom": "zooming",
-    "load_model": "models.store",
-    "named_optimizer": "optimizers",
-    "normalize_by_mean_abs": "optimizers",
-    "normalize_laplacian": "optimizers",
-    "objective_and_gradient": "ascent",
-    "octave_bases": "octaves",
-    "parse_objective": "objective_text",
-    "plan_canvases": "canvas",
-    "plan_dream": "plan",
-    "plan_octaves": "octaves",
-    "picture_seed": "dreaming_files",
+    "load_model": "models.weights.load",
+    "named_optimizer": "algorithm.optimizers",
+    "normalize_by_mean_abs": "algorithm.optimizers",
+    "normalize_laplacian": "algorithm.optimizers",
+    "objective_and_gradient": "algorithm.ascent",
+    "octave_bases": "algorithm.octaves",
+    "parse_objective": "objectives.text",
+    "plan_canvases": "execution.shapes",
+    "plan_dream": "execution.planner",
+    "plan_octaves": "algorithm.octaves",
+    "picture_seed": "folder.run",
     "plan_zoom": "zooming",
     "preview": "display",
-    "random_roll": "jitter",
-    "read_image": "images",
-    "resize": "resample",
-    "roll": "jitter",
-    "shard_pictures": "devices",
-    "shard_rows": "devices",
+    "random_roll": "algorithm.jitter",
+    "read_image": "images.picture_files",
+    "resize": "images.resample",
+    "roll": "algorithm.jitter",
+    "shard_pictures": "execution.sharding",
+    "shard_rows": "execution.sharding",
     "show_dream": "display",
-    "smooth_gradient": "optimizers",
-    "start_ascent": "ascent",
-    "visualize": "visualization",
-    "warp": "resample",
-    "write_animation": "animation",
-    "write_image": "images",
+    "smooth_gradient": "algorithm.optimizers",
+    "start_ascent": "algorithm.ascent",
+    "visualize": "visualization.visualize",
+    "warp": "images.resample",
+    "write_animation": "images.animation",
+    "write_image": "images.picture_files",
 }
 
 __all__ = [

@@ -1,5 +1,5 @@
 """``python -m jaxdream``."""
 
-from jaxdream.cli import main
+from jaxdream.cli.main import main
 
 main()

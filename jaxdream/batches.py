@@ -13,19 +13,19 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from jaxdream.arrays import AnyArray
-from jaxdream.canvas import Canvas, Canvases, Size, plan_canvases, round_up
+from jaxdream.algorithm.jitter import draw_offsets
+from jaxdream.algorithm.octaves import plan_octaves
 from jaxdream.deepdream import AnyKey, check_gradient, dream, picture_keys
-from jaxdream.devices import Sharding
 from jaxdream.errors import JaxdreamError
-from jaxdream.jitter import draw_offsets
-from jaxdream.memory import available, fits
+from jaxdream.execution.memory import available, fits
+from jaxdream.execution.octave import OctaveSteps
+from jaxdream.execution.planner import compiled_ahead
+from jaxdream.execution.shapes import Canvas, Canvases, Size, plan_canvases, round_up
+from jaxdream.execution.sharding import Sharding
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
 from jaxdream.octave_loop import check_settings, run_octaves, steps_at_once
-from jaxdream.octaves import plan_octaves
-from jaxdream.plan import compiled_ahead
-from jaxdream.programs import OctaveSteps
+from jaxdream.types import AnyArray
 
 # Pictures at once where memory has room for more: a core does not compute several any faster than
 # one, a GPU or TPU needs many to be busy.

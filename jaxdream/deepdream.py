@@ -19,18 +19,18 @@ import optax
 from jax.core import Tracer
 from jaxtyping import Array, Float, Integer, Key, UInt32
 
-from jaxdream.arrays import AnyArray
-from jaxdream.ascent import StepInfo
-from jaxdream.canvas import Canvas, Canvases
-from jaxdream.devices import Sharding
+from jaxdream.algorithm.ascent import StepInfo
+from jaxdream.algorithm.jitter import draw_offsets
+from jaxdream.algorithm.octaves import plan_octaves
 from jaxdream.errors import JaxdreamError
-from jaxdream.jitter import draw_offsets
+from jaxdream.execution.planner import compiled_ahead, octave_programs
+from jaxdream.execution.shapes import Canvas, Canvases
+from jaxdream.execution.sharding import Sharding
+from jaxdream.images.resample import resize
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
 from jaxdream.octave_loop import check_settings, run_octaves, steps_at_once
-from jaxdream.octaves import plan_octaves
-from jaxdream.plan import compiled_ahead, octave_programs
-from jaxdream.resample import resize
+from jaxdream.types import AnyArray
 
 AnyKey = Key[Array, "*keys"] | UInt32[Array, "*keys 2"] | None
 Image = Float[AnyArray, "*n h w 3"]

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from jaxdream.arrays import AnyArray
 from jaxdream.deepdream import DreamState
 from jaxdream.errors import JaxdreamError
+from jaxdream.types import AnyArray
 
 _BRIGHTEST = 99.98  # percentile
 

@@ -10,13 +10,13 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Integer
 
-from jaxdream.arrays import AnyArray
-from jaxdream.ascent import StepInfo
-from jaxdream.canvas import Canvas, Pictures
+from jaxdream.algorithm.ascent import StepInfo
+from jaxdream.algorithm.octaves import octave_bases
 from jaxdream.errors import JaxdreamError
-from jaxdream.octaves import octave_bases
-from jaxdream.programs import OctaveSteps
-from jaxdream.resample import resize
+from jaxdream.execution.octave import OctaveSteps
+from jaxdream.execution.shapes import Canvas, Pictures
+from jaxdream.images.resample import resize
+from jaxdream.types import AnyArray
 
 
 class OctaveState(NamedTuple):

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images import read_recipe_text
+from jaxdream.images.picture_files import read_recipe_text
 
 SCHEMA = 3
 _SEEDS = 2**32
@@ -117,7 +117,7 @@ def made_with(model) -> dict[str, str]:
 
 def dream_settings(recipe: Recipe) -> dict:
     """What ``jaxdream.dream`` is given of a recipe, but for the picture, objective and key."""
-    from jaxdream.optimizers import CLASSIC, named_optimizer
+    from jaxdream.algorithm.optimizers import CLASSIC, named_optimizer
 
     optimizer = None
     if (recipe.optimizer, recipe.smooth, recipe.laplacian) != (CLASSIC, 0, 0):

@@ -15,12 +15,12 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Key, UInt32
 
-from jaxdream.arrays import AnyArray
 from jaxdream.deepdream import DreamState, iterate_dream
 from jaxdream.errors import JaxdreamError
+from jaxdream.images.resample import check_movement, warp
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
-from jaxdream.resample import check_movement, warp
+from jaxdream.types import AnyArray
 
 # Share of the whole way that is behind after a share t of the warps.
 EASINGS: dict[str, Callable[[Fraction], Fraction]] = {

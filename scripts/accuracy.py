@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import jaxdream as jd
-from jaxdream.images import read_picture, resize_picture
+from jaxdream.images.picture_files import read_picture, resize_picture
 
 
 def centre_crop(path: Path, side: int) -> Float[np.ndarray, "side side 3"]:

@@ -75,8 +75,8 @@ def subjects(options: argparse.Namespace) -> "list[Subject]":
     """The networks to be measured, with their weights."""
     from bench_graph import Subject, random_weights
 
-    from jaxdream.models.registry import record_of
-    from jaxdream.models.store import load_file
+    from jaxdream.models.weights.load import load_file
+    from jaxdream.models.weights.registry import record_of
 
     paths = dict(zip(NETWORKS, (options.googlenet, options.inception), strict=True))
     found = []
@@ -196,7 +196,7 @@ def _runs(options, results: "Results", networks: "list[Subject]", *, device, thr
     import bench_processes
     from bench_results import Runs
 
-    from jaxdream.images import read_picture, resize_picture, write_image
+    from jaxdream.images.picture_files import read_picture, resize_picture, write_image
 
     size = options.photo_size
     with tempfile.TemporaryDirectory() as folder:

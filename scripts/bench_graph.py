@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from jaxdream.models.graph import Graph, Node
-from jaxdream.models.loader import expected_shapes
 from jaxdream.models.ops import Conv, Dense
-from jaxdream.models.registry import PixelRange
+from jaxdream.models.weights.check import expected_shapes
+from jaxdream.models.weights.registry import PixelRange
 
 
 @dataclass(frozen=True)

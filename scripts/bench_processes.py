@@ -23,7 +23,7 @@ from bench_graph import Subject
 from bench_machine import Quiet
 from bench_results import FIRST, LAYOUTS, SECOND, Run
 
-from jaxdream.models.loader import write_weights
+from jaxdream.models.weights.check import write_weights
 
 TORCH_PROGRAM = Path(__file__).with_name("bench_torch.py")
 _FIRST_STEP = re.compile(rb"step \d+/")

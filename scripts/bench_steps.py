@@ -19,7 +19,7 @@ from bench_machine import Quiet
 from bench_results import LAYOUTS, OURS, THEIRS, LayerTimes, Measured
 
 import jaxdream as jd
-from jaxdream.compilation import Program
+from jaxdream.execution.jit import Program
 from jaxdream.models.graph import Node
 from jaxdream.models.network import Network
 from jaxdream.models.ops import Conv, Relu, Weights

@@ -1,4 +1,4 @@
-"""Write ``jaxdream/data/imagenet_classes.tsv`` from the lists in timm's wheel.
+"""Write ``jaxdream/objectives/data/imagenet_classes.tsv`` from the lists in timm's wheel.
 
     pip download --no-deps timm==1.0.31 && python scripts/class_names.py timm-1.0.31-*.whl
 
@@ -9,7 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-OUTPUT = Path(__file__).parents[1] / "jaxdream" / "data" / "imagenet_classes.tsv"
+OUTPUT = Path(__file__).parents[1] / "jaxdream" / "objectives" / "data" / "imagenet_classes.tsv"
 
 
 def main(wheel: Path) -> None:

@@ -24,10 +24,10 @@ from jaxtyping import Array, Float, UInt8
 import jaxdream as jd
 from jaxdream import objectives
 from jaxdream.models.googlenet import googlenet
-from jaxdream.models.loader import check_weights, weights_sha256
 from jaxdream.models.network import Network
-from jaxdream.models.porting import read_weights
-from jaxdream.models.registry import BUNDLED_MODEL, record_of
+from jaxdream.models.weights.check import check_weights, weights_sha256
+from jaxdream.models.weights.porting import read_weights
+from jaxdream.models.weights.registry import BUNDLED_MODEL, record_of
 
 POINTS = tuple(f"inception_{block}/output" for block in ("3b", "4c", "4e"))
 DREAMED = "inception_4c/output"

@@ -14,12 +14,12 @@ import jax
 import numpy as np
 
 import jaxdream as jd
-from jaxdream.contact_sheet import contact_sheet, enlarge
-from jaxdream.filters import first_filters
-from jaxdream.labels import resolve_class
+from jaxdream.algorithm.optimizers import named_optimizer
+from jaxdream.images.contact_sheet import contact_sheet, enlarge
 from jaxdream.models.network import Network
-from jaxdream.optimizers import named_optimizer
-from jaxdream.visualization import channel_mean
+from jaxdream.objectives.labels import resolve_class
+from jaxdream.visualization.filters import first_filters
+from jaxdream.visualization.visualize import channel_mean
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIDE = 400  # longest side of a picture in a sheet

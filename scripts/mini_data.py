@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from jaxdream.images import read_picture
+from jaxdream.images.picture_files import read_picture
 
 Random = np.random.Generator
 Picture = UInt8[np.ndarray, "h w 3"]

@@ -18,7 +18,7 @@ from jaxdream.models.googlenet import INCEPTION_WIDTHS
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.network import WeightArrays, evaluate
 from jaxdream.models.ops import Conv, Weights
-from jaxdream.models.registry import CAFFE, NOTEBOOK_2015, PixelRange
+from jaxdream.models.weights.registry import CAFFE, NOTEBOOK_2015, PixelRange
 
 Tree = Any
 Pixels = UInt8[Array, "n h w 3"]  # RGB, 0..255

@@ -22,7 +22,7 @@ from mini_model import Lesson, Teacher, Tree
 
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.ops import Concat, Conv, Dense, GlobalAveragePool, Op, Relu, Weights
-from jaxdream.models.registry import CAFFE
+from jaxdream.models.weights.registry import CAFFE
 
 ROWS = 30_000  # positions that a layer is fitted on, at least
 ROWS_PER_UNKNOWN = 30  # weights of one output channel

@@ -43,12 +43,12 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files import replacing
-from jaxdream.models import registry
+from jaxdream.images.atomic import replacing
 from jaxdream.models.googlenet import googlenet
-from jaxdream.models.loader import check_weights, write_weights
 from jaxdream.models.ops import Weights
-from jaxdream.models.porting import read_weights
+from jaxdream.models.weights import registry
+from jaxdream.models.weights.check import check_weights, write_weights
+from jaxdream.models.weights.porting import read_weights
 
 EMA_DECAY = 0.998  # of the weights that are evaluated and exported
 PIXELS = 32 * 96 * 96  # in a batch

@@ -2,15 +2,14 @@
 
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT, read_until
 from jaxtyping import install_import_hook
 from PIL import Image
 
@@ -19,8 +18,6 @@ os.environ.pop("HF_HUB_OFFLINE", None)
 
 # Before the package is imported, so that every shape in a public annotation is checked.
 install_import_hook("jaxdream", "beartype.beartype")
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -54,11 +51,6 @@ def tiny():
 def picture() -> np.ndarray:
     """A small colourful picture, RGB, 0..255."""
     return np.random.default_rng(1).uniform(20, 235, (24, 30, 3)).astype(np.float32)
-
-
-def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of two pictures of 0..255, in dB."""
-    return float(10 * np.log10(255**2 / max(np.mean((np.asarray(a) - np.asarray(b)) ** 2), 1e-12)))
 
 
 @pytest.fixture(scope="session")
@@ -104,19 +96,6 @@ def run(run_in, tmp_path):
     return run
 
 
-def read_until(terminal: int, text: str, seconds: float) -> str:
-    """What a terminal shows until it has shown ``text``, or until its program ends."""
-    shown = ""
-    deadline = time.monotonic() + seconds
-    while text not in shown and time.monotonic() < deadline:
-        if select.select([terminal], [], [], 1)[0]:
-            try:
-                shown += os.read(terminal, 4096).decode()
-            except OSError:  # how Linux says that the other end is closed
-                break
-    return shown
-
-
 @pytest.fixture
 def interrupt(environment, tmp_path):
     """Runs the command line on a terminal and presses Ctrl-C once that shows ``after``.
@@ -128,7 +107,7 @@ def interrupt(environment, tmp_path):
         # Where the tests run in the background, Ctrl-C is ignored, and programs inherit that.
         start = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-            "from jaxdream.cli import main; main()"
+            "from jaxdream.cli.main import main; main()"
         )
         terminal, other_end = pty.openpty()
         with subprocess.Popen(
@@ -161,10 +140,3 @@ def photo(tmp_path):
     pixels = np.stack([3 * x, 4 * y, 128 + 60 * np.sin((x + y) / 5)], -1)
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
     return path
-
-
-def one_line(done):
-    """The single line on stderr."""
-    assert done.stderr.startswith("jaxdream: ")
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr

@@ -64,7 +64,7 @@ def _damage(path: Path, defect: str) -> str:
 
 def dream_all(folder: Path, out: Path, **options) -> list:
     """All results of a run."""
-    from jaxdream.dreaming_files import dream_files
+    from jaxdream.folder.run import dream_files
 
     return list(dream_files(tiny_network(), [folder], out, **SETTINGS | options))
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import jaxdream as jd
 from jaxdream.batches import dream_together, plan_batches
-from jaxdream.canvas import Canvases
+from jaxdream.execution.shapes import Canvases
 from jaxdream.objectives import custom, layer
 
 SIZES = [(40, 61), (61, 40), (44, 60)]

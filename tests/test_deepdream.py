@@ -5,8 +5,8 @@ import optax
 import pytest
 
 import jaxdream as jd
+from jaxdream.execution.octave import run_steps
 from jaxdream.objectives import layer
-from jaxdream.programs import run_steps
 
 SMALL = {"steps": 3, "octaves": 2, "jitter": 4}
 

@@ -11,7 +11,7 @@ def tiny_network():
     from jaxdream.models.graph import Graph, GraphBuilder
     from jaxdream.models.network import Network
     from jaxdream.models.ops import Conv, Input, MaxPool, Relu
-    from jaxdream.models.registry import CAFFE
+    from jaxdream.models.weights.registry import CAFFE
 
     build = GraphBuilder()
     x = build.add("first", Conv(4, (3, 3), 1, (1, 1)), build.add("data", Input()))

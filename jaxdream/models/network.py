@@ -10,11 +10,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from jaxdream.arrays import AnyArray
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.ops import Weights, masked
-from jaxdream.models.region import Layout, Region
-from jaxdream.models.registry import PixelRange, Precision
+from jaxdream.models.regions import Layout, Region
+from jaxdream.models.weights.registry import PixelRange, Precision
+from jaxdream.types import AnyArray
 
 # Arrays by weight name: "inception_3a/1x1/kernel" (height, width, in, out) and ".../bias" (out,).
 WeightArrays = Mapping[str, AnyArray]

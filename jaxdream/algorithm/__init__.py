@@ -1,0 +1,1 @@
+"""The 2015 algorithm: pure functions on one picture, nothing about how they are compiled."""

@@ -1,0 +1,66 @@
+"""Which sizes a picture is dreamed at: each octave a fixed factor smaller than the next."""
+
+import math
+from collections.abc import Sequence
+
+from jaxtyping import Float
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.images.resample import resize
+from jaxdream.types import AnyArray
+
+
+def plan_octaves(
+    size: tuple[int, int], *, octaves: int = 4, octave_scale: float = 1.4, minimum: int = 1
+) -> tuple[tuple[int, int], ...]:
+    """Sizes of the octaves, smallest first; the last is the picture's own.
+
+    Each size is ``round(n / octave_scale)`` of the next larger, so that rounding accumulates as in
+    the 2015 notebook: (575, 1024) gives (210, 373), (294, 522), (411, 731), (575, 1024). Octaves
+    with a side under ``minimum`` pixels are left out, so that fewer than ``octaves`` may come back.
+
+    Args:
+        size: height and width of the picture.
+        minimum: smallest side the layers can see (``model.graph.minimum_size(*layers)``).
+
+    Raises:
+        JaxdreamError: the picture itself is under the minimum, or a setting is out of range.
+    """
+    if octaves < 1:
+        raise JaxdreamError(f"octaves must be at least 1, not {octaves}")
+    if not (math.isfinite(octave_scale) and octave_scale > 1):
+        raise JaxdreamError(f"octave scale must be over 1, not {octave_scale}")
+    check_size(size, minimum)
+    sizes = [size]
+    while len(sizes) < octaves:
+        height, width = (round(n / octave_scale) for n in sizes[-1])
+        if min(height, width) < minimum:
+            break
+        sizes.append((height, width))
+    return tuple(reversed(sizes))
+
+
+def check_size(size: tuple[int, int], minimum: int) -> None:
+    """Make sure that a picture of this height and width is large enough for the layers.
+
+    Raises:
+        JaxdreamError: a side is under the minimum.
+    """
+    if min(size) < minimum:
+        raise JaxdreamError(
+            f"the picture is {size[1]}x{size[0]} pixels and the layer needs at least "
+            f"{minimum}x{minimum}: choose an earlier layer or a larger size"
+        )
+
+
+def octave_bases(
+    image: Float[AnyArray, "*n h w c"], sizes: Sequence[tuple[int, int]]
+) -> tuple[Float[AnyArray, "..."], ...]:
+    """The picture at every octave, smallest first, each resampled from the next larger one.
+
+    ``sizes`` is from ``plan_octaves``; any pixel range.
+    """
+    bases = [image]
+    for size in reversed(sizes[:-1]):
+        bases.append(resize(bases[-1], size))
+    return tuple(reversed(bases))

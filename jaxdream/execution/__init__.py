@@ -1,0 +1,1 @@
+"""How a step is compiled, fits into memory and is spread over devices."""

@@ -1,0 +1,1 @@
+"""Dreaming a folder of pictures: ``jaxdream batch`` and ``dream_files``."""

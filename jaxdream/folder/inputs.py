@@ -1,0 +1,171 @@
+"""The pictures that a command is given: files, folders, patterns and lists of files."""
+
+import glob
+import itertools
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.images.atomic import reason
+from jaxdream.images.picture_files import SUFFIXES
+
+# JPEG files and PNG files by their rarer names.
+_AS_WRITTEN = {".jpe": ".jpg", ".jfif": ".jpg", ".apng": ".png", ".gif": ".png", ".bmp": ".png"}
+_KNOWN = {*SUFFIXES, *_AS_WRITTEN}
+
+
+class Input(NamedTuple):
+    """A picture file, and its name among the others."""
+
+    path: Path
+    name: str  # relative, with slashes: what its key and the place of its dream depend on
+
+
+def find_inputs(
+    inputs: Sequence[str | os.PathLike[str]],
+    *,
+    lists: Sequence[str | os.PathLike[str]] = (),
+    leave_out: str | os.PathLike[str] | None = None,
+) -> list[Input]:
+    """The pictures that are meant, in the order of their names.
+
+    Args:
+        inputs: picture files, each named by its last part; folders, whose pictures at any depth
+            (by their endings; nothing hidden) are named from the folder on; patterns with ``*``,
+            ``?``, ``[...]`` and ``**``, likewise from the last folder before the first of these;
+            ``@FILE``, a list.
+        lists: text files that name a file on each line; "-" is standard input. These are named as
+            they are written, or by their last part where that leads out of the current folder.
+        leave_out: a folder that is not looked into.
+
+    Raises:
+        JaxdreamError: there is no such file or list, no picture at all, or two have one name.
+    """
+    found: set[Input] = set()
+    out = None if leave_out is None else os.path.realpath(leave_out)
+    for given in map(str, inputs):
+        if given.startswith("@") and not os.path.lexists(given):
+            found.update(_in_list(given[1:]))
+        elif os.path.isdir(given):
+            found.update(_in_folder(given, given, out))
+        elif glob.has_magic(given) and not os.path.lexists(given):
+            found.update(_matching(given, out))
+        elif os.path.lexists(given):
+            found.add(Input(Path(given), Path(given).name))
+        else:
+            raise JaxdreamError(f"{given}: no such file or folder")
+    for path in lists:
+        found.update(_in_list(str(path)))
+    if not found:
+        given = ", ".join(map(str, [*inputs, *lists]))
+        raise JaxdreamError(f"no pictures in {given or 'nothing'}" + f" (of {_endings()})")
+    result = sorted(found, key=lambda one: (one.name, one.path))
+    for one, other in itertools.pairwise(result):
+        if one.name == other.name:
+            raise JaxdreamError(
+                f"{one.path} and {other.path} are both named {one.name}: dream them into folders "
+                "of their own, or give the folder that holds both"
+            )
+    return result
+
+
+def output_names(
+    inputs: Sequence[Input], folder: str | os.PathLike[str], suffix: str | None = None
+) -> list[str]:
+    """What the dreams of pictures are named, relative to the folder they are written to.
+
+    Args:
+        suffix: of all of them, such as ".png"; by default each has its picture's own name, but
+            for GIF, whose 256 colours are too few, BMP, which keeps no recipe, and what cannot be
+            written.
+
+    Raises:
+        JaxdreamError: no format of that name, two dreams would have one name, or one its picture's.
+    """
+    if suffix is not None and suffix not in SUFFIXES:
+        raise JaxdreamError(f"pictures are written as {', '.join(SUFFIXES)}, not {suffix!r}")
+    names: dict[str, str] = {}
+    for one in inputs:
+        path = PurePosixPath(one.name)
+        own = path.suffix.lower()
+        other = suffix or _AS_WRITTEN.get(own) or (None if own in SUFFIXES else ".png")
+        name = str(path) if other is None else str(path.with_suffix(other))
+        if suffix is not None and own in (".jpg", ".jpeg") and suffix in (".jpg", ".jpeg"):
+            name = str(path)
+        if name in names:
+            raise JaxdreamError(
+                f"{names[name]} and {one.name} would both be written to {name}: rename one of them"
+            )
+        names[name] = one.name
+    sources = {os.path.realpath(one.path) for one in inputs}
+    for name in names:
+        path = os.path.join(folder, name)
+        if os.path.realpath(path) in sources:
+            raise JaxdreamError(
+                f"{path} is one of the pictures to dream: choose another output folder"
+            )
+    return list(names)
+
+
+def _in_folder(folder: str, base: str, out: str | None) -> Iterator[Input]:
+    """The pictures in a folder, named from ``base`` on."""
+
+    def stop(error: OSError) -> None:
+        raise JaxdreamError(f"cannot read {error.filename}: {reason(error)}") from error
+
+    for at, folders, files in os.walk(folder, onerror=stop):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.realpath(os.path.join(at, name)) != out
+        ]
+        for name in files:
+            if _is_picture(name):
+                path = os.path.join(at, name)
+                yield Input(Path(path), Path(os.path.relpath(path, base)).as_posix())
+
+
+def _matching(pattern: str, out: str | None) -> Iterator[Input]:
+    plain = []
+    for part in Path(pattern).parts[:-1]:
+        if glob.has_magic(part):
+            break
+        plain.append(part)
+    base = os.path.join(*plain) if plain else "."
+    matches = glob.glob(pattern, recursive=True)
+    if not matches:
+        raise JaxdreamError(f"{pattern}: no file matches")
+    for path in matches:
+        if os.path.isdir(path):
+            # What lies deeper is found by ** and, as far as it is a folder, by *.
+            if "**" not in pattern:
+                yield from _in_folder(path, base, out)
+        elif _is_picture(os.path.basename(path)) and not _within(path, out):
+            yield Input(Path(path), Path(os.path.relpath(path, base)).as_posix())
+
+
+def _within(path: str, folder: str | None) -> bool:
+    return folder is not None and os.path.realpath(path).startswith(os.path.join(folder, ""))
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in _KNOWN and not name.startswith(".")
+
+
+def _in_list(path: str) -> Iterator[Input]:
+    try:
+        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise JaxdreamError(f"cannot read the list {path}: {reason(error)}") from error
+    for line in content.splitlines():
+        if line.strip():
+            name = os.path.normpath(os.fsdecode(line.strip(b"\r")))
+            outside = os.path.isabs(name) or name.startswith("..")
+            yield Input(Path(name), Path(name).name if outside else Path(name).as_posix())
+
+
+def _endings() -> str:
+    return ", ".join(sorted(_KNOWN))

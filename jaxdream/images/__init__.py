@@ -1,0 +1,1 @@
+"""Picture files and pixels: reading, writing, resampling. Nothing here knows a network."""

@@ -1,0 +1,152 @@
+"""The Hugging Face hub: whether it is there, its downloads, and what is wrong when it is not.
+
+All through ``huggingface_hub``, so that its cache, tokens, mirrors and offline switch are the
+user's own.
+"""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.images.atomic import file_hash
+from jaxdream.models.weights.registry import BUNDLED_MODEL, WeightsRecord
+
+WAYS_OUT = (
+    f"use the bundled model (--model {BUNDLED_MODEL}), a file of your own (--weights PATH) "
+    "or a mirror (HF_ENDPOINT)"
+)
+HUB_TIMEOUT = 4.0  # seconds; leaves one for the rest, so that "no hub" is known within five
+
+
+class Unavailable(JaxdreamError):
+    """Weights that cannot be had now; ``problem`` is the message without the ways out."""
+
+    def __init__(self, record: WeightsRecord, problem: str) -> None:
+        super().__init__(f"no weights for {record.model}: {problem}; {WAYS_OUT}")
+        self.problem = problem
+
+
+def source_of(record: WeightsRecord) -> str:
+    return f"{record.repo}/{record.file}"
+
+
+def file_size(record: WeightsRecord, *, timeout: float = HUB_TIMEOUT) -> int:
+    """Ask the hub for a file's size in bytes, and so whether there is a hub that has it.
+
+    Takes at most ``timeout`` seconds, also where a name lookup or a connection hangs, and none
+    when ``HF_HUB_OFFLINE`` is set.
+
+    Raises:
+        JaxdreamError: no hub, or it does not have the file or does not give it.
+    """
+    if _offline():
+        raise Unavailable(record, "HF_HUB_OFFLINE is set")
+    deadline = time.monotonic() + timeout
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    answer: list[int | Exception] = []
+
+    def ask() -> None:
+        try:
+            url = hf_hub_url(record.repo or "", record.file)
+            found = get_hf_file_metadata(url, timeout=timeout)
+            if found.commit_hash is None:  # a portal's login page, say
+                raise OSError("answers, but is not a hub")
+            answer.append(found.size or 0)
+        except Exception as error:
+            answer.append(error)
+
+    # A thread, since no timeout of the library covers name lookups; left behind if it hangs.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(max(0.0, deadline - time.monotonic()))
+    if not answer:
+        raise Unavailable(record, f"no answer from {_endpoint()} in {timeout:g} s")
+    if isinstance(answer[0], Exception):
+        raise Unavailable(record, _hub_problem(record, answer[0])) from answer[0]
+    return answer[0]
+
+
+def download(record: WeightsRecord, notify: Callable[[str], None]) -> Path:
+    size = file_size(record)
+    megabytes = round(size / 1e6) if size >= 1e6 else size / 1e6
+    notify(
+        f"downloading {record.file} ({megabytes:.2g} MB) for {record.model} from {_endpoint()}"
+        f"/{record.repo}; licence: {record.licence}"
+    )
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(record.repo or "", record.file, library_name="jaxdream"))
+    except Exception as error:
+        raise Unavailable(record, _hub_problem(record, error)) from error
+
+
+def downloaded(record: WeightsRecord) -> Path | None:
+    """The file in the hub's own cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(record.repo or "", record.file)
+    return Path(found) if isinstance(found, str) else None
+
+
+def check_download(record: WeightsRecord, path: Path) -> bool:
+    """Whether a downloaded file is proved whole by a hash; a damaged one is removed.
+
+    The hub names a large file in its cache by the file's own sha256.
+
+    Raises:
+        JaxdreamError: the hash differs.
+    """
+    blob = path.resolve().name
+    expected = [("sha256", record.sha256), ("sha1", record.sha1)]
+    if re.fullmatch("[0-9a-f]{64}", blob):
+        expected.append(("sha256", blob))
+    known = [(algorithm, value) for algorithm, value in expected if value]
+    for algorithm, value in known:
+        if not file_hash(path, algorithm).startswith(value):
+            discard(path)
+            raise Unavailable(record, f"the downloaded {record.file} is damaged ({algorithm})")
+    return bool(known)
+
+
+def discard(path: Path) -> None:
+    """Remove a file from the hub's cache, so that it is downloaded afresh."""
+    for name in (path.resolve(), path):
+        name.unlink(missing_ok=True)
+
+
+def _offline() -> bool:
+    """As the hub's library reads it, but without importing the library."""
+    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return value.upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def _endpoint() -> str:
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def _hub_problem(record: WeightsRecord, error: Exception) -> str:
+    """What went wrong, in a few words."""
+    response = getattr(error, "response", None)
+    code = getattr(response, "status_code", None)
+    if code == 404:
+        return f"{_endpoint()} has no {source_of(record)}"
+    if code in (401, 403):
+        return f"{_endpoint()} does not give {source_of(record)} without a token that may read it"
+    if code is not None:
+        return f"{_endpoint()} answers with error {code}"
+    return f"{_endpoint()}: {one_line(error)}"
+
+
+def one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    message = re.sub(r"\[Errno -?\d+\] ", "", str(error)).strip() or type(error).__name__
+    return message.splitlines()[0]

@@ -1,0 +1,1 @@
+"""Feature visualisation: what a class, channel, neuron or direction looks like."""

@@ -1,0 +1,129 @@
+"""One step of feature visualisation, on a batch: random views, gradients, penalties, Adam.
+
+The objective's gradient is divided by its mean absolute value, as in a dream, so that the weights
+of total variation and of diversity mean the same for every objective, layer and network.
+
+Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017
+(doi 10.23915/distill.00007).
+"""
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from jaxdream.algorithm.ascent import StepInfo
+from jaxdream.algorithm.optimizers import normalize_by_mean_abs
+from jaxdream.execution.jit import program
+from jaxdream.models.network import Network
+from jaxdream.models.redirected_relu import waking_activations
+from jaxdream.objectives.base import Objective
+from jaxdream.visualization.fourier import FourierImage
+from jaxdream.visualization.transforms import Robustness, random_view
+
+
+def adam(learning_rate: float | Array) -> optax.GradientTransformation:
+    """The optimiser of a batch's spectra; its state does not depend on the rate."""
+    return optax.chain(optax.scale_by_adam(), optax.scale(-1.0), optax.scale(learning_rate))
+
+
+@program(static_argnames="differ_at")
+def run_steps(
+    model: Network,
+    objectives: Objective,
+    parameters: FourierImage,
+    optimizer_state: optax.OptState,
+    keys: Array,
+    steps: Array,
+    robustness: Robustness | None,
+    weights: tuple[float | Array, float | Array, float | Array],
+    *,
+    differ_at: str | None,
+) -> tuple[FourierImage, optax.OptState, StepInfo]:
+    """The numbered steps, on a batch; the infos have a leading axis of as many."""
+    learning_rate, total_variation, diversity = weights
+    optimizer = adam(learning_rate)
+
+    @jax.vmap
+    def normalize(gradient: Array) -> Array:
+        return jnp.asarray(normalize_by_mean_abs().update(gradient, optax.EmptyState())[0])
+
+    def pixels(spectrum: Array) -> Array:
+        return FourierImage(spectrum, parameters.width).pixels()
+
+    def step(state: tuple[Array, optax.OptState], number: Array):
+        spectrum, optimizer_state = state
+        images, pull_back = jax.vjp(pixels, spectrum)
+        views = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+        values, gradient, apart = _gradients(
+            model, objectives, images, views, robustness, differ_at
+        )
+        pull = normalize(gradient) - total_variation * jax.vmap(jax.grad(roughness))(images)
+        if apart is not None:
+            pull += diversity * normalize(apart)
+        updates, optimizer_state = optimizer.update(pull_back(-pull)[0], optimizer_state)
+        spectrum = jnp.asarray(optax.apply_updates(spectrum, updates))
+        mean = jnp.mean(jnp.abs(gradient), axis=(1, 2, 3))
+        return (spectrum, optimizer_state), StepInfo(values, mean)
+
+    state = (parameters.spectrum, optimizer_state)
+    if len(steps) == 1:
+        # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
+        state, info = step(state, steps[0])
+        infos = jax.tree.map(lambda value: value[None], info)
+    else:
+        state, infos = jax.lax.scan(step, state, steps)
+    return FourierImage(state[0], parameters.width), state[1], infos
+
+
+def _gradients(
+    model: Network,
+    objectives: Objective,
+    images: Float[Array, "n h w 3"],
+    keys: Array,
+    robustness: Robustness | None,
+    differ_at: str | None,
+) -> tuple[Array, Array, Array | None]:
+    """The objectives' values, their gradients, and the gradient of the pictures' difference."""
+    layers = objectives.layers + (() if differ_at is None else (differ_at,))
+
+    def one(objective: Objective, image: Array, key: Array) -> tuple[Array, Array | None]:
+        if robustness is not None:
+            image = random_view(key, image, robustness=robustness)
+        activations = waking_activations(model, model.preprocess(image)[None], layers)
+        value = objective({name: activations[name][0] for name in objectives.layers})
+        return value, None if differ_at is None else activations[differ_at][0]
+
+    def whole(images: Array) -> tuple[Array, Array | None]:
+        values, features = jax.vmap(one)(objectives, images, keys)
+        return values, None if features is None else similarity(features)
+
+    (values, alike), pull_back = jax.vjp(whole, images)
+    ones = jnp.ones_like(values)
+    if alike is None:
+        return values, pull_back((ones, None))[0], None
+    gradient = pull_back((ones, jnp.zeros_like(alike)))[0]
+    return values, gradient, pull_back((0 * ones, -jnp.ones_like(alike)))[0]
+
+
+def similarity(features: Float[Array, "n h w c"]) -> Float[Array, ""]:
+    """Mean cosine between the Gram matrices of several pictures' features, over all pairs.
+
+    Source: the diversity term of "Feature Visualization", Distill 2017, after the style of Gatys,
+    Ecker, Bethge 2015.
+    """
+    n, _, _, channels = features.shape
+    grams = jnp.einsum("nhwc,nhwd->ncd", features, features).reshape(n, channels**2)
+    # Under the root, since a norm has no gradient at 0.
+    unit = grams * jax.lax.rsqrt(jnp.sum(grams**2, axis=1, keepdims=True) + 1e-12)
+    cosines = unit @ unit.T
+    return (jnp.sum(cosines) - jnp.trace(cosines)) / (n * (n - 1))
+
+
+def roughness(image: Float[Array, "h w 3"]) -> Float[Array, ""]:
+    """Total variation of a picture (0..255): the sum of differences between neighbours.
+
+    A difference d counts as sqrt(1 + d**2) - 1 levels, whose gradient is smooth at 0.
+    """
+    differences = [jnp.diff(image, axis=axis) for axis in (0, 1)]
+    return sum((jnp.sum(jnp.sqrt(1 + d**2) - 1) for d in differences), jnp.zeros(()))

@@ -1,0 +1,155 @@
+"""Tests that need four devices; ``test_devices.py`` runs them in a process that has as many."""
+
+import dataclasses
+import math
+import re
+
+import jax
+import numpy as np
+import pytest
+from test_programs import compilations
+
+import jaxdream as jd
+from jaxdream.execution import memory
+from jaxdream.execution.memory import peak_bytes
+from jaxdream.execution.planner import octave_programs
+from jaxdream.execution.shapes import Canvas, Parts
+from jaxdream.objectives import custom, layer
+
+KEY = jax.random.key(0)
+COLLECTIVES = "collective-permute|all-gather|all-reduce|reduce-scatter|all-to-all"
+
+
+def photographs(*shape):
+    return np.random.default_rng(math.prod(shape)).uniform(0, 255, (*shape, 3)).astype(np.float32)
+
+
+def mean(activations):
+    return activations["second"].mean()
+
+
+def test_there_are_four_devices():
+    assert jd.shard_rows().count == jd.shard_pictures().count == 4
+
+
+@pytest.mark.parametrize(
+    ("sharding", "shape", "scan", "what"),
+    [
+        (jd.shard_rows, (61, 40), False, "classic"),  # a height that does not divide
+        (jd.shard_rows, (3, 43, 50), True, "optimizer"),
+        (jd.shard_rows, (43, 50), False, "whole"),
+        (jd.shard_pictures, (8, 43, 30), True, "classic"),
+    ],
+)
+def test_a_dream_on_four_devices_is_that_on_one(tiny, sharding, shape, scan, what):
+    image = photographs(*shape)
+    options = {"steps": 2, "octaves": 1, "jitter": 5, "scan": scan, "step_size": 10.0}
+    if what == "optimizer":
+        options["optimizer"] = jd.named_optimizer("adam", step_size=5.0, smooth=1.0)
+    if what == "whole":
+        options["objective"] = custom(mean, ("second",))
+    alone = list(jd.iterate_dream(KEY, tiny, image, **options))
+    with compilations() as names:
+        shared = list(jd.iterate_dream(KEY, tiny, image, sharding=sharding(), **options))
+    # Only once: what comes out of a step lies where the next one takes it from.
+    assert names.count("jit(_run_steps)") == 1
+    for one, other in zip(alone, shared, strict=True):
+        assert len(other.array.sharding.device_set) == 4
+        np.testing.assert_allclose(other.image, one.image, atol=0.02)
+        np.testing.assert_allclose(other.info.loss, one.info.loss, rtol=1e-4)
+
+
+def compiled(model, objective, size, batch, sharding):
+    if sharding is not None:
+        model, objective = sharding.replicate((model, objective))
+    (steps,) = octave_programs(model, objective, [size], sharding=sharding)
+    (program,) = steps.lower(batch, 1)
+    return program.compile()
+
+
+def floats_exchanged(program):
+    """The largest array of each kind of exchange between devices."""
+    found = {}
+    for results, kind in re.findall(
+        rf"= (.*) ({COLLECTIVES})(?:-start)?\(", program.as_text()
+    ):  # fmt: skip
+        shapes = re.findall(r"[a-z0-9]+\[([0-9,]*)\]", results)
+        most = max(math.prod(map(int, shape.split(","))) if shape else 1 for shape in shapes)
+        found[kind] = max(most, found.get(kind, 0))
+    return found
+
+
+def test_rows_are_fetched_from_the_neighbours_and_maps_stay_apart():
+    """With GoogLeNet's layers, on a height that divides by nothing."""
+    model, objective, size = (
+        jd.load_model("googlenet_mini"),
+        layer("pool2/3x3_s2"),
+        (251, 96),
+    )
+    one = compiled(model, objective, size, (), None)
+    four = compiled(model, objective, size, (), jd.shard_rows())
+    assert floats_exchanged(one) == {}
+    exchanged = floats_exchanged(four)
+    first_map = (256 // 2) * (96 // 2) * model.graph.channels["conv1/7x7_s2"]
+    assert exchanged["collective-permute"] < first_map / 16  # a few rows
+    # The gradient with respect to the picture, and nothing that is larger.
+    assert max(exchanged.values()) <= 256 * 96 * 3 < first_map
+    weights = sum(leaf.nbytes for leaf in jax.tree.leaves(model))
+    assert peak_bytes(four) - weights < 0.6 * (peak_bytes(one) - weights)
+
+    image = photographs(*size)
+    options = {"objective": objective, "steps": 1, "octaves": 1}
+    dreams = [jd.dream(KEY, model, image, sharding=s, **options) for s in (None, jd.shard_rows())]
+    np.testing.assert_allclose(*dreams, atol=0.02)
+
+
+def test_pictures_of_a_batch_are_computed_with_nothing_exchanged(tiny):
+    program = compiled(tiny, layer("first"), (60, 70), (8,), jd.shard_pictures())
+    assert floats_exchanged(program) == {}
+
+
+def test_pictures_of_different_sizes_are_shared_out(tiny):
+    images = [photographs(*size) for size in ((40, 50), (44, 61), (41, 53), (47, 49), (43, 60))]
+    options = {"steps": 2, "octaves": 1, "jitter": 3, "step_size": 10.0}
+    dreams = jd.dream_batch(KEY, tiny, images, sharding=jd.shard_pictures(), **options)
+    assert [dreamed.shape for dreamed in dreams] == [image.shape for image in images]
+    alone = jd.dream(jax.random.fold_in(KEY, 4), tiny, images[4], **options)
+    np.testing.assert_allclose(dreams[4], alone, atol=0.02)
+
+
+def test_by_parts_too(tiny):
+    image, objective, rows = photographs(70, 50), layer("second"), jd.shard_rows()
+    offsets = np.array([[3, -4]], np.int32)
+    (octave,) = octave_programs(tiny, objective, [(70, 50)])
+    whole, *_ = octave.run(octave.start(octave.canvas.put(image)), offsets)
+
+    model, objective = rows.replicate((tiny, objective))
+    (octave,) = octave_programs(model, objective, [(70, 50)], sharding=rows)
+    parts = Parts((32, 64), (4, 4), (6, 6))
+    octave = dataclasses.replace(octave, canvas=Canvas((70, 50), (70, 50), parts=parts))
+    with compilations() as names:
+        for program in octave.lower((), 1):
+            program.compile()
+        state = octave.start(octave.canvas.put(image, octave.placement))
+        state, *_ = octave.run(state, offsets)
+    # What was compiled ahead is what is run.
+    assert [names.count(f"jit({name})") for name in ("_forward", "_backward")] == [1, 1]
+    np.testing.assert_allclose(state.image, whole.image[:70, :50], atol=0.02)
+
+
+def test_memory_is_that_of_each_device():
+    devices = jax.local_devices()
+    # These four share the machine's.
+    assert memory.available(10**15, devices) == pytest.approx(10**15 / 4, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("image", "line"),
+    [
+        (photographs(20, 20), r"only one: give a batch, or share out its rows"),
+        (photographs(6, 20, 20), r"6 pictures do not share out evenly among 4 .* multiple of 4"),
+    ],
+)
+def test_what_cannot_be_shared_out_is_said(tiny, image, line):
+    with pytest.raises(jd.JaxdreamError, match=line):
+        jd.dream(KEY, tiny, image, sharding=jd.shard_pictures())

@@ -1,0 +1,228 @@
+"""Several processes that share a list of work; real ones, on this machine."""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+import jaxdream as jd
+from jaxdream.cli import main as cli
+from jaxdream.cli import session
+from jaxdream.execution import distributed
+from jaxdream.execution.distributed import Process, meeting, share
+
+# A share of the work: in a folder, a file for each item once it is done.
+WORKER = """
+import sys, time
+from pathlib import Path
+import jax, jax.numpy as jnp
+from jaxdream.execution.distributed import meeting, share
+with meeting(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), timeout=60) as process:
+    assert len(jax.devices()) == len(jax.local_devices())
+    assert process.agree((5 - process.index, 7)) == (5, 7)
+    for item in share(range(30), process.index, process.count):
+        total = jax.jit(jnp.sum)(jnp.arange(item + 1))
+        Path(f"{item}.part").write_text(str(total))
+        Path(f"{item}.part").rename(str(item))
+        time.sleep(0.2)
+"""
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@given(st.lists(st.integers(), max_size=50), st.integers(1, 9))
+def test_every_item_is_in_one_share_and_shares_are_even(items, count):
+    shares = [share(items, index, count) for index in range(count)]
+    assert sorted(chain(*shares)) == sorted(items)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    with pytest.raises(jd.JaxdreamError, match=f"a number from 0 to {count - 1}"):
+        share(items, count, count)
+
+
+def test_a_lost_process_loses_only_what_it_has_not_done(tmp_path, port):
+    """First one is killed, then the coordinator; the last goes on to its end."""
+    shares = [share(range(30), index, 3) for index in range(3)]
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, f"127.0.0.1:{port}", "3", str(index)],
+            cwd=tmp_path,
+            env=os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(3)
+    ]
+    try:
+        for victim in (1, 0):
+            wait_until(lambda victim=victim: (tmp_path / str(shares[victim][1])).exists())
+            workers[victim].kill()
+            assert workers[victim].wait() == -signal.SIGKILL
+        said = workers[2].communicate(timeout=60)[1]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+    assert (workers[2].returncode, said) == (0, "")
+    done = {int(path.name) for path in tmp_path.iterdir() if not path.suffix}
+    assert done >= {*shares[2], shares[0][0], shares[0][1], shares[1][0], shares[1][1]}
+    assert not done >= {*shares[0]}
+    for item in done:
+        assert int((tmp_path / str(item)).read_text()) == item * (item + 1) // 2
+
+
+def test_a_batch_goes_on_without_its_coordinator(tmp_path, port, environment, run):
+    (tmp_path / "in").mkdir()
+    for number in range(24):
+        Image.effect_noise((64, 48), number + 1).save(tmp_path / "in" / f"{number}.png")
+    batch = ["batch", "in", "-o", "out", "--model", "googlenet_mini", "--layer", "conv1/7x7_s2"]
+    batch += ["--steps", "10", "--octaves", "1", "--batch", "1"]
+    of_two = ["--coordinator", f"127.0.0.1:{port}", "--processes", "2", "--process-id"]
+    first, second = (
+        subprocess.Popen(
+            [sys.executable, "-m", "jaxdream", *batch, *of_two, number],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in "01"
+    )
+    dreams = tmp_path / "out"
+    try:
+        wait_until(lambda: any(dreams.glob("*.png")))
+        first.kill()
+        first.communicate()
+        printed, said = second.communicate(timeout=100)
+    finally:
+        second.kill()
+    assert (first.returncode, second.returncode) == (-signal.SIGKILL, 0), said
+    assert "out: 12 dreamed, 0 done before, 0 failed of 12 pictures" in printed
+    done = len(list(dreams.glob("*.png")))
+    assert 12 <= done < 24
+    printed = run(*batch).stdout
+    assert f"out: {24 - done} dreamed, {done} done before, 0 failed of 24 pictures" in printed
+
+
+def test_one_that_is_lost_before_the_work_begins_is_said(port):
+    program = "import sys; from jaxdream.execution.distributed import meeting\n"
+    program += "with meeting(sys.argv[1], 2, 0, timeout=60): print('met', flush=True); input()"
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", program, f"127.0.0.1:{port}"],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as first,
+        meeting(f"127.0.0.1:{port}", 2, 1, timeout=60) as second,
+    ):
+        assert first.stdout.readline() == "met\n"
+        first.kill()
+        with pytest.raises(jd.JaxdreamError, match="lost before the work began: start all of"):
+            second.agree((1, 2))
+
+
+def test_slurm_tells_who_is_who_and_whose_the_gpus_are(port):
+    program = "import jax; from jaxdream.execution.distributed import meeting\n"
+    program += "with meeting(timeout=60) as process: print(process.index, process.count, "
+    program += "jax.config.read('jax_cuda_visible_devices'))"
+    slurm = {
+        "SLURM_JOB_ID": "1",
+        "SLURM_STEP_NODELIST": "127.0.0.1",
+        "SLURM_NTASKS": "2",
+        "JAX_COORDINATOR_PORT": str(port),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    tasks = [
+        subprocess.Popen(
+            [sys.executable, "-c", program],
+            env=os.environ | slurm | {"SLURM_PROCID": str(index), "SLURM_LOCALID": str(index)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    assert [task.communicate(timeout=90)[0].split() for task in tasks] == [
+        ["0", "2", "0"],
+        ["1", "2", "1"],
+    ]
+
+
+def test_others_that_do_not_come_are_said(port):
+    here, nowhere = f"127.0.0.1:{port}", "nowhere.invalid:1234"
+    with ThreadPoolExecutor() as threads:
+        first, second = (
+            threads.submit(meet, address, 2, index, timeout=1)
+            for index, address in enumerate((here, nowhere))
+        )
+    with pytest.raises(jd.JaxdreamError, match=f"not all 2 processes came to {here} within 1 sec"):
+        first.result()
+    with pytest.raises(jd.JaxdreamError, match=f"no coordinator at {nowhere} within 1 seconds"):
+        second.result()
+
+
+def test_a_port_that_is_taken_is_said():
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.bind(("::", 0))
+        taken.listen()
+        with pytest.raises(jd.JaxdreamError, match="is taken here: choose another"):
+            meet(f"127.0.0.1:{taken.getsockname()[1]}", 2, 0, timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ("--coordinator here:1", "--processes and --process-id missing"),
+        ("--processes 2 --process-id 0", "--coordinator missing"),
+        ("--coordinator here:1 --processes 2 --process-id 2", "a number from 0 to 1, not 2"),
+        ("--coordinator here --processes 2 --process-id 0", "such as 10.0.0.1:1234, not here"),
+        ("--coordinator here:x --processes 2 --process-id 0", "such as 10.0.0.1:1234, not here:x"),
+        ("--coordinator here:1 --processes 0 --process-id 0", "at least 1 process, not 0"),
+        ("--distributed --wait 0", "at least 1 second"),
+        ("--distributed", "no TPU pod, nor a step of Slurm or Open MPI"),
+    ],
+)
+def test_options_that_do_not_do_are_said(options, line):
+    with pytest.raises(jd.JaxdreamError, match=line):
+        session.meeting(parsed(options)).__enter__()
+
+
+def test_without_options_there_is_one_process(monkeypatch):
+    monkeypatch.setattr(distributed, "meeting", None)
+    with session.meeting(parsed("")) as process:
+        assert process == Process(0, 1)
+        assert process.agree((1, 2)) == (1, 2)
+
+
+def meet(*arguments, **options):
+    with meeting(*arguments, **options) as process:
+        return process
+
+
+def parsed(options):
+    parser = argparse.ArgumentParser()
+    cli._add_process_options(parser)
+    return parser.parse_args(options.split())

@@ -1,0 +1,397 @@
+"""Dreams of many files: nothing is lost, and nothing depends on the company or on interruptions."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import threading
+import time
+from contextlib import closing
+
+import jax
+import numpy as np
+import pytest
+from pictures import SETTINGS, dream_all, dream_all_or_die, make_pictures
+from PIL import Image
+
+import jaxdream as jd
+from jaxdream import JaxdreamError, batches, dream_files, picture_seed
+from jaxdream.execution.distributed import Process
+from jaxdream.folder.inputs import find_inputs
+from jaxdream.folder.worker import Report, TargetError
+from jaxdream.recipe import read_recipe
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of 200 pictures, and their defects."""
+    folder = tmp_path_factory.mktemp("pictures")
+    return folder, make_pictures(folder, 200)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(pictures, tmp_path_factory, tiny):
+    """A folder of their dreams, and the results."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    report = Report()
+    results = list(dream_files(tiny, [pictures[0]], out, report=report, **SETTINGS))
+    return out, results, report
+
+
+@pytest.fixture
+def few(tmp_path):
+    """Five pictures in a folder."""
+    folder = tmp_path / "few"
+    make_pictures(folder, 4)
+    (folder / "0" / "more.png").write_bytes((folder / "0" / "000.png").read_bytes())
+    return folder
+
+
+def contents(folder):
+    """The bytes of all dreams in a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith((".jaxdream", "jaxdream."))
+    }
+
+
+def journal_lines(folder):
+    lines = (folder / "jaxdream.jsonl").read_text("ascii").splitlines()
+    return sorted(line for line in lines if '"journal"' not in line)
+
+
+def status(results):
+    return {result.name: result.status for result in results}
+
+
+def test_every_picture_is_dreamed_or_says_why_not(pictures, undisturbed):
+    folder, defects = pictures
+    out, results, report = undisturbed
+    asked = [one.name for one in find_inputs([folder])]
+    assert sorted(result.name for result in results) == asked
+    # A folder is no picture: it is looked into, and has none.
+    defects = {name: defect for name, defect in defects.items() if defect != "a folder"}
+    assert len(asked) >= 195
+    assert {result.name for result in results if result.status == "failed"} == set(defects)
+    assert {"cut short", "empty", "text", "too small", "no such file"} == set(defects.values())
+    for result in results:
+        if result.error is not None:
+            assert str(result.input) in str(result.error)
+            assert "\n" not in str(result.error)
+            assert not result.output.exists()
+            continue
+        assert result.picture.shape[:2] == jd.read_image(result.input).shape[:2]
+        recipe = read_recipe(result.output)
+        assert recipe.input_name == result.input.name
+        assert recipe.seed == picture_seed(5, result.name)
+    assert (report.dreamed, report.failed) == (len(asked) - len(defects), len(defects))
+    assert report.pictures == report.seen_to == len(asked)
+    assert 0 < report.busy <= report.seconds
+    assert report.compiling > 0
+    lines = [json.loads(line) for line in journal_lines(out)]
+    assert {line["input"] for line in lines if "error" in line} == set(defects)
+    assert {line["output"] for line in lines if "output" in line} == set(contents(out))
+
+
+def test_each_is_the_dream_of_that_picture_alone(undisturbed, tiny):
+    dreamed = [result for result in undisturbed[1] if result.status == "dreamed"]
+    for result in dreamed[::60]:
+        key = jax.random.key(picture_seed(5, result.name))
+        image = jd.read_image(result.input)
+        alone = jd.dream(key, tiny, image, steps=2, octaves=1, jitter=3)
+        np.testing.assert_allclose(result.picture, alone, atol=0.01)
+
+
+def test_seeds_are_of_names_alone():
+    assert picture_seed(0, "a/b.jpg") == int.from_bytes(hashlib.sha256(b"0/a/b.jpg").digest()[:4])
+    seeds = {picture_seed(seed, name) for seed in (0, 1) for name in ("a", "b", "a/b", "\udc80")}
+    assert len(seeds) == 8
+    assert all(0 <= seed < 2**32 for seed in seeds)
+    assert picture_seed(3, "\N{LATIN SMALL LETTER E WITH ACUTE}") == picture_seed(3, "e\u0301")
+
+
+def test_a_second_run_does_what_is_missing_or_changed(few, tmp_path):
+    out = tmp_path / "out"
+    assert set(status(dream_all(few, out)).values()) == {"dreamed"}
+    first, noted = contents(out), journal_lines(out)
+    again = dream_all(few, out)
+    assert set(status(again).values()) == {"skipped"}
+    assert all(result.picture is None for result in again)
+    assert (contents(out), journal_lines(out)) == (first, noted)
+
+    # An input that changed, dreams that are gone or changed, a new input.
+    Image.new("RGB", (20, 20), (9, 80, 40)).effect_spread(9).save(few / "1" / "001.jpg")
+    shutil.copy(few / "0" / "000.png", few / "0" / "new.png")
+    (out / "2" / "002.webp").unlink()
+    (out / "3" / "003.tif").write_bytes(b"altered")
+    third = status(dream_all(few, out))
+    assert third == {
+        "0/000.png": "skipped", "0/more.png": "skipped", "0/new.png": "dreamed",
+        "1/001.jpg": "dreamed", "2/002.webp": "dreamed", "3/003.tif": "dreamed",
+    }  # fmt: skip
+    second = contents(out)
+    assert all(second[name] == first[name] for name in first if name != "1/001.jpg")
+    assert second["1/001.jpg"] != first["1/001.jpg"]
+
+    # Other settings, and the first ones again.
+    assert set(status(dream_all(few, out, steps=1)).values()) == {"dreamed"}
+    assert set(status(dream_all(few, out, steps=1, batch=1)).values()) == {"skipped"}
+    assert set(status(dream_all(few, out)).values()) == {"dreamed"}
+    assert set(status(dream_all(few, out, overwrite=True)).values()) == {"dreamed"}
+    assert contents(out) == second
+
+
+def test_files_of_others_are_not_overwritten(few, tmp_path):
+    out = tmp_path / "out"
+    (out / "0").mkdir(parents=True)
+    (out / "0" / "more.png").write_bytes(b"precious")
+    results = dream_all(few, out)
+    failed = [result for result in results if result.status == "failed"]
+    assert [result.name for result in failed] == ["0/more.png"]
+    assert "more.png is there already and not known to be a dream" in str(failed[0].error)
+    assert (out / "0" / "more.png").read_bytes() == b"precious"
+    assert set(status(dream_all(few, out, overwrite=True)).values()) == {"dreamed"}
+    assert (out / "0" / "more.png").read_bytes() != b"precious"
+    with pytest.raises(JaxdreamError, match="is one of the pictures to dream"):
+        dream_all(few, few, overwrite=True)
+
+
+def test_a_run_that_goes_on_plans_as_the_first_did(few, tmp_path, monkeypatch):
+    planned, slots_used = [], []
+
+    def plan(sizes, **options):
+        planned.append((list(sizes), options["most"], options["room"]))
+        return batches.plan_batches(sizes, **options)
+
+    def dream(keys, model, images, batch, *, slots, **options):
+        slots_used.append((batch.pictures, tuple(slots)))
+        return batches.dream_together(keys, model, images, batch, slots=slots, **options)
+
+    monkeypatch.setattr("jaxdream.folder.run.plan_batches", plan)
+    monkeypatch.setattr(pipeline, "dream_together", dream)
+    out = tmp_path / "out"
+    dream_all(few, out, batch=3)
+    pictures, _ = max(slots_used, key=lambda used: len(used[0]))
+    missing = find_inputs([few])[pictures[-1]].name
+    (out / missing).unlink()
+    slots_used.clear()
+    # Whatever memory there is now.
+    monkeypatch.setattr("jaxdream.folder.run.available", lambda _: 1)
+    dreamed = [r.name for r in dream_all(few, out, batch=None) if r.status == "dreamed"]
+    assert dreamed == [missing]
+    assert planned[0] == planned[1]
+    assert slots_used == [(pictures, (len(pictures) - 1,))]
+
+
+CHILDREN = multiprocessing.get_context("forkserver")
+CHILDREN.set_forkserver_preload(["jaxdream.folder.run", "pictures"])
+
+
+def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path):
+    pictures, cache, expected, out = (tmp_path / n for n in ("in", "cache", "expected", "out"))
+    make_pictures(pictures, 100)
+    options = {"steps": 1}
+    dream_all(pictures, expected, **options)
+    moments = random.Random(2)
+    kills = 0
+    while kills < 6 and contents(out) != contents(expected):
+        before = len(list(out.rglob("*")))
+        moment = {0: "before", 1: "after"}.get(kills)
+        process = CHILDREN.Process(
+            target=dream_all_or_die, args=(cache, pictures, out, moment), kwargs=options
+        )
+        process.start()
+        if moment is None:
+            deadline = time.monotonic() + 60
+            while process.is_alive() and time.monotonic() < deadline:
+                if len(list(out.rglob("*"))) > before + 1:  # it has begun, however busy all is
+                    break
+                time.sleep(0.005)
+            time.sleep(moments.uniform(0, 0.1))
+            process.kill()
+        process.join(60)
+        kills += process.exitcode == -9
+    assert kills >= 3
+    assert "skipped" in status(dream_all(pictures, out, **options)).values()
+    assert contents(out) == contents(expected)
+    assert set(journal_lines(out)) >= set(journal_lines(expected))
+    assert set(status(dream_all(pictures, out, **options)).values()) == {"skipped", "failed"}
+
+
+def test_what_a_killed_run_was_writing_is_removed(few, tmp_path):
+    out = tmp_path / "out"
+    (out / "0").mkdir(parents=True)
+    left = out / "0" / ".000.png.0123abcd"
+    kept = [out / "0" / name for name in (".other.png.0123abcd", ".000.png.0123abcde", ".000.png")]
+    for path in (left, *kept):
+        path.touch()
+    dream_all(few, out)
+    assert not left.exists()
+    assert all(path.exists() for path in kept)
+
+
+def test_a_second_run_at_the_same_time_is_refused(few, tmp_path, tiny):
+    out = tmp_path / "out"
+    with closing(dream_files(tiny, [few], out, **SETTINGS)) as first:
+        next(first)
+        with pytest.raises(JaxdreamError, match="another run of jaxdream is writing into"):
+            dream_all(few, out)
+        assert len(list(first)) == 4
+    assert set(status(dream_all(few, out)).values()) == {"skipped"}
+
+
+def test_closed_early_it_keeps_what_is_computed(few, tmp_path, tiny):
+    out = tmp_path / "out"
+    results = dream_files(tiny, [few], out, **SETTINGS)
+    next(results)
+    results.close()
+    kept = contents(out)
+    assert {"0/000.png", "0/more.png"} <= set(kept), "the first batch"
+    assert not [thread for thread in threading.enumerate() if "jaxdream-" in thread.name]
+    later = status(dream_all(few, out))
+    assert list(later.values()).count("skipped") == len(kept)
+
+
+@pytest.mark.parametrize("limit", [3_000, 400])
+def test_a_full_disk_stops_it_and_keeps_what_is_done(few, tmp_path, limit):
+    """Of a picture, or of the journal; files cannot become larger than the limit."""
+    out = tmp_path / "out"
+    Image.effect_noise((90, 70), 90).convert("RGB").save(few / "large.png")  # the last one
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        with pytest.raises(JaxdreamError, match=r"cannot write .*: File too large"):
+            dream_all(few, out, batch=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not [path for path in out.rglob(".*") if path.name != ".jaxdream.lock"]
+    done = contents(out)
+    assert (len(done) > 0) == (limit == 3_000)
+    results = status(dream_all(few, out, batch=2))
+    assert list(results.values()).count("skipped") == len(done)
+    assert len(contents(out)) == 6
+
+
+def test_a_target_that_cannot_be_written(few, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    with pytest.raises(JaxdreamError, match="cannot be a folder"):
+        dream_all(few, tmp_path / "file")
+    # A name that is taken by a folder is that picture's error.
+    out = tmp_path / "out"
+    (out / "1" / "001.jpg").mkdir(parents=True)
+    results = status(dream_all(few, out))
+    assert [name for name in results if results[name] == "failed"] == ["1/001.jpg"]
+    # A folder that goes away stops it.
+    (few / "0" / "new.png").write_bytes((few / "0" / "000.png").read_bytes())
+
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "replace", denied)
+    with pytest.raises(TargetError, match=r"cannot write .*: Permission denied"):
+        dream_all(few, out)
+
+
+def test_a_dream_that_fails_is_one_pictures_error(few, tmp_path, monkeypatch):
+    def dream(keys, model, images, batch, **options):
+        results = batches.dream_together(keys, model, images, batch, **options)
+        silent = JaxdreamError("the gradient is zero everywhere")
+        shapes = [image.shape[:2] for image in images]
+        return [silent if s == (40, 12) else r for s, r in zip(shapes, results, strict=True)]
+
+    expected = tmp_path / "expected"
+    dream_all(few, expected)
+    monkeypatch.setattr(pipeline, "dream_together", dream)
+    out = tmp_path / "out"
+    results = dream_all(few, out)
+    (failed,) = (result for result in results if result.status == "failed")
+    assert failed.name == "2/002.webp"
+    assert "zero everywhere" in str(failed.error)
+    assert str(failed.input) in str(failed.error)
+    there = contents(expected)
+    del there["2/002.webp"]
+    assert contents(out) == there
+
+    def too_little_memory(*_, **__):
+        raise JaxdreamError("a dream takes at least 5 GB")
+
+    monkeypatch.setattr(pipeline, "dream_together", too_little_memory)
+    assert set(status(dream_all(few, tmp_path / "other")).values()) == {"failed"}
+
+
+def test_several_processes_share_the_batches(few, tmp_path, tiny):
+    expected, out = tmp_path / "expected", tmp_path / "out"
+    dream_all(few, expected, batch=2)
+    (few / "bad.png").touch()
+    agreed = []
+
+    def agree(numbers):
+        agreed.append(numbers)
+        return (2, 1000, 1)
+
+    runs = [
+        dream_files(tiny, [few], out, process=Process(i, 2, agree), **SETTINGS | {"batch": i + 1})
+        for i in range(2)
+    ]
+    firsts = [next(run) for run in runs]  # both at work
+    shares = [{first.name, *(r.name for r in run)} for first, run in zip(firsts, runs, strict=True)]
+    assert not shares[0] & shares[1]
+    assert sum(map(len, shares)) == 6
+    assert contents(out) == contents(expected)
+    assert [numbers[0] for numbers in agreed] == [1, 2]
+    other = Process(1, 2, lambda numbers: (*numbers[:2], 4))
+    with pytest.raises(JaxdreamError, match="process 1 has 1 devices and process 0 has 4: all"):
+        next(dream_files(tiny, [few], tmp_path / "third", process=other, **SETTINGS))
+    assert not (out / "jaxdream.1.jsonl").exists()
+    results = status(dream_all(few, out, batch=2))
+    assert set(results.values()) == {"skipped", "failed"}
+
+
+def test_sizes_that_headers_tell_wrong_are_dreamed_alone(few, tmp_path, monkeypatch):
+    expected = tmp_path / "expected"
+    dream_all(few, expected)
+    monkeypatch.setattr("jaxdream.images.picture_files.read_size", lambda _: (24, 30))
+    dream_all(few, tmp_path / "out")
+    got = contents(tmp_path / "out")
+    assert got.keys() == contents(expected).keys()
+    for name in got:
+        one, other = (jd.read_image(folder / name) for folder in (expected, tmp_path / "out"))
+        assert np.abs(one - other).max() <= 1
+
+
+def test_sizes_formats_and_options_reach_the_dreams(few, tmp_path):
+    out = tmp_path / "out"
+    options = {"size": "20x14", "suffix": ".webp", "objective": "first:1", "optimizer": "adam"}
+    results = dream_all(few, out, **options)
+    for result in results:
+        assert jd.read_image(result.output).shape[:2] == (14, 20)
+        recipe = read_recipe(result.output)
+        assert (recipe.objective, recipe.optimizer) == ("first:1", "adam")
+    assert {path.suffix for path in out.rglob("*.*") if path.is_file()} == {
+        ".webp",
+        ".jsonl",
+        ".lock",
+    }
+
+
+BAD = {
+    "size": ({"size": "huge"}, "'huge' is not a size"),
+    "suffix": ({"suffix": ".xyz"}, "pictures are written as"),
+    "objective": ({"objective": "thrid"}, "thrid"),
+    "octaves": ({"octaves": 0}, "octaves must be at least 1"),
+    "optimizer": ({"optimizer": "adm"}, "no optimizer 'adm'"),
+    "steps": ({"steps": 0}, "steps must be at least 1"),
+    "jitter": ({"jitter": -1}, "jitter must be 0 or more"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_settings_are_no_pictures_error(few, tmp_path, case):
+    options, says = BAD[case]
+    with pytest.raises(JaxdreamError, match=says):
+        dream_all(few, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,35 @@
+"""Plain functions that several test modules call."""
+
+import os
+import select
+import time
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of two pictures of 0..255, in dB."""
+    return float(10 * np.log10(255**2 / max(np.mean((np.asarray(a) - np.asarray(b)) ** 2), 1e-12)))
+
+
+def read_until(terminal: int, text: str, seconds: float) -> str:
+    """What a terminal shows until it has shown ``text``, or until its program ends."""
+    shown = ""
+    deadline = time.monotonic() + seconds
+    while text not in shown and time.monotonic() < deadline:
+        if select.select([terminal], [], [], 1)[0]:
+            try:
+                shown += os.read(terminal, 4096).decode()
+            except OSError:  # how Linux says that the other end is closed
+                break
+    return shown
+
+
+def one_line(done):
+    """The single line on stderr."""
+    assert done.stderr.startswith("jaxdream: ")
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr

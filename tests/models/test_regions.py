@@ -1,0 +1,133 @@
+"""A canvas larger than the picture, or smaller: the same numbers as in exact arrays."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxdream.models.graph import Graph, GraphBuilder
+from jaxdream.models.network import Network
+from jaxdream.models.ops import (
+    AveragePool,
+    Concat,
+    Conv,
+    Dense,
+    GlobalAveragePool,
+    Input,
+    LocalResponseNorm,
+    MaxPool,
+    Relu,
+)
+from jaxdream.models.regions import Region, whole
+from jaxdream.models.weights.registry import CAFFE
+
+LAYERS = ("early", "out", "data")
+CANVAS = (48, 64)
+
+
+@pytest.fixture(scope="module")
+def zoo():
+    """A small network with an operation of every kind."""
+    build = GraphBuilder()
+    x = build.add("early", Conv(4, (7, 7), 2, (3, 3)), build.add("data", Input()))
+    x = build.add("pool", MaxPool((3, 3), 2, ceil=True), build.add("relu", Relu(), x))
+    x = build.add("norm", LocalResponseNorm(), x)
+    one = build.add("wide", Conv(4, (1, 7), 1, (0, 3)), x)
+    two = build.add("average", AveragePool(counts_padding=False), x)
+    three = build.add("average_all", AveragePool(counts_padding=True), x)
+    four = build.add("around", MaxPool((3, 3), 1, (1, 1)), x)
+    x = build.add("concat", Concat(), one, two, three, four)
+    x = build.add("out", Conv(5, (3, 3)), x)
+    x = build.add("mean", GlobalAveragePool(), x)
+    build.add("logits", Dense(6), x)
+    graph = Graph(build.nodes, {}, ("out",))
+    random = np.random.default_rng(0)
+    weights = {}
+    for scope, shape in graph.kernel_shapes.items():
+        weights[f"{scope}/kernel"] = random.normal(0, 0.2, shape).astype(np.float32)
+        weights[f"{scope}/bias"] = random.normal(0, 0.3, shape[-1:]).astype(np.float32)
+    return Network("zoo", graph, CAFFE, "out", weights, "no file")
+
+
+def energy(layers, model, x, region=None):
+    acts = model(model.preprocess(x)[None], layers=layers, region=region)
+    return sum(0.5 * jnp.sum(jnp.square(a)) for a in acts.values()), acts
+
+
+@partial(jax.jit, static_argnums=0)
+def measure(layers, model, x, region=None):
+    """The energy of layers, their activations, and the energy's gradient."""
+    return jax.value_and_grad(partial(energy, layers), argnums=1, has_aux=True)(model, x, region)
+
+
+def picture_of(height, width):
+    # Few levels and a flat part, so that maxima are often equal.
+    random = np.random.default_rng(height * 100 + width)
+    picture = random.integers(0, 4, (height, width, 3)).astype(np.float32) * 80
+    picture[: height // 3] = 120
+    return picture
+
+
+def on_canvas(picture, shape=CANVAS):
+    canvas = np.full((*shape, 3), 77, np.float32)  # what is outside must not matter
+    canvas[: picture.shape[0], : picture.shape[1]] = picture
+    return canvas
+
+
+def close(actual, expected, tolerance=1e-5):
+    scale = np.abs(np.asarray(expected)).max()
+    np.testing.assert_allclose(actual, expected, atol=tolerance * scale)
+
+
+@settings(deadline=None, max_examples=4)
+@given(st.integers(20, CANVAS[0]), st.integers(20, CANVAS[1]))
+def test_a_picture_on_a_larger_canvas(zoo, height, width):
+    picture = picture_of(height, width)
+    (loss, acts), gradient = measure((*LAYERS, "logits"), zoo, picture)
+    region = whole(np.array([height, width]))
+    (loss_c, acts_c), gradient_c = measure((*LAYERS, "logits"), zoo, on_canvas(picture), region)
+    assert loss_c == pytest.approx(float(loss), rel=1e-5)
+    close(gradient_c[:height, :width], gradient)
+    assert not gradient_c[height:].any()
+    assert not gradient_c[:, width:].any()
+    close(acts_c["logits"], acts["logits"])
+    for name in LAYERS:
+        _, h, w, _ = acts[name].shape
+        close(acts_c[name][:, :h, :w], acts[name])
+        assert not acts_c[name][:, h:].any()
+        assert not acts_c[name][:, :, w:].any()
+
+
+def test_the_parts_of_a_picture_add_up(zoo):
+    height, width, step, halo = 101, 70, 32, 32
+    picture = picture_of(height, width)
+    (loss, _), gradient = measure(LAYERS, zoo, picture)
+    total, summed = 0.0, np.zeros_like(picture)
+    shape = (step + 2 * halo,) * 2
+    for top in range(0, height, step):
+        for left in range(0, width, step):
+            first = np.array([top, left])
+            origin = np.maximum(first - halo, 0)
+            region = Region(np.array([height, width]), origin, first, first + step)
+            part = picture[origin[0] :, origin[1] :][: shape[0], : shape[1]]
+            (part_loss, _), part_gradient = measure(LAYERS, zoo, on_canvas(part, shape), region)
+            total += float(part_loss)
+            h, w = part.shape[:2]
+            summed[origin[0] :, origin[1] :][:h, :w] += part_gradient[:h, :w]
+    assert total == pytest.approx(float(loss), rel=1e-5)
+    close(summed, gradient)
+
+
+def test_pictures_of_different_sizes_in_one_batch(zoo):
+    sizes = [(48, 64), (33, 40)]
+    pictures = [picture_of(*size) for size in sizes]
+    batch = np.stack([on_canvas(picture) for picture in pictures])
+    regions = jax.vmap(whole)(np.array(sizes))
+    (_, _), gradients = jax.vmap(partial(measure, LAYERS), (None, 0, 0))(zoo, batch, regions)
+    for picture, gradient in zip(pictures, gradients, strict=True):
+        h, w = picture.shape[:2]
+        close(gradient[:h, :w], measure(LAYERS, zoo, picture)[1])

@@ -1,0 +1,67 @@
+import pytest
+
+import jaxdream as jd
+from jaxdream.objectives.labels import imagenet_classes, resolve_class
+
+
+def test_are_the_classes_in_the_networks_order(shared):
+    lines = (shared / "weights" / "ilsvrc12_synset_words.txt").read_text("utf-8").splitlines()
+    ours = [f"{c.synset} {', '.join(c.names)}" for c in imagenet_classes()]
+    assert ours == lines
+
+
+def test_all_classes():
+    classes = imagenet_classes()
+    assert [c.index for c in classes] == list(range(1000))
+    assert len({c.synset for c in classes}) == 1000
+    assert str(classes[954]) == "banana (954)"
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ("banana", 954),
+        ("Dumbbell", 543),
+        (" 12 ", 12),
+        ("n02134084", 296),
+        ("N02134084", 296),
+        ("polar_bear", 296),
+        ("Thalarctos  Maritimus", 296),
+        ("man-eater", 2),
+        ("man eater", 2),
+        ("tank suit", 639),
+        ("maillot, tank suit", 639),
+        ("jack-o'-lantern", 607),
+    ],
+)
+def test_a_class_by_any_of_its_names(text, index):
+    assert resolve_class(text).index == index
+
+
+@pytest.mark.parametrize("c", imagenet_classes()[::37], ids=str)
+def test_a_class_by_its_synset_its_index_and_all_its_names(c):
+    assert resolve_class(c.synset) == resolve_class(str(c.index)) == c
+    if len(c.names) > 1:
+        assert resolve_class(", ".join(c.names)) == c
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("crane", "2 classes are called 'crane': give an index of 134 (crane), 517 (crane)"),
+        ("maillot", "638 (maillot), 639 (maillot, tank suit)"),
+        ("bananna", "the nearest are banana"),
+        ("dumbell", "the nearest are dumbbell"),
+        ("cat", "tabby cat"),
+        ("1000", "the classes are 0 to 999"),
+        ("-1", "the classes are 0 to 999"),
+        ("n99999999", "no class 'n99999999'"),
+        ("", "no class ''"),
+        ("ba\nna", r"no class 'ba\nna'"),
+    ],
+)
+def test_what_is_no_class_or_several_says_so(text, says):
+    with pytest.raises(jd.JaxdreamError) as error:
+        resolve_class(text)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
