@@ -1,36 +1,45 @@
 """Pictures of different sizes, dreamed together.
 
-Pictures whose octaves have the same canvases are computed as one batch, each exactly as it would
-be alone: with its own size, its own key, and its own mean of the gradient.
+Pictures whose octaves have the same padded shapes are computed as one batch, each exactly as it
+would be alone: with its own size, its own key, and its own mean of the gradient.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
-import optax
 from jaxtyping import Array, Float
 
-from jaxdream.algorithm.jitter import draw_offsets
+from jaxdream.algorithm.ascent import gradient_errors
 from jaxdream.algorithm.octaves import plan_octaves
-from jaxdream.deepdream import AnyKey, check_gradient, dream, picture_keys
+from jaxdream.algorithm.optimizers import StepRule
+from jaxdream.deepdream import (
+    AnyKey,
+    DreamState,
+    as_pixels,
+    checked_objective,
+    dream_pictures,
+    drawn_offsets,
+    picture_keys,
+)
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import available, fits
-from jaxdream.execution.octave import OctaveSteps
-from jaxdream.execution.planner import compiled_ahead
-from jaxdream.execution.shapes import Canvas, Canvases, Size, plan_canvases, round_up
-from jaxdream.execution.sharding import Sharding
+from jaxdream.execution.octave import Octave
+from jaxdream.execution.planner import allows_padding
+from jaxdream.execution.shapes import ExactLayout, Layout, PaddedLayout, ShapeBuckets, plan_shapes
+from jaxdream.execution.sharding import Sharding, chosen_sharding
+from jaxdream.execution.tiles import round_up
 from jaxdream.models.network import Network
-from jaxdream.objectives import Objective, layer
-from jaxdream.octave_loop import check_settings, run_octaves, steps_at_once
-from jaxdream.types import AnyArray
+from jaxdream.objectives import Objective
+from jaxdream.settings import Compute, DreamSettings, takes_settings
+from jaxdream.types import AnyArray, Size
 
-# Pictures at once where memory has room for more: a core does not compute several any faster than
-# one, a GPU or TPU needs many to be busy.
-_MOST_ON_CPU = 4
-_MOST = 32
+# Pictures at once, at most, where the memory would hold more: a CPU's cores do not compute several
+# any faster than one, a GPU or TPU needs many to be busy.
+_MAX_ON_CPU = 4
+_MAX = 32
 
 Picture = Float[AnyArray, "_h _w 3"]
 
@@ -38,101 +47,102 @@ Picture = Float[AnyArray, "_h _w 3"]
 class Batch(NamedTuple):
     """Pictures that are dreamed together."""
 
-    pictures: tuple[int, ...]  # which of those that were planned
+    pictures: tuple[int, ...]  # positions in the list of pictures that was planned
     slots: int  # places in the programs' arrays: one for each picture, and perhaps idle ones
-    canvases: tuple[Size, ...]  # height and width of each octave's arrays, small to large
+    shapes: tuple[Size, ...]  # height and width of each octave's arrays, small to large
     exact: bool  # whether these are the pictures' own
 
+    @property
+    def buckets(self) -> ShapeBuckets:
+        """Its padded shapes, for a recipe; none if they are the pictures' own."""
+        return ShapeBuckets() if self.exact else ShapeBuckets(tuple(sorted(set(self.shapes))))
 
+
+@takes_settings(settings=DreamSettings, compute=Compute)
 def plan_batches(
     sizes: Sequence[Size],
     *,
     model: Network,
-    objective: Objective | None = None,
-    octaves: int = 4,
-    octave_scale: float = 1.4,
-    optimizer: optax.GradientTransformation | None = None,
-    most: int | None = None,
-    multiple: int = 1,
-    memory: int | None = None,
-    room: int | None = None,
+    objective: Objective | str | None = None,
+    settings: DreamSettings,
+    compute: Compute,
+    max_batch: int | None = None,
+    device_count: int = 1,
+    budget_bytes: int | None = None,
 ) -> list[Batch]:
-    """Which of many pictures are dreamed together.
+    """Plans which of many pictures are dreamed together.
 
     The same sizes and settings give the same batches.
 
     Args:
         sizes: height and width of each picture.
-        most: pictures in a batch; by default as many as are of use and fit into memory, on each of
-            so many devices as ``multiple`` says.
-        multiple: slots are a multiple of it, for so many devices.
-        memory: as of ``dream``.
-        room: bytes for the batches, on each device, where another process or another day is to
-            plan the same; by default what is left of ``memory`` now.
-
-    The others are those of ``dream``.
+        model: from ``load_model``.
+        objective: as of ``dream``.
+        {settings}
+        max_batch: pictures in a batch; by default as many as are of use and fit into memory, on
+            each of so many devices as ``device_count`` says.
+        device_count: slots are a multiple of it.
+        budget_bytes: memory for a batch on each device, as an earlier run recorded it, so that
+            resuming gives the same batches; by default what is left of ``memory`` now.
 
     Raises:
         JaxdreamError: a picture is too small, or a setting out of range.
     """
-    objective = layer(model.default_layer) if objective is None else objective
-    objective.check(model.graph)
-    same = {"octaves": octaves, "octave_scale": octave_scale}
+    objective = checked_objective(objective, model)
     minimum = model.graph.minimum_size(*objective.layers)
-    exact = optimizer is not None or not objective.local
-    shared = Canvases() if exact or not sizes else plan_canvases(sizes, **same)
-    room = available(memory) if room is None else room
+    exact = not allows_padding(StepRule.of(settings), objective)
+    octaves, scale = settings.octaves, settings.octave_scale
+    shared = compute.shapes
+    if shared is None:
+        shared = ShapeBuckets() if exact else plan_shapes(sizes, octaves=octaves, octave_scale=scale)
+    budget = available(compute.memory) if budget_bytes is None else budget_bytes
     groups: dict[tuple[Size, ...], list[int]] = defaultdict(list)
     for number, size in enumerate(sizes):
-        planned = plan_octaves(size, minimum=minimum, **same)
-        groups[planned if exact else tuple(shared.canvas(s).shape for s in planned)].append(number)
+        planned = plan_octaves(size, octaves=octaves, octave_scale=scale, minimum=minimum)
+        groups[planned if exact else tuple(map(shared.padded, planned))].append(number)
     batches = []
-    for canvases, members in groups.items():
-        limit = most
+    for shapes, members in groups.items():
+        limit = max_batch
         if limit is None:
-            limit = multiple * _most(model, objective, canvases[-1], room)
+            limit = device_count * _max_useful(model, objective, shapes[-1], budget)
         # As many batches as are needed, all of one size: no program for the rest.
-        slots = -(-len(members) // -(-len(members) // max(limit // multiple * multiple, multiple)))
-        slots = round_up(slots, multiple)
+        limit = max(limit // device_count * device_count, device_count)
+        slots = -(-len(members) // -(-len(members) // limit))
+        slots = round_up(slots, device_count)
         for first in range(0, len(members), slots):
-            batches.append(Batch(tuple(members[first : first + slots]), slots, canvases, exact))
+            batches.append(Batch(tuple(members[first : first + slots]), slots, shapes, exact))
     return batches
 
 
-def _most(model: Network, objective: Objective, shape: Size, room: int) -> int:
-    """Pictures of this height and width that are of use at once, and fit."""
-    most = _MOST_ON_CPU if jax.default_backend() == "cpu" else _MOST
-    octave = OctaveSteps(model, objective, Canvas(shape, shape), 1.0, True, None)
-    return max([1, *(n for n in range(most + 1) if fits(octave, n, room))])
+def _max_useful(model: Network, objective: Objective, shape: Size, budget: int) -> int:
+    """How many pictures of this height and width are of use at once, and fit."""
+    most = _MAX_ON_CPU if jax.default_backend() == "cpu" else _MAX
+    octave = Octave(model, objective, PaddedLayout(shape, (shape,)), 1.0, StepRule())
+    return max([1, *(n for n in range(most + 1) if fits(octave, n, budget))])
 
 
+@takes_settings(settings=DreamSettings, compute=Compute)
 def dream_batch(
     key: AnyKey,
     model: Network,
     images: Sequence[Picture],
+    objective: Objective | str | None = None,
     *,
-    objective: Objective | None = None,
-    steps: int = 10,
-    octaves: int = 4,
-    octave_scale: float = 1.4,
-    step_size: float = 1.5,
-    jitter: int = 32,
-    clip: bool = True,
-    optimizer: optax.GradientTransformation | None = None,
-    scan: bool | None = None,
-    most: int | None = None,
-    memory: int | None = None,
-    sharding: Sharding | None = None,
-) -> list[Float[np.ndarray, "_h _w 3"]]:
+    settings: DreamSettings,
+    compute: Compute,
+    max_batch: int | None = None,
+) -> list[Float[Array, "_h _w 3"]]:
     """Dream pictures of any sizes, several at once.
 
     Args:
-        key: one JAX random key, or one per picture. Each picture dreams as it would alone with its
-            own; with a single key, picture i has ``jax.random.fold_in(key, i)``.
-        images: RGB, 0..255, each (h, w, 3).
-        most: pictures at once; by default as many as are of use and fit into memory.
-
-    The other arguments are those of ``dream``.
+        key: a JAX random key or a whole number, or one key per picture. Each picture dreams as it
+            would alone with its own; with a single key, picture i has
+            ``jax.random.fold_in(key, i)``.
+        model: from ``load_model``.
+        images: RGB, 0..255, (h, w, 3) each.
+        objective: as of ``dream``.
+        {settings}
+        max_batch: pictures at once; by default as many as are of use and fit into memory.
 
     Returns:
         The dreamed pictures, RGB, 0..255, not rounded.
@@ -142,123 +152,88 @@ def dream_batch(
     """
     if not len(images):
         return []
-    if key is None:
-        raise JaxdreamError("a dream needs a random key")
-    options = {
-        "objective": objective,
-        "octave_scale": octave_scale,
-        "optimizer": optimizer,
-        "memory": memory,
-    }
-    images = [np.asarray(image, np.float32) for image in images]
-    keys = picture_keys(key, len(images))
-    sizes = [_size(image) for image in images]
-    results: dict[int, np.ndarray | JaxdreamError] = {}
-    planned = {"octaves": octaves, "most": most, "multiple": sharding.pictures if sharding else 1}
-    for batch in plan_batches(sizes, model=model, **planned, **options):
-        members = batch.pictures
-        dreamed = dream_together(
-            [keys[i] for i in members],
+    pictures = [as_pixels(image) for image in images]
+    objective = checked_objective(objective, model)
+    keys = picture_keys(key, len(pictures))
+    sizes = [_size(picture) for picture in pictures]
+    sharding = chosen_sharding(compute.shard)
+    results: dict[int, Array] = {}
+    batches = plan_batches(
+        sizes,
+        model=model,
+        objective=objective,
+        settings=settings,
+        compute=compute,
+        max_batch=max_batch,
+        device_count=sharding.pictures if sharding else 1,
+    )
+    for batch in batches:
+        states = iterate_batch(
+            [keys[i] for i in batch.pictures],
             model,
-            [images[i] for i in members],
+            [pictures[i] for i in batch.pictures],
             batch,
-            steps=steps,
-            step_size=step_size,
-            jitter=jitter,
-            clip=clip,
-            scan=scan,
+            objective,
+            settings=settings,
+            compute=compute,
             sharding=sharding,
-            **options,
         )
-        results.update(zip(members, dreamed, strict=True))
-    ordered = [results[i] for i in range(len(images))]
-    for result in ordered:
-        if isinstance(result, JaxdreamError):
-            raise result
-    return ordered  # pyright: ignore[reportReturnType]
+        *_, (state, errors) = states
+        for error in filter(None, errors):
+            raise JaxdreamError(error)
+        results.update(zip(batch.pictures, state.at_octave, strict=False))
+    return [results[i] for i in range(len(pictures))]
 
 
-def dream_together(
+def iterate_batch(
     keys: Sequence[Array],
     model: Network,
     images: Sequence[Picture],
     batch: Batch,
+    objective: Objective,
     *,
+    settings: DreamSettings,
+    compute: Compute,
     slots: Sequence[int] | None = None,
-    objective: Objective | None = None,
-    steps: int = 10,
-    octave_scale: float = 1.4,
-    step_size: float = 1.5,
-    jitter: int = 32,
-    clip: bool = True,
-    optimizer: optax.GradientTransformation | None = None,
-    scan: bool | None = None,
-    memory: int | None = None,
     sharding: Sharding | None = None,
-) -> list[Float[np.ndarray, "_h _w 3"] | JaxdreamError]:
+) -> Iterator[tuple[DreamState, list[str | None]]]:
     """Dream the pictures of one batch, or some of them.
 
     Args:
         keys: one per picture.
-        images: RGB, 0..255.
+        images: RGB, 0..255, (h, w, 3) each.
         batch: from ``plan_batches``.
+        objective: checked for the model already.
+        settings, compute: as of ``dream``.
         slots: the place of each picture in the batch; by default the first ones. In the same place
             a picture has the same result to the last bit, whatever is in the others.
+        sharding: the devices that compute, if several.
 
-    The other arguments are those of ``dream``.
-
-    Returns:
-        For each picture the dream, RGB, 0..255, or why there is none.
+    Yields:
+        The state, whose pictures are in the order of the slots, and for each slot why nothing came
+        of its picture so far, or None.
 
     Raises:
         JaxdreamError: as of ``dream``, where it concerns all pictures.
     """
-    objective = layer(model.default_layer) if objective is None else objective
-    check_settings(steps, step_size, jitter)
-    same = {"octaves": len(batch.canvases), "octave_scale": octave_scale}
-    if batch.slots == 1:
-        options = {"objective": objective, "steps": steps, "step_size": step_size, "scan": scan}
-        options |= {"jitter": jitter, "clip": clip, "optimizer": optimizer, "memory": memory}
-        options["canvases"] = Canvases(tuple(batch.canvases))
-        options["sharding"] = sharding if sharding and sharding.rows > 1 else None
-        return [_alone(k, model, i, **options, **same) for k, i in zip(keys, images, strict=True)]
-    if sharding is not None:
+    if sharding is not None and batch.slots > 1:
         sharding.check((batch.slots,))
-        model, objective = sharding.replicate((model, objective))
+    elif sharding is not None and sharding.rows == 1:
+        sharding = None
     places = list(range(len(images))) if slots is None else list(slots)
     # An idle slot dreams the first picture once more, since it has to dream something.
     members = [places.index(slot) if slot in places else 0 for slot in range(batch.slots)]
-    drawn = [draw_offsets(k, count=steps * len(batch.canvases), jitter=jitter) for k in keys]
-    offsets = np.stack([np.asarray(drawn[i]) for i in members], axis=1)
-    programs = [
-        OctaveSteps(model, objective, canvas, step_size, clip, optimizer, sharding)
-        for canvas in _canvases([_size(images[i]) for i in members], batch, octave_scale)
-    ]
-    chunk = steps_at_once(scan, steps)
+    octaves = len(batch.shapes)
+    drawn = drawn_offsets([keys[i] for i in members], settings.steps * octaves, settings.jitter)
     pictures = [np.asarray(images[i], np.float32) for i in members]
-    with compiled_ahead(programs, (batch.slots,), chunk, memory) as ready:
-        states = run_octaves(pictures, offsets, programs, ready, chunk=chunk)
-        at = next(states)
-        strongest = [at.strongest]
-        for at in states:
-            strongest.append(at.strongest)
-        dreamed = at.canvas.take(at.array)
-    strongest = np.max(np.stack(strongest), axis=0)
-    results: list[np.ndarray | JaxdreamError] = []
-    for slot in places:
-        try:
-            check_gradient([strongest[slot : slot + 1]], objective)
-            results.append(np.asarray(dreamed[slot]))
-        except JaxdreamError as error:
-            results.append(error)
-    return results
-
-
-def _alone(key, model, image, **options) -> np.ndarray | JaxdreamError:
-    try:
-        return np.asarray(dream(key, model, image, **options))
-    except JaxdreamError as error:
-        return error
+    layouts = _layouts([_size(picture) for picture in pictures], batch, settings.octave_scale)
+    strongest = np.zeros(batch.slots, np.float32)
+    for state in dream_pictures(
+        drawn, model, pictures, objective, layouts,
+        settings=settings, compute=compute, sharding=sharding,
+    ):  # fmt: skip
+        strongest = np.maximum(strongest, np.asarray(state.max_mean_gradient))
+        yield state, gradient_errors(strongest, repr(objective))
 
 
 def _size(image: AnyArray) -> Size:
@@ -266,11 +241,12 @@ def _size(image: AnyArray) -> Size:
     return height, width
 
 
-def _canvases(sizes: Sequence[Size], batch: Batch, octave_scale: float) -> list[Canvas]:
-    """The canvas of each octave of pictures of these heights and widths."""
-    octaves = len(batch.canvases)
+def _layouts(sizes: Sequence[Size], batch: Batch, octave_scale: float) -> list[Layout]:
+    """The layout of each octave of pictures of these heights and widths."""
+    octaves = len(batch.shapes)
     planned = [plan_octaves(size, octaves=octaves, octave_scale=octave_scale) for size in sizes]
+    kind = ExactLayout if batch.exact else PaddedLayout
     return [
-        Canvas(shape, shape, exact=batch.exact, sizes=of_octave)
-        for shape, of_octave in zip(batch.canvases, zip(*planned, strict=True), strict=True)
+        kind(shape, of_octave)
+        for shape, of_octave in zip(batch.shapes, zip(*planned, strict=True), strict=True)
     ]

@@ -1,119 +1,123 @@
 """The dream: octaves from small to large, steps of gradient ascent in each, detail carried over.
 
-``iterate_dream`` is a generator of what it has so far; ``dream`` runs it to the end. Source:
+One picture is a batch of one. ``dream_pictures`` is the only loop over octaves and steps, for
+pictures of one size and of several; ``iterate_dream`` and ``dream`` are what a user calls. Source:
 ``deepdream`` of Google's 2015 notebook.
 """
 
 import math
+import operator
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from jax.core import Tracer
-from jaxtyping import Array, Float, Integer, Key, UInt32
+from jaxtyping import Array, Float, Int, Integer
 
-from jaxdream.algorithm.ascent import StepInfo
+from jaxdream.algorithm.ascent import AscentState, StepInfo, check_gradients
 from jaxdream.algorithm.jitter import draw_offsets
-from jaxdream.algorithm.octaves import plan_octaves
+from jaxdream.algorithm.octaves import octave_bases, plan_octaves
+from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.errors import JaxdreamError
-from jaxdream.execution.planner import compiled_ahead, octave_programs
-from jaxdream.execution.shapes import Canvas, Canvases
-from jaxdream.execution.sharding import Sharding
+from jaxdream.execution.jit import steps_per_call
+from jaxdream.execution.octave import CompiledOctave, Octave
+from jaxdream.execution.planner import compiled_ahead, plan_layouts
+from jaxdream.execution.shapes import Layout
+from jaxdream.execution.sharding import Sharding, chosen_sharding
 from jaxdream.images.resample import resize
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
-from jaxdream.octave_loop import check_settings, run_octaves, steps_at_once
-from jaxdream.types import AnyArray
+from jaxdream.settings import Compute, DreamSettings, takes_settings
+from jaxdream.types import AnyArray, Keys, Size
 
-AnyKey = Key[Array, "*keys"] | UInt32[Array, "*keys 2"] | None
-Image = Float[AnyArray, "*n h w 3"]
+AnyKey = Keys | int | None
+Image = Float[AnyArray, "*n h w 3"] | Integer[AnyArray, "*n h w 3"]
 Offsets = Integer[AnyArray, "*sets steps 2"] | None
 
 
-class DreamState(NamedTuple):
-    """A dream as far as it has got."""
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class DreamState:
+    """A dream as far as it has got: a pytree of arrays; the numbers of its progress are static.
 
-    octave: int  # 0 is the smallest
-    octaves: int
-    step: int  # steps done in this octave
-    steps: int
-    array: Float[Array, "*n ch cw 3"]  # the picture on its canvas
-    canvas: Canvas
-    base: Float[AnyArray, "*n h w 3"]  # the undreamed picture at this octave's size
-    info: StepInfo  # of the last step, one value per picture
-    done: float  # share of the whole dream, 0..1, by pixels computed
+    The arrays may still be computed when a state is given.
+    """
+
+    array: Float[AnyArray, "n H W 3"]  # the pictures, as they lie in the program's array
+    bases: tuple[AnyArray, ...]  # each undreamed picture at this octave's size
+    infos: StepInfo  # of the last step, one value per picture
+    max_mean_gradient: Float[AnyArray, " n"]  # of the steps since the last state
+    octave: int = field(metadata={"static": True})  # 0 is the smallest
+    octaves: int = field(metadata={"static": True})
+    step: int = field(metadata={"static": True})  # steps done in this octave
+    steps: int = field(metadata={"static": True})
+    done: float = field(metadata={"static": True})  # share of the whole dream, by pixels, 0..1
+    layout: Layout = field(metadata={"static": True})
+    batch: Literal["one", "stack", "list"] = field(metadata={"static": True})  # as it was given
 
     @property
-    def image(self) -> Float[AnyArray, "*n h w 3"]:
-        """The picture at this octave's size; RGB, 0..255."""
-        return self.canvas.take(self.array)  # pyright: ignore[reportReturnType]
+    def info(self) -> StepInfo:
+        """Value and mean |gradient| of the last step: scalars for one picture, (n,) for more."""
+        if self.batch != "one":
+            return self.infos
+        return StepInfo(self.infos.value[0], self.infos.gradient_mean[0])
 
-    def picture(self, image: Float[AnyArray, "*n fh fw 3"]) -> Float[AnyArray, "*n fh fw 3"]:
-        """The dream so far at the full size of ``image``, the picture it began from."""
-        detail = resize(self.image - self.base, (image.shape[-3], image.shape[-2]))
-        return image + detail
+    @property
+    def at_octave(self) -> Float[Array, "*n h w 3"] | list[Float[Array, "_h _w 3"]]:
+        """The picture(s) at this octave's size: RGB, 0..255."""
+        return self._as_given([jnp.asarray(p) for p in self.layout.take(self.array)])
+
+    def at_full_size(
+        self, image: AnyArray | Sequence[AnyArray]
+    ) -> Float[Array, "*n h w 3"] | list[Float[Array, "_h _w 3"]]:
+        """The dream so far at the full size of ``image``, which it began from (RGB, 0..255)."""
+        images = [image] if self.batch == "one" else list(image)
+        pictures = self.layout.take(self.array)
+        full = [
+            jnp.asarray(whole + resize(picture - base, (whole.shape[0], whole.shape[1])))
+            for whole, picture, base in zip(images, pictures, self.bases, strict=True)
+        ]
+        return self._as_given(full)
+
+    def _as_given(self, pictures: list[Array]):
+        if self.batch == "one":
+            return pictures[0]
+        return jnp.stack(pictures) if self.batch == "stack" else pictures
 
 
+@takes_settings(settings=DreamSettings, compute=Compute)
 def dream(
     key: AnyKey,
     model: Network,
     image: Image,
+    objective: Objective | str | None = None,
     *,
-    objective: Objective | None = None,
-    steps: int = 10,
-    octaves: int = 4,
-    octave_scale: float = 1.4,
-    step_size: float | Float[Array, ""] = 1.5,
-    jitter: int = 32,
-    clip: bool = True,
+    settings: DreamSettings,
+    compute: Compute,
     offsets: Offsets = None,
-    optimizer: optax.GradientTransformation | None = None,
-    scan: bool | None = None,
-    canvases: Canvases | None = None,
-    memory: int | None = None,
-    sharding: Sharding | None = None,
 ) -> Float[Array, "*n h w 3"]:
     """Dream a picture, or a batch of pictures of one size.
 
     The defaults are those of 2015. With the same key on the same machine the result is the same.
 
     Args:
-        key: a JAX random key, or for a batch also one key per picture; with a single key, picture
-            i of a batch dreams as it would alone with ``jax.random.fold_in(key, i)``. None where
-            ``offsets`` are given.
+        key: a JAX random key or a whole number, or for a batch also one key per picture; with a
+            single key, picture i of a batch dreams as it would alone with
+            ``jax.random.fold_in(key, i)``. None where ``offsets`` are given.
         model: from ``load_model``.
         image: RGB, 0..255, (h, w, 3) or (n, h, w, 3).
-        objective: what to maximise; by default the energy of the model's default layer.
-        steps: in each octave.
-        octaves: sizes to dream at; fewer, with a warning, where the smallest would be too small
-            for the network.
-        octave_scale: factor between one size and the next.
-        step_size: mean change of a step, in pixel levels.
-        jitter: largest roll before a step, in pixels.
-        clip: keep the picture within 0..255 after every step.
+        objective: what to maximise, also as text; by default the energy of the model's default
+            layer.
+        {settings}
         offsets: the jitter itself, (octaves * steps, 2) integers (ox, oy), for a batch also
             (n, octaves * steps, 2), instead of drawing it with ``key``.
-        optimizer: an optax optimiser in place of the classic step (``step_size`` is then unused);
-            it starts afresh in every octave. The same object does not compile anew.
-        scan: whether an octave is one compiled loop (right on GPU and TPU, and under ``jax.grad``)
-            or a loop over a compiled step (much faster on CPU). By default by platform.
-        canvases: from ``plan_canvases``, so that pictures of many sizes share few compiled
-            programs; by default sides are rounded up. Any leave the dream the same. They are not
-            used with an optimiser or an objective that sees the whole picture at once, whose
-            programs are compiled for every size anew.
-        memory: bytes that this process may take in all (on an accelerator: of its memory); by
-            default most of what is free. A larger picture is computed by parts, which changes
-            nothing but the time it takes.
-        sharding: ``shard_pictures()`` to share out a batch, a multiple of the devices, among all
-            devices of this process, or ``shard_rows()`` to share out the rows of each picture; by
-            default one device computes. The dream is the same but for rounding.
 
     Returns:
         The dreamed picture(s), RGB, 0..255, not rounded.
@@ -124,174 +128,270 @@ def dream(
             devices cannot share evenly, or a gradient that was zero or not finite throughout.
     """
     states = iterate_dream(
-        key,
-        model,
-        image,
-        objective=objective,
-        steps=steps,
-        octaves=octaves,
-        octave_scale=octave_scale,
-        step_size=step_size,
-        jitter=jitter,
-        clip=clip,
-        offsets=offsets,
-        optimizer=optimizer,
-        scan=scan,
-        canvases=canvases,
-        memory=memory,
-        sharding=sharding,
+        key, model, image, objective, settings=settings, compute=compute, offsets=offsets
     )
-    return jax.device_put(deque(states, maxlen=1).pop().image)
+    return deque(states, maxlen=1).pop().at_octave
 
 
+@takes_settings(settings=DreamSettings, compute=Compute)
 def iterate_dream(
     key: AnyKey,
     model: Network,
     image: Image,
+    objective: Objective | str | None = None,
     *,
-    objective: Objective | None = None,
-    steps: int = 10,
-    octaves: int = 4,
-    octave_scale: float = 1.4,
-    step_size: float | Float[Array, ""] = 1.5,
-    jitter: int = 32,
-    clip: bool = True,
+    settings: DreamSettings,
+    compute: Compute,
     offsets: Offsets = None,
-    optimizer: optax.GradientTransformation | None = None,
-    scan: bool | None = None,
-    canvases: Canvases | None = None,
-    memory: int | None = None,
-    sharding: Sharding | None = None,
 ) -> Iterator[DreamState]:
     """Dream as ``dream`` does, yielding the state after every step (with ``scan``, every octave).
 
-    Nothing is computed on the host between steps: a state's arrays may still be on their way.
+    The state's arrays may still be computed when it is yielded, unless the picture is tiled: a
+    tiled gradient is summed on the host.
 
-    Args and errors are those of ``dream``. Bad arguments are raised when the first state is asked
-    for, a zero gradient when all states have been given.
+    Args:
+        key: as of ``dream``, as all others.
+        {settings}
+
+    Raises:
+        JaxdreamError: as of ``dream``, when it is called; a gradient that was zero or not finite
+            throughout, when all states have been given.
     """
-    traced = _traced(key, model, image, objective, step_size, offsets)
+    traced = _is_traced(key, model, image, objective, settings.step_size, offsets)
     image = (jnp if traced else np).asarray(image, np.float32)
-    objective = layer(model.default_layer) if objective is None else objective
-    check_settings(steps, step_size, jitter)
+    if image.ndim not in (3, 4) or image.shape[-1] != 3 or 0 in image.shape:
+        raise JaxdreamError(
+            f"image is (h, w, 3), or (n, h, w, 3) for a batch, not {image.shape}: RGB, 0..255"
+        )
+    pictures = [image] if image.ndim == 3 else list(image)
+    objective = checked_objective(objective, model)
+    sizes = _octave_sizes(model, objective, image.shape[-3:-1], settings)
+    sharding = chosen_sharding(compute.shard)
     if sharding is not None:
         sharding.check(image.shape[:-3])
+    drawn = _offsets(key, offsets, image.shape[:-3], len(sizes) * settings.steps, settings.jitter)
+    rule = StepRule.of(settings)
+    layouts = plan_layouts(
+        sizes, len(pictures), rule=rule, objective=objective,
+        # A traced dream is a part of its caller's program, which has exact sizes.
+        shapes=compute.shapes, exact=traced,
+    )  # fmt: skip
+    states = dream_pictures(
+        drawn, model, pictures, objective, layouts, settings=settings, compute=compute,
+        batch="one" if image.ndim == 3 else "stack", sharding=sharding, traced=traced,
+    )  # fmt: skip
+    return _checked(states, objective)
+
+
+def dream_pictures(
+    offsets: Integer[AnyArray, "count n 2"],
+    model: Network,
+    pictures: Sequence[AnyArray],
+    objective: Objective,
+    layouts: Sequence[Layout],
+    *,
+    settings: DreamSettings,
+    compute: Compute,
+    batch: Literal["one", "stack", "list"] = "list",
+    sharding: Sharding | None = None,
+    traced: bool = False,
+) -> Iterator[DreamState]:
+    """The loop over octaves and steps, for a batch of pictures of any sizes.
+
+    Args:
+        offsets: the jitter (ox, oy) of every step, in order, for each picture.
+        pictures: RGB, 0..255, (h, w, 3) each.
+        objective: checked for the model already.
+        layouts: of each octave, from small to large.
+        batch: whether states give one picture, a stack, or a list.
+        sharding: the devices that compute, if several.
+        traced: the dream is a part of a program that JAX is tracing.
+
+    Yields:
+        The state after every call of a compiled program.
+    """
+    if sharding is not None:
         model, objective = sharding.replicate((model, objective))
-    sizes = _plan(model, objective, image, octaves, octave_scale)
-    offsets = _offsets(key, offsets, image, count=len(sizes) * steps, jitter=jitter)
-    chunk = steps_at_once(scan, steps)
-    programs = octave_programs(
-        model,
-        objective,
-        sizes,
-        step_size=step_size,
-        clip=clip,
-        optimizer=optimizer,
-        canvases=canvases,
-        exact=traced,
-        sharding=sharding,
+    rule, step_size = StepRule.of(settings), settings.step_size
+    step_size = step_size if isinstance(step_size, Tracer) else np.float32(step_size)
+    octaves = [Octave(model, objective, each, step_size, rule, sharding) for each in layouts]
+    chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
+    bases = _bases(pictures, layouts)
+    pixels = [sum(map(math.prod, layout.sizes)) for layout in layouts]
+    done, total = 0, settings.steps * sum(pixels)
+    detail: list[AnyArray] | None = None
+    compiled = (
+        nullcontext(None) if traced else compiled_ahead(octaves, chunk, compute.memory)
     )
-    batch = image.shape[:-3]
-    strongest = []
-    pixels, total = 0, steps * sum(height * width for height, width in sizes)
-    # A traced dream is a part of its caller's program.
-    alone = nullcontext(programs.__getitem__)
-    with alone if traced else compiled_ahead(programs, batch, chunk, memory) as ready:
-        for at in run_octaves(image, offsets, programs, ready, chunk=chunk):
-            strongest.append(at.strongest)
-            pixels += chunk * math.prod(sizes[at.octave])
-            yield DreamState(
-                at.octave,
-                len(sizes),
-                at.step,
-                steps,
-                at.array,
-                at.canvas,
-                at.base,  # pyright: ignore[reportArgumentType]
-                at.info,
-                pixels / total,
-            )
-    check_gradient(strongest, objective)
+    with compiled as ready:
+        for number, octave in enumerate(octaves):
+            base = bases.pop(0)
+            run, octave = _runner(octave, ready, number)
+            state = _begin(octave, base, detail)
+            for first in range(0, settings.steps, chunk):
+                at = number * settings.steps + first
+                state, infos, max_mean = run(state, offsets[at : at + chunk])
+                done += chunk * pixels[number]
+                yield DreamState(
+                    state.image, tuple(base), infos, max_mean, number, len(octaves),
+                    first + chunk, settings.steps, done / total, octave.layout, batch,
+                )  # fmt: skip
+            if bases:
+                detail = list(map(operator.sub, octave.layout.take(state.image), base))
 
 
-def _traced(*values: object) -> bool:
+Run = Callable[[AscentState, AnyArray], tuple[AscentState, StepInfo, AnyArray]]
+
+
+def _runner(
+    octave: Octave, ready: Callable[[int], CompiledOctave] | None, number: int
+) -> tuple[Run, Octave]:
+    """How the octave's steps are made, and the octave as it was compiled: perhaps tiled."""
+    if ready is None:
+        return octave.run_traced, octave
+    compiled = ready(number)
+    return compiled.run, compiled.octave
+
+
+def _begin(
+    octave: Octave, base: list[AnyArray], detail: list[AnyArray] | None
+) -> AscentState:
+    """The state before an octave's first step: its base, and the detail that was added so far."""
+    if detail is None:
+        return octave.start(base)
+    with np.errstate(over="ignore", invalid="ignore"):  # reported at the end
+        return octave.start(
+            [b + resize(d, (b.shape[0], b.shape[1])) for b, d in zip(base, detail, strict=True)]
+        )
+
+
+def _bases(pictures: Sequence[AnyArray], layouts: Sequence[Layout]) -> list[list[AnyArray]]:
+    """The undreamed pictures at each octave's size, from small to large."""
+    each = [
+        octave_bases(picture, [layout.sizes[number] for layout in layouts])
+        for number, picture in enumerate(pictures)
+    ]
+    return [list(octave) for octave in zip(*each, strict=True)]
+
+
+def _checked(states: Iterator[DreamState], objective: Objective) -> Iterator[DreamState]:
+    """The states, and at the end an error or a warning if nothing came of them."""
+    found = []
+    for state in states:
+        found.append(state.max_mean_gradient)
+        yield state
+    if not any(isinstance(value, Tracer) for value in found):
+        check_gradients(np.max(np.stack(found), axis=0), repr(objective))
+
+
+def _is_traced(*values: object) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
 
 
-def _plan(
-    model: Network, objective: Objective, image: AnyArray, octaves: int, octave_scale: float
-) -> tuple[tuple[int, int], ...]:
+def as_pixels(image: AnyArray) -> Float[np.ndarray, "h w 3"]:
+    """A picture as the dream takes it.
+
+    Raises:
+        JaxdreamError: it is not (h, w, 3), RGB, 0..255.
+    """
+    picture = np.asarray(image, np.float32)
+    if picture.ndim != 3:
+        raise JaxdreamError(f"image is (h, w, 3), not {picture.shape}: RGB, 0..255")
+    return picture
+
+
+def checked_objective(objective: Objective | str | None, model: Network) -> Objective:
+    """The objective that is meant, after a check that the model has what it reads.
+
+    Raises:
+        JaxdreamError: it does not.
+    """
+    objective = layer(model.default_layer) if objective is None else objective
     objective.check(model.graph)
+    return objective
+
+
+def _octave_sizes(
+    model: Network, objective: Objective, size: Size, settings: DreamSettings
+) -> tuple[Size, ...]:
+    """The sizes of the octaves, with a warning where there are fewer than were asked for."""
     minimum = model.graph.minimum_size(*objective.layers)
-    size = (image.shape[-3], image.shape[-2])
-    sizes = plan_octaves(size, octaves=octaves, octave_scale=octave_scale, minimum=minimum)
-    if len(sizes) < octaves:
-        warnings.warn(fewer_octaves(len(sizes), octaves, minimum), stacklevel=4)
+    sizes = plan_octaves(
+        size, octaves=settings.octaves, octave_scale=settings.octave_scale, minimum=minimum
+    )
+    if len(sizes) < settings.octaves:
+        warnings.warn(fewer_octaves(len(sizes), settings.octaves, minimum), stacklevel=4)
     return sizes
 
 
 def fewer_octaves(planned: int, octaves: int, minimum: int) -> str:
     """The line that says why a dream has fewer octaves than were asked for."""
     return (
-        f"{planned} of {octaves} octaves: smaller ones would be under the {minimum} pixels "
-        "that the layer needs"
+        f"dreaming {planned} of the {octaves} octaves asked for: smaller ones would be under the "
+        f"{minimum} pixels that the layer needs"
     )
 
 
 def _offsets(
-    key: AnyKey, offsets: Offsets, image: AnyArray, *, count: int, jitter: int
-) -> Integer[AnyArray, "count *n 2"]:
-    """The jitter of every step, drawn or given; for a batch, of every picture."""
-    batch = image.shape[:-3]
+    key: AnyKey, offsets: Offsets, batch: tuple[int, ...], count: int, jitter: int
+) -> Integer[AnyArray, "count n 2"]:
+    """The jitter of every step and picture, drawn or given."""
+    n = batch[0] if batch else 1
     if offsets is None:
-        if key is None:
-            raise JaxdreamError("a dream needs a random key, or offsets in its place")
-        drawn = _draw(key, batch, count=count, jitter=jitter)
-        return drawn if isinstance(drawn, Tracer) else np.asarray(drawn)
+        return drawn_offsets(picture_keys(key, n) if batch else [single_key(key)], count, jitter)
     xp = jnp if isinstance(offsets, Tracer) else np
     offsets = xp.asarray(offsets, np.int32)
-    if offsets.shape == (count, 2) and batch:
-        offsets = xp.broadcast_to(offsets, (*batch, count, 2))
-    if offsets.shape != (*batch, count, 2):
+    if offsets.shape == (count, 2):
+        return xp.broadcast_to(offsets[:, None], (count, n, 2))
+    if not batch or offsets.shape != (n, count, 2):
         raise JaxdreamError(
             f"offsets have shape {offsets.shape}; this dream takes {(*batch, count, 2)}: "
             "(ox, oy) for every step of every octave"
         )
-    return offsets.swapaxes(0, 1) if batch else offsets
+    return offsets.swapaxes(0, 1)
 
 
-@partial(jax.jit, static_argnames=("batch", "count", "jitter"))
-def _draw(key: Array, batch: tuple[int, ...], *, count: int, jitter: int) -> Array:
+def drawn_offsets(
+    keys: Sequence[Array] | Array, count: int, jitter: int
+) -> Integer[AnyArray, "count n 2"]:
+    """The jitter of ``count`` steps for each picture, from its key."""
+    drawn = _draw(jnp.stack(list(keys)), count=count, jitter=jitter)
+    return drawn if isinstance(drawn, Tracer) else np.asarray(drawn)
+
+
+@partial(jax.jit, static_argnames=("count", "jitter"))
+def _draw(keys: Array, *, count: int, jitter: int) -> Int[Array, "count n 2"]:
     draw = partial(draw_offsets, count=count, jitter=jitter)
-    return jnp.swapaxes(jax.vmap(draw)(picture_keys(key, batch[0])), 0, 1) if batch else draw(key)
+    return jnp.swapaxes(jax.vmap(draw)(keys), 0, 1)
 
 
-def picture_keys(key: Array, n: int) -> Array:
-    """A key for each of ``n`` pictures, from one key or from as many."""
-    single = jnp.ndim(key) == (0 if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else 1)
-    if single:
-        return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(n))
-    if len(key) != n:
-        raise JaxdreamError(f"{len(key)} keys for {n} pictures: give one key, or one per picture")
+def single_key(key: AnyKey) -> Array:
+    """The key of one picture.
+
+    Raises:
+        JaxdreamError: there is none, or there are several.
+    """
+    if key is None:
+        raise JaxdreamError("key is missing: give a JAX random key, a whole number, or offsets")
+    if isinstance(key, int):
+        return jax.random.key(key)
+    if not _is_single(key):
+        raise JaxdreamError(f"key has {len(key)} keys, and there is one picture: give one key")
     return key
 
 
-def check_gradient(strongest: Sequence[AnyArray], objective: Objective) -> None:
-    """Say so when nothing was dreamed; ``strongest`` are the largest mean |gradients| of steps."""
-    if any(isinstance(value, Tracer) for value in strongest):
-        return
-    strongest = np.max(np.stack(strongest), axis=0)
-    values = np.atleast_1d(strongest)
-    if not np.isfinite(values).all():
-        raise JaxdreamError(
-            f"the gradient of {objective!r} is not finite: use smaller steps, or clip"
-        )
-    silent = np.flatnonzero(values == 0)
-    if len(silent) == len(values):
-        raise JaxdreamError(
-            f"the gradient of {objective!r} is zero everywhere, so there is nothing to dream: "
-            "nothing in the picture excites it; try another layer"
-        )
-    if len(silent):
-        which = ", ".join(map(str, silent))
-        warnings.warn(f"{objective!r} has a zero gradient on pictures {which}", stacklevel=3)
+def picture_keys(key: AnyKey, n: int) -> Array:
+    """A key for each of ``n`` pictures, from one key or from as many.
+
+    Raises:
+        JaxdreamError: there is no key, or another number of them.
+    """
+    if key is None or isinstance(key, int) or _is_single(key):
+        return jax.vmap(jax.random.fold_in, (None, 0))(single_key(key), jnp.arange(n))
+    if len(key) != n:
+        raise JaxdreamError(f"key has {len(key)} keys for {n} pictures: give one key, or {n}")
+    return key
+
+
+def _is_single(key: Array) -> bool:
+    return jnp.ndim(key) == (0 if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else 1)

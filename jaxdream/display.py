@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
+import jax
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Array, Float, UInt8
 
 from jaxdream.deepdream import DreamState
 from jaxdream.errors import JaxdreamError
@@ -12,12 +13,14 @@ from jaxdream.types import AnyArray
 _BRIGHTEST = 99.98  # percentile
 
 
-def preview(image: Float[AnyArray, "h w 3"], *, scaled: bool = False) -> UInt8[np.ndarray, "h w 3"]:
+def to_uint8(image: Float[AnyArray, "h w 3"], *, scaled: bool = False) -> UInt8[np.ndarray, "h w 3"]:
     """A picture (RGB, 0..255 or beyond) as whole levels that can be shown.
 
+    Values beyond 0..255 are clipped; NaN becomes 0.
+
     Args:
-        scaled: darken what left 0..255 until all but its brightest 0.02 % is within, for dreams
-            with ``clip=False``.
+        scaled: darken values beyond 255 until all except the brightest 0.02 % are within, for
+            dreams with ``clip=False``.
 
     Source: the ``deepdream`` function of Google's notebook, which scaled by
     ``255 / percentile(vis, 99.98)``.
@@ -34,10 +37,10 @@ def show_dream(
     *,
     every: int = 1,
     scaled: bool = False,
-) -> Float[AnyArray, "h w 3"]:
+) -> Float[Array, "h w 3"]:
     """Run a dream in a notebook, with its picture changing in place; the dream (RGB, 0..255).
 
-        out = jd.show_dream(jd.iterate_dream(key, model, image), image)
+        out = jd.show_dream(jd.iterate_dream(key, model, image, scan=False), image)
 
     The kernel's interrupt button ends it early, with the picture as far as it got.
 
@@ -46,7 +49,7 @@ def show_dream(
             every step also on GPU and TPU, where otherwise there is one for every octave.
         image: the picture it began from.
         every: show every so many states, and the last.
-        scaled: as in ``preview``.
+        scaled: as in ``to_uint8``.
 
     Raises:
         JaxdreamError: IPython is not installed, ``states`` is empty, or ``every`` is under 1.
@@ -57,25 +60,26 @@ def show_dream(
         raise JaxdreamError("show_dream needs IPython: pip install ipython") from None
     from PIL import Image
 
-    def shown(state: DreamState) -> Image.Image:
-        return Image.fromarray(preview(state.picture(image), scaled=scaled))
+    def picture(state: DreamState) -> Image.Image:
+        full: AnyArray = state.at_full_size(image)  # pyright: ignore[reportAssignmentType]
+        return Image.fromarray(to_uint8(full, scaled=scaled))
 
     if every < 1:
         raise JaxdreamError(f"every must be at least 1 state, not {every}")
-    place = None
+    handle = None
     state = None
     count = 0
     try:
         for count, state in enumerate(states, start=1):
-            if place is None:
-                place = display(shown(state), display_id=True)
+            if handle is None:
+                handle = display(picture(state), display_id=True)
             elif count % every == 0:
-                place.update(shown(state))
+                handle.update(picture(state))
     except KeyboardInterrupt:
         if state is None:
             raise
     if state is None:
         raise JaxdreamError("show_dream was given no states: make a new iterator for each dream")
-    if place is not None and count % every:
-        place.update(shown(state))
-    return state.picture(image)
+    if handle is not None and count % every:
+        handle.update(picture(state))
+    return jax.numpy.asarray(state.at_full_size(image))

@@ -4,94 +4,138 @@ import dataclasses
 import json
 import os
 import re
-import sys
 from dataclasses import dataclass
+from typing import Any, Self
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.picture_files import read_recipe_text
+from jaxdream.settings import (
+    PRECISIONS,
+    Compute,
+    DreamSettings,
+    SourceSettings,
+    describe,
+    from_values,
+)
 
-SCHEMA = 3
-_SEEDS = 2**32
-_LARGEST = 2**30  # of any other whole number, so that a file's wild one is an error, not a crash
+SCHEMA = 4
+# A recipe of schema 3 differs by one name.
+_RENAMED = {3: {"canvases": "shapes"}, 4: {}}
+_LONGEST = 10_000  # characters of a text in a recipe
+_MAX_SIDE = 10**6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """All that a dream depends on, and what it was dreamed with."""
+class Provenance:
+    """What a picture was made with: it explains differences, and decides nothing but rounding."""
 
     jaxdream: str  # version
     model: str
     weights_sha256: str  # of the weights' values
     precision: str  # of the network
-    input_name: str
-    input_sha256: str  # of the file
-    size: tuple[int, int]  # height and width dreamed at
-    seed: int
-    objective: str  # as ``parse_objective`` reads it
-    files: dict[str, str]  # sha256 by name, of the pictures and vectors that the objective names
-    guide_size: int  # longest side of the objective's pictures
-    steps: int
-    octaves: int
-    octave_scale: float
-    optimizer: str
-    step_size: float
-    smooth: float  # pixels
-    laplacian: int  # levels
-    jitter: int
-    clip: bool
     jax: str  # version
     platform: str
-    canvases: str = ""  # of its octaves, where they were planned (``Canvases.text``)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All that a dream depends on, and what it was made with."""
+
+    settings: DreamSettings
+    source: SourceSettings  # its size is the text that was given, if any; the true one is below
+    size: tuple[int, int]  # height and width dreamed at
+    objective: str  # as ``parse_objective`` reads it
+    files: dict[str, str]  # sha256 by name, of the pictures and vectors that the objective names
+    shapes: str = ""  # the padded shapes of its octaves, where they were planned
+    input_name: str
+    input_sha256: str  # of the file
+    provenance: Provenance
+
+    def values(self) -> dict[str, Any]:
+        """Everything as JSON holds it, in one object."""
+        own = {"size": list(self.size)}
+        own |= {name: getattr(self, name) for name in _OWN if name != "size"}
+        source = {name: getattr(self.source, name) for name in _SOURCE}
+        return {**self.settings.values(), **source, **own, **dataclasses.asdict(self.provenance)}
 
     def to_json(self) -> str:
-        """One line of compact ASCII JSON."""
-        values = {"recipe": SCHEMA, **dataclasses.asdict(self)}
+        """One line of compact ASCII JSON.
+
+        Raises:
+            JaxdreamError: the optimiser is an object, which no text can hold.
+        """
+        if not isinstance(self.settings.optimizer, str):
+            raise JaxdreamError("a recipe holds an optimiser by its name: give one by name")
+        values = {"recipe": SCHEMA, **self.values()}
         return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> "Recipe":
-        """The recipe that ``to_json`` wrote.
+    def from_json(cls, text: str, *, settings: type[DreamSettings] = DreamSettings) -> Self:
+        """The recipe that ``to_json`` wrote, also one of an earlier schema.
 
         Text comes back with "?" for control characters: it goes to terminals, and a file may hold
         anything.
 
         Raises:
-            JaxdreamError: it is not one: not JSON, another schema, other fields, other types, or
-                numbers no dream has.
+            JaxdreamError: it is not one: not JSON, another schema, unknown settings, other types,
+                or numbers that no dream has.
         """
         try:
             values = json.loads(text)
             schema = values.pop("recipe")
         except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
             raise JaxdreamError("its text is not a recipe of jaxdream") from None
-        if type(schema) is not int or schema != SCHEMA:
-            version = _printable(repr(schema))[:20]
-            raise JaxdreamError(f"its recipe is of version {version}, this jaxdream reads {SCHEMA}")
-        fields = {field.name: field.type for field in dataclasses.fields(cls)}
-        if values.keys() != fields.keys():
-            wrong = _printable(", ".join(sorted(values.keys() ^ fields.keys())))
-            raise JaxdreamError(f"its recipe has missing or unknown settings: {wrong[:200]}")
-        for name, kind in fields.items():
-            if not _is_a(values[name], kind, most=_SEEDS - 1 if name == "seed" else _LARGEST):
-                raise JaxdreamError(f"its recipe has a {name} that is no {name}")
-            if kind is str:
-                values[name] = _printable(values[name])
-        files = {_printable(k): _printable(v) for k, v in values["files"].items()}
-        values["files"] = files
-        return cls(**values | {"size": tuple(values["size"])})
+        if type(schema) is not int or schema not in _RENAMED:
+            raise JaxdreamError(
+                f"its recipe is of version {printable(repr(schema))[:20]}, this jaxdream reads "
+                f"{' and '.join(map(str, _RENAMED))}"
+            )
+        for old, new in _RENAMED[schema].items():
+            if old in values:
+                values[new] = values.pop(old)
+        try:
+            return cls._from_values(values, settings, schema)
+        except JaxdreamError as error:
+            raise JaxdreamError(f"its recipe is damaged: {printable(str(error))[:300]}") from None
+
+    @classmethod
+    def _from_values(
+        cls, values: dict[str, Any], settings: type[DreamSettings], schema: int
+    ) -> Self:
+        provenance = {f.name: values.pop(f.name, None) for f in dataclasses.fields(Provenance)}
+        own = {name: values.pop(name, _OWN[name]) for name in _OWN}
+        source = {name: values.pop(name) for name in _SOURCE if name in values}
+        for name, value in {**own, **provenance}.items():
+            if not _is_valid(name, value):
+                raise JaxdreamError(f"missing or invalid value for {name!r}")
+        texts = {k: printable(v) if isinstance(v, str) else v for k, v in own.items()}
+        files = {printable(k): printable(v) for k, v in own["files"].items()}
+        return cls(
+            settings=from_values(settings, values, schema=schema),
+            source=from_values(SourceSettings, source, schema=schema, without=("size",)),
+            provenance=Provenance(**{k: printable(v) for k, v in provenance.items()}),
+            **texts | {"size": tuple(own["size"]), "files": files},
+        )
+
+# The fields that are neither settings nor provenance, with what an older recipe means without them.
+_OWN: dict[str, Any] = {
+    "size": None, "objective": None, "files": None, "shapes": "", "input_name": None,
+    "input_sha256": None,
+}  # fmt: skip
+_SOURCE = tuple(name for name in describe(SourceSettings) if name != "size")
 
 
 def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     """The recipe in a picture that jaxdream wrote.
 
     Raises:
-        JaxdreamError: the file cannot be read, or carries no recipe, or a damaged one.
+        JaxdreamError: the file cannot be read, or has no recipe, or a damaged one.
     """
     text = read_recipe_text(path)
     if text is None:
         raise JaxdreamError(
-            f"{path} carries no jaxdream recipe: it was not dreamed by jaxdream, or not to the "
-            "end, or is in a format that keeps none"
+            f"{path} has no jaxdream recipe: jaxdream did not write it, or was interrupted, or the "
+            "format keeps none"
         )
     try:
         return Recipe.from_json(text)
@@ -99,56 +143,43 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise JaxdreamError(f"{path} cannot be replayed: {error}") from None
 
 
-def made_with(model) -> dict[str, str]:
-    """What a recipe says of the network and of the programs it was computed by."""
+def provenance(model) -> Provenance:
+    """What a picture is made with, here and now."""
     from importlib.metadata import version
 
     import jax
 
-    return {
-        "jaxdream": version("jaxdream"),
-        "model": model.name,
-        "weights_sha256": model.weights_sha256,
-        "precision": model.precision,
-        "jax": jax.__version__,
-        "platform": jax.default_backend(),
-    }
+    return Provenance(
+        jaxdream=version("jaxdream"),
+        model=model.name,
+        weights_sha256=model.weights_sha256,
+        precision=model.precision,
+        jax=jax.__version__,
+        platform=jax.default_backend(),
+    )
 
 
-def dream_settings(recipe: Recipe) -> dict:
-    """What ``jaxdream.dream`` is given of a recipe, but for the picture, objective and key."""
-    from jaxdream.algorithm.optimizers import CLASSIC, named_optimizer
+def compute_of(recipe: Recipe, compute: Compute) -> Compute:
+    """The machine's settings for making a recipe's picture again: its own padded shapes."""
+    from jaxdream.execution.shapes import ShapeBuckets
 
-    optimizer = None
-    if (recipe.optimizer, recipe.smooth, recipe.laplacian) != (CLASSIC, 0, 0):
-        optimizer = named_optimizer(
-            recipe.optimizer,
-            step_size=recipe.step_size,
-            smooth=recipe.smooth,
-            laplacian=recipe.laplacian,
+    return compute.replace(shapes=ShapeBuckets.from_text(recipe.shapes))
+
+
+def _is_valid(name: str, value: object) -> bool:
+    if name == "size":
+        return (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(type(side) is int and 0 < side <= _MAX_SIDE for side in value)
         )
-    same = ("steps", "octaves", "octave_scale", "step_size", "jitter", "clip")
-    return {name: getattr(recipe, name) for name in same} | {"optimizer": optimizer}
-
-
-def _is_a(value: object, kind: object, *, most: int) -> bool:
-    if kind == tuple[int, int]:
-        pair = value if isinstance(value, list) and len(value) == 2 else [0]
-        return all(_is_count(side, most) and side > 0 for side in pair)
-    if kind is int:
-        return _is_count(value, most)
-    if kind is float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return False
-        return abs(value) <= sys.float_info.max  # which NaN is not
-    if kind == dict[str, str]:
+    if name == "files":
         return isinstance(value, dict) and all(type(text) is str for text in value.values())
-    return type(value) is kind
+    if name == "precision":
+        return value in PRECISIONS
+    return type(value) is str and len(value) <= _LONGEST
 
 
-def _is_count(value: object, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
-
-
-def _printable(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "?", text)
+def printable(text: str) -> str:
+    """Text with "?" for control characters, for a terminal."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", "?", text)

@@ -51,6 +51,7 @@ class Setting:
     default_text: str = ""  # where the default is not a value that explains itself
     also: tuple[str, ...] = ()  # what other programs call it: only to suggest the right name
     option: bool = True  # whether the command line has it
+    since: int = 0  # schema of the first recipes with it; older ones mean its default
     group: str = ""  # the heading under which ``--help`` shows it, if not its class's
 
     @property
@@ -426,25 +427,31 @@ def _with_settings(docstring: str, parameters: Mapping[str, type[Settings]]) -> 
     return docstring.replace("        {settings}", block)
 
 
-def from_values(cls: type[Any], values: Mapping[str, Any]) -> Any:
+def from_values(
+    cls: type[Any], values: Mapping[str, Any], *, schema: int, without: Sequence[str] = ()
+) -> Any:
     """Settings from values that were read from a file, as JSON holds them.
 
-    Those that are missing have their defaults: a later version may have more settings.
+    Args:
+        schema: of the file: a setting that came later may be missing, and has its default.
+        without: settings that such files do not have.
 
     Raises:
-        JaxdreamError: unknown settings, or values that they cannot have.
+        JaxdreamError: missing or unknown settings, or values that they cannot have.
     """
-    known = describe(cls)
-    if unknown := sorted(values.keys() - known.keys()):
-        raise JaxdreamError(f"unknown settings: {', '.join(unknown)[:200]}")
+    known = {name: s for name, s in describe(cls).items() if name not in without}
+    needed = {name for name, s in known.items() if s.since <= schema}
+    if wrong := sorted((values.keys() - known.keys()) | (needed - values.keys())):
+        raise JaxdreamError(f"missing or unknown settings: {', '.join(wrong)[:200]}")
     checked = {}
     for name, value in values.items():
         expected = known[name]
-        if expected.kind is str and not (value is None or isinstance(value, str)):
-            raise JaxdreamError(f"invalid value for {name!r}")
-        if value is None and default(cls, name) is not None:
-            raise JaxdreamError(f"invalid value for {name!r}")
-        if isinstance(value, bool) != (expected.kind is bool) and value is not None:
+        same_kind = isinstance(value, bool) == (expected.kind is bool)
+        if expected.kind is str:
+            same_kind = isinstance(value, str)
+        if value is None and default(cls, name) is None:
+            same_kind = True
+        if not same_kind:
             raise JaxdreamError(f"invalid value for {name!r}")
         checked[name] = tuple(value) if isinstance(value, list) else value
     return cls(**checked)

@@ -4,26 +4,25 @@
 depends on the frames a second at which they are shown.
 """
 
-import difflib
-from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
-from jaxtyping import Array, Float, Key, UInt32
+from jaxtyping import Array, Float
 
-from jaxdream.deepdream import DreamState, iterate_dream
+from jaxdream.deepdream import DreamState, checked_objective, iterate_dream, single_key
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.resample import check_movement, warp
+from jaxdream.images.resample import warp
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
-from jaxdream.types import AnyArray
+from jaxdream.settings import Compute, DreamSettings, ZoomSettings, takes_settings
+from jaxdream.types import AnyArray, OneKey
 
-# Share of the whole way that is behind after a share t of the warps.
-EASINGS: dict[str, Callable[[Fraction], Fraction]] = {
+# The share of the whole movement that is done after a share t of the warps.
+_CURVES: dict[str, Callable[[Fraction], Fraction]] = {
     "linear": lambda t: t,
     "in": lambda t: t**2,
     "out": lambda t: 1 - (1 - t) ** 2,
@@ -39,15 +38,34 @@ class Movement(NamedTuple):
     shift: tuple[float, float]  # pixels to the right, down
 
 
-def plan_zoom(
-    frames: int,
-    *,
-    zoom: float = 0.05,
-    rotate: float = 0.0,
-    shift: tuple[float | int, float | int] = (0.0, 0.0),
-    easing: str = "linear",
-) -> tuple[Movement, ...]:
-    """The warps between ``frames`` frames, one fewer than frames.
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class ZoomState:
+    """A zoom after a step of one of its frames."""
+
+    dream: DreamState  # of the frame
+    frame: int = field(metadata={"static": True})  # its number, from 0
+    frames: int = field(metadata={"static": True})
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the frame is finished."""
+        return self.dream.done == 1
+
+    @property
+    def image(self) -> Float[Array, "h w 3"]:
+        """A finished frame: RGB, 0..255, not rounded."""
+        return jnp.asarray(self.dream.at_octave)
+
+    @property
+    def done(self) -> float:
+        """Share of the whole zoom, 0..1."""
+        return (self.frame + self.dream.done) / self.frames
+
+
+@takes_settings(zoom_settings=ZoomSettings)
+def plan_zoom(*, zoom_settings: ZoomSettings) -> tuple[Movement, ...]:
+    """The warps between the frames of a zoom, one fewer than frames.
 
     The amounts are those of a frame on average; the easing spreads them. With n warps and the curve
     E, warp i (from 0) moves ``w = n * (E((i + 1) / n) - E(i / n))`` times as far as on average:
@@ -62,116 +80,83 @@ def plan_zoom(
 
     Only with ``linear`` are the first warps the same whatever the number of frames.
 
+    Args:
+        {settings}
+
     Raises:
         JaxdreamError: a setting out of range, an unknown easing.
     """
-    if frames < 1:
-        raise JaxdreamError(f"frames must be at least 1, not {frames}")
-    check_movement(zoom, rotate, shift)
-    if easing not in EASINGS:
-        near = difflib.get_close_matches(easing, EASINGS, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(EASINGS)}"
-        raise JaxdreamError(f"no easing is named {easing!r}: {hint}")
-    curve = EASINGS[easing]
-    warps = frames - 1
-    # In fractions, so that the parts of a linear curve are 1 and not nearly so.
-    parts = [
-        float(warps * (curve(Fraction(i + 1, warps)) - curve(Fraction(i, warps))))
-        for i in range(warps)
-    ]
-    return tuple(
-        Movement(1 - (1 - zoom) ** part, part * rotate, (part * shift[0], part * shift[1]))
-        for part in parts
-    )
+    return tuple(_movement(zoom_settings, number) for number in range(1, zoom_settings.frames))
 
 
+def _movement(zoom: ZoomSettings, number: int) -> Movement:
+    """How frame ``number`` (from 1) was moved since the one before."""
+    curve, warps = _CURVES[zoom.easing], zoom.frames - 1
+    # In fractions, so that the shares of a linear curve are 1 and not nearly so.
+    ends = curve(Fraction(number, warps)), curve(Fraction(number - 1, warps))
+    share = float(warps * (ends[0] - ends[1]))
+    x, y = zoom.shift
+    return Movement(1 - (1 - zoom.zoom) ** share, share * zoom.rotate, (share * x, share * y))
+
+
+@takes_settings(zoom_settings=ZoomSettings, settings=DreamSettings, compute=Compute)
 def iterate_zoom(
-    key: Key[Array, ""] | UInt32[Array, "2"],
+    key: OneKey | int,
     model: Network,
     image: Float[AnyArray, "h w 3"],
+    objective: Objective | str | None = None,
     *,
-    frames: int = 100,
-    zoom: float = 0.05,
-    rotate: float = 0.0,
-    shift: tuple[float | int, float | int] = (0.0, 0.0),
-    easing: str = "linear",
-    classic_warp: bool = False,
-    done: int = 0,
-    watch: Callable[[int, DreamState], object] | None = None,
-    objective: Objective | None = None,
-    steps: int = 10,
-    octaves: int = 4,
-    octave_scale: float = 1.4,
-    step_size: float | Float[Array, ""] = 1.5,
-    jitter: int = 32,
-    clip: bool = True,
-    optimizer: optax.GradientTransformation | None = None,
-    scan: bool | None = None,
-) -> Iterator[Float[Array, "h w 3"]]:
-    """Dream a zoom, yielding frame after frame: RGB, 0..255, not rounded.
+    zoom_settings: ZoomSettings,
+    settings: DreamSettings,
+    compute: Compute,
+    frames_done: int = 0,
+) -> Iterator[ZoomState]:
+    """Dream a zoom, yielding its state after every step.
 
     The first frame is the dream of the picture, each further one the dream of the frame before it,
     warped. Frame i (from 0) dreams with ``jax.random.fold_in(key, i)``, so that a run that goes on
     from its last frame makes the same frames as one that was never interrupted. All frames run the
-    same compiled programs.
+    same compiled programs. The frames alone are::
+
+        frames = [state.image for state in jd.iterate_zoom(...) if state.is_finished]
 
     Args:
-        key: a JAX random key.
+        key: a JAX random key, or a whole number.
         model: from ``load_model``.
-        image: RGB, 0..255; where frames are ``done``, the last of them, as it was yielded.
-        frames: of the whole zoom; the length of the run is ``frames - done``.
-        zoom: share of each side that leaves the frame, from frame to frame; below 0 the picture
-            shrinks and its edges are drawn out.
-        rotate: degrees from frame to frame, counter-clockwise.
-        shift: pixels from frame to frame, to the right and down.
-        easing: how the movement is spread over the frames: ``linear``, ``in``, ``out``, ``in-out``
-            (``plan_zoom`` gives the curves).
-        classic_warp: the notebook's warp, off centre by half a pixel (see ``warp``).
-        done: how many frames there are already.
-        watch: called with the frame's number (from 0) and its ``DreamState`` after every step.
-        objective, steps, octaves, octave_scale, step_size, jitter, clip, optimizer, scan: of every
-            frame's ``dream``.
+        image: RGB, 0..255; where some frames are done, the last of them, not rounded.
+        objective: as of ``dream``.
+        {settings}
+        frames_done: how many frames there are already.
 
     Raises:
-        JaxdreamError: a setting of the zoom out of range, at once; what ``dream`` raises, when the
-            first frame is asked for, before anything is computed.
+        JaxdreamError: as of ``dream``, and a setting of the zoom out of range, when it is called.
 
     Source: the last cells of Google's 2015 notebook ``deepdream/dream.ipynb``.
     """
-    movements = plan_zoom(frames, zoom=zoom, rotate=rotate, shift=shift, easing=easing)
-    if done < 0:
-        raise JaxdreamError(f"frames already done must be 0 or more, not {done}")
+    objective = checked_objective(objective, model)
+    key = single_key(key)
+    if frames_done < 0:
+        raise JaxdreamError(f"frames_done must be at least 0, not {frames_done}")
 
-    def run() -> Iterator[Float[Array, "h w 3"]]:
-        frame = image
-        for number in range(done, frames):
-            if number > 0:
-                frame = warp(frame, **movements[number - 1]._asdict(), classic=classic_warp)
-            states = iterate_dream(
-                jax.random.fold_in(key, number),
-                model,
-                frame,
-                objective=objective,
-                steps=steps,
-                octaves=octaves,
-                octave_scale=octave_scale,
-                step_size=step_size,
-                jitter=jitter,
-                clip=clip,
-                optimizer=optimizer,
-                scan=scan,
-            )
-            if watch is not None:
-                states = _watched(states, number, watch)
-            frame = jnp.asarray(deque(states, maxlen=1).pop().image)
-            yield frame
+    def dreamed(frame: AnyArray, number: int) -> Iterator[DreamState]:
+        frame_key = jax.random.fold_in(key, number)
+        return iterate_dream(
+            frame_key, model, frame, objective, settings=settings, compute=compute
+        )
 
-    return run()
+    def run(states: Iterator[DreamState]) -> Iterator[ZoomState]:
+        for number in range(frames_done, zoom_settings.frames):
+            if number > frames_done:
+                states = dreamed(moved(last, number), number)
+            for state in states:
+                yield ZoomState(state, number, zoom_settings.frames)
+            last = jnp.asarray(state.at_octave)
 
+    def moved(frame: AnyArray, number: int) -> AnyArray:
+        movement = _movement(zoom_settings, number)
+        return warp(frame, **movement._asdict(), classic=zoom_settings.classic_warp)
 
-def _watched(
-    states: Iterator[DreamState], number: int, watch: Callable[[int, DreamState], object]
-) -> Iterator[DreamState]:
-    for state in states:
-        watch(number, state)
-        yield state
+    if frames_done >= zoom_settings.frames:
+        return iter(())
+    first = image if frames_done == 0 else moved(image, frames_done)
+    return run(dreamed(first, frames_done))

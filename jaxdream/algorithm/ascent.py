@@ -4,18 +4,21 @@ Everything here is pure and works on one picture, RGB, 0..255; ``vmap`` makes ba
 Source: ``make_step`` of Google's 2015 notebook.
 """
 
+import warnings
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from jax.core import Tracer
 from jaxtyping import Array, Float, Integer
 
-from jaxdream.algorithm.jitter import roll, rolled_part
-from jaxdream.algorithm.optimizers import mean_abs
-from jaxdream.execution.sharding import Sharding
+from jaxdream.algorithm.jitter import roll
+from jaxdream.algorithm.optimizers import Count, mean_abs
+from jaxdream.errors import JaxdreamError
 from jaxdream.models.network import Network
-from jaxdream.models.regions import Region, rectangle
 from jaxdream.objectives import Objective
 from jaxdream.types import AnyArray
 
@@ -23,80 +26,34 @@ from jaxdream.types import AnyArray
 class AscentState(NamedTuple):
     """What one step hands to the next."""
 
-    image: Float[Array, "h w 3"]  # RGB, 0..255
+    image: Float[Array, "*n h w 3"]  # RGB, 0..255
     optimizer: optax.OptState
 
 
 class StepInfo(NamedTuple):
-    """What a step tells; both from before the step."""
+    """What is known of a step; both from before the step."""
 
-    loss: Float[Array, ""]  # the objective's value
-    gradient_mean: Float[Array, ""]  # mean |gradient| over all pixels and channels
+    value: Float[AnyArray, "*n"]  # of the objective, which is maximised
+    gradient_mean: Float[AnyArray, "*n"]  # mean |gradient| over all pixels and channels
 
 
 def objective_and_gradient(
-    model: Network,
-    objective: Objective,
-    image: Float[AnyArray, "h w 3"],
-    region: Region | None = None,
+    model: Network, objective: Objective, image: Float[AnyArray, "h w 3"]
 ) -> tuple[Float[Array, ""], Float[Array, "h w 3"]]:
     """The objective's value on a picture (RGB, 0..255) and its gradient per pixel level.
-
-    With a ``region``, ``image`` is a canvas, and both are what its part of a picture contributes;
-    the objective must be local.
 
     Raises:
         JaxdreamError: an unknown layer.
     """
-
-    def value(image: Array) -> Array:
-        return objective_value(model, objective, image, region)
-
-    return jax.value_and_grad(value)(jnp.asarray(image))
+    return jax.value_and_grad(partial(objective.value, model))(jnp.asarray(image))
 
 
-def objective_value(
-    model: Network,
-    objective: Objective,
-    image: Float[AnyArray, "h w 3"],
-    region: Region | None = None,
-) -> Float[Array, ""]:
-    """The objective's value alone; arguments are those of ``objective_and_gradient``."""
-    activations = model(model.preprocess(image)[None], layers=objective.layers, region=region)
-    return objective({name: activation[0] for name, activation in activations.items()})
-
-
-def take_step(
-    state: AscentState,
-    loss: Float[Array, ""],
-    gradient: Float[AnyArray, "gh gw 3"],
-    offset: Integer[AnyArray, "2"],
-    *,
-    optimizer: optax.GradientTransformation,
-    clip: bool = True,
-    size: Integer[AnyArray, "2"] | None = None,
-) -> tuple[AscentState, StepInfo]:
-    """The step for a gradient of the picture rolled by ``offset``.
-
-    Args:
-        size: height and width of the picture, where it and the gradient are in the upper left
-            corners of arrays; the optimiser must then know how many values are the picture's.
-    """
-    # Steps and clips commute with the roll, so rolling the gradient back is the same as rolling
-    # the picture back, and leaves the picture's own pixels untouched by it.
-    count = None
-    if size is None:
-        gradient = roll(gradient, -offset)
-    else:
-        origin, (height, width, channels) = jnp.zeros(2, jnp.int32), state.image.shape
-        gradient = rolled_part(gradient, -offset, size=size, origin=origin, shape=(height, width))
-        gradient = jnp.where(rectangle(origin, size, gradient.shape), gradient, 0)
-        count = channels * size[0] * size[1]
-    updates, optimizer_state = optimizer.update(-gradient, state.optimizer, state.image)
-    image = jnp.asarray(optax.apply_updates(state.image, updates))
-    if clip:
-        image = jnp.clip(image, 0.0, 255.0)
-    return AscentState(image, optimizer_state), StepInfo(loss, mean_abs(gradient, count))
+def start_ascent(
+    image: Float[AnyArray, "h w 3"], *, optimizer: optax.GradientTransformation
+) -> AscentState:
+    """The state before the first step on a picture (RGB, 0..255, (h, w, 3))."""
+    image = jnp.asarray(image)
+    return AscentState(image, optimizer.init(image))
 
 
 def ascent_step(
@@ -107,8 +64,6 @@ def ascent_step(
     *,
     optimizer: optax.GradientTransformation,
     clip: bool = True,
-    region: Region | None = None,
-    sharding: Sharding | None = None,
 ) -> tuple[AscentState, StepInfo]:
     """One jittered step.
 
@@ -117,9 +72,6 @@ def ascent_step(
         offset: (ox, oy) in pixels, along the width and the height.
         optimizer: an optax optimiser; ``classic_optimizer(1.5)`` is the original's.
         clip: keep the picture within 0..255.
-        region: of the whole picture, where ``state`` has it in the corner of a larger array; the
-            objective must then be local, and the optimiser know how many values are the picture's.
-        sharding: as of ``dream``.
 
     Returns:
         The state after the step, and the objective's value and mean |gradient| before it.
@@ -127,22 +79,74 @@ def ascent_step(
     Raises:
         JaxdreamError: an unknown layer.
     """
-    if region is None:
-        size, rolled = None, roll(state.image, offset)
-    else:
-        size, (height, width, _) = region.size, state.image.shape
-        rolled = rolled_part(
-            state.image, offset, size=size, origin=region.origin, shape=(height, width)
-        )
-    if sharding is not None:
-        rolled = sharding.split(jnp.asarray(rolled))
-    loss, gradient = objective_and_gradient(model, objective, rolled, region)
-    return take_step(state, loss, gradient, offset, optimizer=optimizer, clip=clip, size=size)
+    value, gradient = objective_and_gradient(model, objective, roll(state.image, offset))
+    # Steps and clips commute with the roll, so rolling the gradient back is the same as rolling
+    # the picture back, and leaves the picture's own pixels untouched by it.
+    return take_step(state, value, roll(gradient, -offset), optimizer=optimizer, clip=clip)
 
 
-def start_ascent(
-    image: Float[AnyArray, "h w 3"], *, optimizer: optax.GradientTransformation
-) -> AscentState:
-    """The state before the first step on a picture (RGB, 0..255, (h, w, 3))."""
-    image = jnp.asarray(image)
-    return AscentState(image, optimizer.init(image))
+def take_step(
+    state: AscentState,
+    value: Float[Array, ""],
+    gradient: Float[AnyArray, "h w 3"],
+    *,
+    optimizer: optax.GradientTransformation,
+    clip: bool = True,
+    valid_count: Count = None,
+) -> tuple[AscentState, StepInfo]:
+    """The step for a gradient of the picture, no longer rolled.
+
+    Args:
+        valid_count: how many values of the arrays are the picture's, if it is padded; the
+            gradient must be 0 on the padding.
+    """
+    update = optax.with_extra_args_support(optimizer).update
+    updates, optimizer_state = update(
+        -jnp.asarray(gradient), state.optimizer, state.image, valid_count=valid_count
+    )
+    image = jnp.asarray(optax.apply_updates(state.image, updates))
+    if clip:
+        image = jnp.clip(image, 0.0, 255.0)
+    info = StepInfo(value, mean_abs(jnp.asarray(gradient), valid_count))
+    return AscentState(image, optimizer_state), info
+
+
+def gradient_errors(max_mean_gradient: Float[AnyArray, " n"], what: str) -> list[str | None]:
+    """For each picture why nothing came of it, or None.
+
+    Args:
+        max_mean_gradient: the largest mean |gradient| of all steps on it.
+        what: the objective, as a message names it.
+    """
+
+    def error(value: float) -> str | None:
+        if not np.isfinite(value):
+            return f"the gradient of {what} is not finite: use a smaller step size, or keep clip on"
+        if value == 0:
+            return (
+                f"the gradient of {what} is zero everywhere on this picture, so it would not "
+                "change: try another layer, or another picture"
+            )
+        return None
+
+    return [error(float(value)) for value in np.asarray(max_mean_gradient)]
+
+
+def check_gradients(max_mean_gradient: AnyArray, what: str) -> None:
+    """Make sure that something came of at least one picture, and warn of the others.
+
+    Args are those of ``gradient_errors``. What is still traced is not checked.
+
+    Raises:
+        JaxdreamError: a gradient was not finite, or all were zero throughout.
+    """
+    if isinstance(max_mean_gradient, Tracer):
+        return
+    values = np.asarray(max_mean_gradient)
+    errors = gradient_errors(values, what)
+    fatal = [e for e, value in zip(errors, values, strict=True) if e and not np.isfinite(value)]
+    if fatal or all(errors):
+        raise JaxdreamError((fatal or errors)[0])
+    if any(errors):
+        which = ", ".join(str(number) for number, e in enumerate(errors) if e)
+        warnings.warn(f"the gradient of {what} is zero on pictures {which}", stacklevel=3)

@@ -2,10 +2,10 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Int, Integer, Key, UInt32
+from jaxtyping import Array, Float, Int, Integer
 
-from jaxdream.types import AnyArray
+from jaxdream.errors import JaxdreamError
+from jaxdream.types import AnyArray, OneKey
 
 
 def roll(
@@ -18,38 +18,12 @@ def roll(
     return jnp.roll(image, jnp.asarray(offset)[::-1], axis=(-3, -2))
 
 
-def rolled_part(
-    image: Float[AnyArray, "ch cw c"],
-    offset: Integer[AnyArray, "2"],
-    *,
-    size: Integer[AnyArray, "2"],
-    origin: Integer[AnyArray, "2"],
-    shape: tuple[int, int],
-) -> Float[AnyArray, "h w c"]:
-    """A rectangle of a rolled picture that lies in the upper left corner of a larger array.
+def draw_offsets(key: OneKey, *, count: int, jitter: int) -> Int[Array, "count 2"]:
+    """Offsets (ox, oy) in pixels for ``count`` steps, uniform in -jitter..jitter, ends included.
 
-    Args:
-        offset: (ox, oy), as of ``roll``.
-        size: height and width of the picture, around which it is rolled.
-        origin: row and column of the rolled picture at which the rectangle begins.
-        shape: height and width of the rectangle. Beyond the picture's end it holds the picture's
-            beginning. NumPy's array gives NumPy's.
+    Raises:
+        JaxdreamError: a jitter below 0.
     """
-    xp = np if isinstance(image, np.ndarray) else jnp
-    rows = (xp.arange(shape[0]) + origin[0] - offset[1]) % size[0]
-    columns = (xp.arange(shape[1]) + origin[1] - offset[0]) % size[1]
-    return xp.take(xp.take(image, rows, axis=0), columns, axis=1)
-
-
-def draw_offsets(
-    key: Key[Array, ""] | UInt32[Array, "2"], *, count: int, jitter: int
-) -> Int[Array, "count 2"]:
-    """Offsets (ox, oy) for ``count`` steps, uniform in ``[-jitter, jitter]``, ends included."""
+    if jitter < 0:
+        raise JaxdreamError(f"jitter must be at least 0 pixels, not {jitter}")
     return jax.random.randint(key, (count, 2), -jitter, jitter + 1)
-
-
-def random_roll(
-    key: Key[Array, ""] | UInt32[Array, "2"], image: Float[AnyArray, "*n h w c"], *, jitter: int
-) -> Float[Array, "*n h w c"]:
-    """The picture (any range) rolled by an offset drawn with ``key``, at most ``jitter`` pixels."""
-    return roll(image, draw_offsets(key, count=1, jitter=jitter)[0])

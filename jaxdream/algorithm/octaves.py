@@ -1,18 +1,22 @@
-"""Which sizes a picture is dreamed at: each octave a fixed factor smaller than the next."""
+"""The sizes that a picture is dreamed at: each octave a fixed factor smaller than the next."""
 
-import math
 from collections.abc import Sequence
 
 from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.resample import resize
-from jaxdream.types import AnyArray
+from jaxdream.settings import DreamSettings
+from jaxdream.types import AnyArray, Size
 
 
 def plan_octaves(
-    size: tuple[int, int], *, octaves: int = 4, octave_scale: float = 1.4, minimum: int = 1
-) -> tuple[tuple[int, int], ...]:
+    size: Size,
+    *,
+    octaves: int = DreamSettings.octaves,
+    octave_scale: float = DreamSettings.octave_scale,
+    minimum: int = 1,
+) -> tuple[Size, ...]:
     """Sizes of the octaves, smallest first; the last is the picture's own.
 
     Each size is ``round(n / octave_scale)`` of the next larger, so that rounding accumulates as in
@@ -26,10 +30,7 @@ def plan_octaves(
     Raises:
         JaxdreamError: the picture itself is under the minimum, or a setting is out of range.
     """
-    if octaves < 1:
-        raise JaxdreamError(f"octaves must be at least 1, not {octaves}")
-    if not (math.isfinite(octave_scale) and octave_scale > 1):
-        raise JaxdreamError(f"octave scale must be over 1, not {octave_scale}")
+    DreamSettings(octaves=octaves, octave_scale=octave_scale)  # which checks them
     check_size(size, minimum)
     sizes = [size]
     while len(sizes) < octaves:
@@ -40,7 +41,7 @@ def plan_octaves(
     return tuple(reversed(sizes))
 
 
-def check_size(size: tuple[int, int], minimum: int) -> None:
+def check_size(size: Size, minimum: int) -> None:
     """Make sure that a picture of this height and width is large enough for the layers.
 
     Raises:
@@ -54,7 +55,7 @@ def check_size(size: tuple[int, int], minimum: int) -> None:
 
 
 def octave_bases(
-    image: Float[AnyArray, "*n h w c"], sizes: Sequence[tuple[int, int]]
+    image: Float[AnyArray, "*n h w c"], sizes: Sequence[Size]
 ) -> tuple[Float[AnyArray, "..."], ...]:
     """The picture at every octave, smallest first, each resampled from the next larger one.
 

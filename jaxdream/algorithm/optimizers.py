@@ -1,13 +1,15 @@
 """How a gradient becomes a step: the step of 2015, and optax's optimisers in its place.
 
 All are optax transformations on one picture's gradient, (h, w, 3). Like all of optax they minimise,
-so they are given the gradient of the negated objective.
+so they are given the gradient of the negated objective. Where a picture is padded, the gradient is
+0 on the padding, and ``update`` is told by ``valid_count`` how many values are the picture's.
 """
 
 import difflib
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import jax
@@ -17,28 +19,26 @@ import optax
 from jaxtyping import Array, Float, Integer
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.settings import CLASSIC, DreamSettings
 from jaxdream.types import AnyArray
 
-CLASSIC = "classic"
-# They need the objective's value at other places, or a key; the last is deprecated in optax.
+# lbfgs needs the objective's value at other places, noisy_sgd a key; the last is deprecated.
 _LEFT_OUT = ("lbfgs", "noisy_sgd", "optimistic_adam")
-
 
 Count = int | Integer[AnyArray, ""] | None
 
 
-def normalize_by_mean_abs(count: Count = None) -> optax.GradientTransformation:
+def normalize_by_mean_abs() -> optax.GradientTransformationExtraArgs:
     """Divides a gradient by the mean of its absolute values; a zero gradient stays zero.
 
-    The mean is over ``count`` values, by default all; for a picture on a larger canvas, whose
-    other values are zero.
+    ``update`` takes ``valid_count``, how many values are a padded picture's; by default all are.
     """
 
-    def update(updates, state, params=None):
-        del params
+    def update(updates, state, params=None, *, valid_count: Count = None, **extra):
+        del params, extra
 
         def normalize(gradient: Array) -> Array:
-            return _divided(gradient, mean_abs(gradient, count))
+            return _divided(gradient, mean_abs(gradient, valid_count))
 
         return jax.tree.map(normalize, updates), state
 
@@ -46,89 +46,173 @@ def normalize_by_mean_abs(count: Count = None) -> optax.GradientTransformation:
         del params
         return optax.EmptyState()
 
-    return optax.GradientTransformation(init, update)
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
-def mean_abs(gradient: Float[Array, "..."], count: Count = None) -> Float[Array, ""]:
-    """The mean of absolute values, over ``count`` of them where the others are zero."""
+@jax.jit
+def mean_abs(gradient: Float[Array, "..."], valid_count: Count = None) -> Float[Array, ""]:
+    """The mean of absolute values, over ``valid_count`` of them where the others are 0."""
     total = jnp.abs(gradient)
-    return jnp.mean(total) if count is None else jnp.sum(total) / count
+    return jnp.mean(total) if valid_count is None else jnp.sum(total) / valid_count
 
 
 def classic_optimizer(
-    step_size: float | Float[Array, ""], count: Count = None
-) -> optax.GradientTransformation:
+    step_size: float | Float[AnyArray, ""] = DreamSettings.step_size,
+) -> optax.GradientTransformationExtraArgs:
     """The step of 2015: ``step_size`` pixel levels on average. Any optax optimiser may replace it.
 
     Like all of optax it minimises, so it is given the gradient of the negated objective, (h, w, 3),
-    per pixel level. The mean is over ``count`` values, by default all.
+    per pixel level.
+
+    Source: ``make_step`` of Google's 2015 notebook.
     """
-    return optax.chain(normalize_by_mean_abs(count), optax.scale(-1.0), optax.scale(step_size))
+    return optax.chain(normalize_by_mean_abs(), optax.scale(-1.0), optax.scale(step_size))  # pyright: ignore[reportArgumentType]
 
 
-def optimizer_names() -> tuple[str, ...]:
-    """``classic``, and every optimiser of optax that needs no more than a learning rate."""
-    return (CLASSIC, *sorted(_optax_optimizers()))
-
-
-@cache
-def named_optimizer(
-    name: str, *, step_size: float = 1.5, smooth: float = 0.0, laplacian: int = 0
-) -> optax.GradientTransformation:
-    """An optimiser by name, on a gradient that is smoothed, levelled and normalised first.
-
-    Asked for twice it is the same object, so that its programs are compiled once.
+def make_optimizer(
+    optimizer: str | optax.GradientTransformation = CLASSIC,
+    *,
+    step_size: float | Float[AnyArray, ""] = DreamSettings.step_size,
+    smooth: float = DreamSettings.smooth,
+    laplacian: int = DreamSettings.laplacian,
+) -> optax.GradientTransformationExtraArgs:
+    """An optimiser on a gradient that is blurred and normalised first.
 
     Args:
-        name: ``classic``, or that of an optax optimiser, such as ``adam``.
-        step_size: its learning rate, in pixel levels of 255: whichever the optimiser, it is given
-            a gradient whose absolute values have a mean of 1.
-        smooth: standard deviation in pixels of ``smooth_gradient``; 0 for none.
-        laplacian: levels of ``normalize_laplacian``; 0 for none.
+        optimizer: ``classic``, the name of an optax optimiser such as ``adam``, or one itself.
+        step_size: learning rate of one that is named, in pixel levels of 255: each is given a
+            gradient whose absolute values have a mean of 1.
+        smooth: standard deviation in pixels of ``gaussian_blur``; 0 for none.
+        laplacian: levels of ``normalize_by_laplacian_pyramid``; 0 for none.
 
     Raises:
         JaxdreamError: an unknown name (says the nearest), or a setting out of range.
     """
-    if not (math.isfinite(smooth) and 0 <= smooth <= 100):
-        raise JaxdreamError(f"gradients are smoothed by 0 to 100 pixels, not {smooth}")
-    if not 0 <= laplacian <= 16:
-        raise JaxdreamError(f"a Laplacian pyramid has 0 to 16 levels, not {laplacian}")
-    if not math.isfinite(step_size):
-        raise JaxdreamError(f"step size must be a finite number, not {step_size}")
-    parts = [smooth_gradient(smooth)] if smooth else []
+    DreamSettings(smooth=smooth, laplacian=laplacian, step_size=step_size)  # which checks them
+    before = [gaussian_blur(smooth)] if smooth else []
     if laplacian:
-        parts.append(normalize_laplacian(laplacian))
-    if name == CLASSIC:
-        return optax.chain(*parts, classic_optimizer(step_size))
-    known = _optax_optimizers()
-    if name not in known:
-        near = difflib.get_close_matches(name, [CLASSIC, *known], n=3, cutoff=0)
-        raise JaxdreamError(f"no optimizer {name!r}: the nearest are {', '.join(near)}")
-    return optax.chain(*parts, normalize_by_mean_abs(), known[name](learning_rate=step_size))
+        before.append(normalize_by_laplacian_pyramid(laplacian))
+    if not isinstance(optimizer, str):
+        return optax.chain(*before, optimizer)
+    if optimizer == CLASSIC:
+        return optax.chain(*before, classic_optimizer(step_size))
+    make = _optax_optimizer(optimizer)
+    return optax.chain(*before, normalize_by_mean_abs(), make(learning_rate=step_size))
 
 
-def smooth_gradient(sigma: float) -> optax.GradientTransformation:
-    """Blurs a gradient, (h, w, 3), by a Gaussian of ``sigma`` pixels: larger shapes, less grain.
+@dataclass(frozen=True)
+class StepRule:
+    """What a step does with its gradient, except for the step size, which is data of a program.
+
+    It is hashable, so that it can be a static argument: equal rules share their programs.
+    """
+
+    optimizer: str | optax.GradientTransformation = CLASSIC
+    smooth: float = 0.0
+    laplacian: int = 0
+    clip: bool = True
+
+    @classmethod
+    def of(cls, settings: DreamSettings) -> "StepRule":
+        """The rule that settings ask for.
+
+        Raises:
+            JaxdreamError: an unknown optimiser.
+        """
+        if isinstance(settings.optimizer, str) and settings.optimizer != CLASSIC:
+            _optax_optimizer(settings.optimizer)  # which checks the name
+        return cls(settings.optimizer, settings.smooth, settings.laplacian, settings.clip)
+
+    def make(self, step_size: float | Float[AnyArray, ""]) -> optax.GradientTransformationExtraArgs:
+        """The optimiser; the step size is for one that is given by name."""
+        rate = step_size if isinstance(self.optimizer, str) else DreamSettings.step_size
+        return make_optimizer(
+            self.optimizer, step_size=rate, smooth=self.smooth, laplacian=self.laplacian
+        )
+
+    @property
+    def allows_padding(self) -> bool:
+        """Whether pictures of many sizes can share its programs, in padded arrays."""
+        return not self.smooth and not self.laplacian and _ignores_padding(self.optimizer)
+
+
+# The primitives of JAX that compute each value of an array from the same place of others.
+_ELEMENTWISE = frozenset(
+    "abs add and broadcast_in_dim cbrt clamp convert_element_type copy div eq exp expm1 ge gt "
+    "integer_pow is_finite le log log1p logistic lt max min mul ne neg not or pow rsqrt "
+    "select_n sign sqrt square stop_gradient sub tanh xor".split()
+)
+
+
+@cache
+def _ignores_padding(optimizer: str | optax.GradientTransformation) -> bool:
+    """Whether an update of a value depends on no other value, except through ``mean_abs``."""
+    if isinstance(optimizer, str):
+        if optimizer == CLASSIC:
+            return True
+        optimizer = _optax_optimizer(optimizer)(learning_rate=1.0)
+    shape = (5, 7, 3)
+
+    def steps(gradient: Array, image: Array, valid_count: Array):
+        update = optax.with_extra_args_support(optimizer).update
+        state = optimizer.init(image)
+        _, state = update(gradient, state, image, valid_count=valid_count)
+        return update(gradient, state, image, valid_count=valid_count)[0]
+
+    picture = jax.ShapeDtypeStruct(shape, jnp.float32)
+    try:
+        traced = jax.make_jaxpr(steps)(picture, picture, jax.ShapeDtypeStruct((), jnp.int32))
+    except Exception:  # an optimiser may ask for more than a gradient; it then gets exact shapes
+        return False
+    return _is_elementwise(traced.jaxpr, shape)
+
+
+def _is_elementwise(jaxpr, shape: tuple[int, ...]) -> bool:
+    """Whether no equation of a program mixes the places of an array of this shape."""
+    for equation in jaxpr.eqns:
+        shapes = [getattr(variable.aval, "shape", ()) for variable in equation.invars]
+        if shape not in shapes:
+            if any(len(other) > 0 for other in shapes):
+                return False
+            continue
+        inner = equation.params.get("jaxpr", equation.params.get("call_jaxpr"))
+        if equation.params.get("name") == mean_abs.__name__:
+            continue
+        if inner is not None:
+            if not _is_elementwise(getattr(inner, "jaxpr", inner), shape):
+                return False
+        elif equation.primitive.name not in _ELEMENTWISE or any(
+            variable.aval.shape != shape for variable in equation.outvars
+        ):
+            return False
+    return True
+
+
+def gaussian_blur(sigma: float) -> optax.GradientTransformation:
+    """Blurs a gradient, (h, w, 3), by a Gaussian: larger shapes, less grain.
+
+    Args:
+        sigma: standard deviation in pixels, over 0 and at most 100.
 
     Raises:
-        JaxdreamError: ``sigma`` is not over 0.
+        JaxdreamError: ``sigma`` is out of range.
     """
-    if not (math.isfinite(sigma) and sigma > 0):
-        raise JaxdreamError(f"a gradient is smoothed by more than 0 pixels, not {sigma}")
-    reach = math.ceil(3 * sigma)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    if not 0 < sigma <= 100:
+        raise JaxdreamError(f"sigma of a blur is over 0 and at most 100 pixels, not {sigma}")
+    radius = math.ceil(3 * sigma)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     kernel = (kernel / kernel.sum()).astype(np.float32)
 
     def blur(gradient: Array) -> Array:
         for axis in (0, 1):
-            pads = [(reach, reach) if i == axis else (0, 0) for i in range(3)]
+            pads = [(radius, radius) if i == axis else (0, 0) for i in range(3)]
             gradient = _filter(jnp.pad(gradient, pads, mode="edge"), kernel, axis)
         return gradient
 
     return optax.stateless(lambda updates, _: jax.tree.map(blur, updates))
 
 
-def normalize_laplacian(levels: int = 4) -> optax.GradientTransformation:
+def normalize_by_laplacian_pyramid(levels: int = 4) -> optax.GradientTransformation:
     """Gives every band of frequencies of a gradient, (h, w, 3), the same strength.
 
     The gradient is split into a Laplacian pyramid of ``levels`` bands and a rest, each is divided
@@ -137,7 +221,12 @@ def normalize_laplacian(levels: int = 4) -> optax.GradientTransformation:
 
     Source: ``lap_normalize`` of A. Mordvintsev's DeepDream tutorial for TensorFlow, 2016; the
     pyramid is Burt and Adelson's, 1983.
+
+    Raises:
+        JaxdreamError: fewer than 1 level, or more than 16.
     """
+    if not 1 <= levels <= 16:
+        raise JaxdreamError(f"levels of a Laplacian pyramid are 1 to 16, not {levels}")
 
     def normalize(gradient: Array) -> Array:
         bands = []
@@ -200,6 +289,15 @@ def _divided(values: Array, size: Array) -> Array:
     return jnp.where(size > 0, values / jnp.where(size > 0, size, 1), 0)
 
 
+def _optax_optimizer(name: str) -> Callable[..., optax.GradientTransformation]:
+    known = _optax_optimizers()
+    if name not in known:
+        near = difflib.get_close_matches(name, [CLASSIC, *known], n=3, cutoff=0)
+        raise JaxdreamError(f"no optimizer {name!r}: the nearest are {', '.join(near)}")
+    return known[name]
+
+
+@cache
 def _optax_optimizers() -> dict[str, Callable[..., optax.GradientTransformation]]:
     return {name: make for name, make in vars(optax).items() if _needs_only_a_rate(make)}
 

@@ -7,7 +7,7 @@ import jax
 from jax.core import Tracer
 
 # In jaxlib 0.10 YNNPACK runs convolutions on CPU slower than Eigen, by 1.1 to 8 times according to
-# the shape, but matrix products faster: keep it to these.
+# the shape, but matrix products faster: use it for these only.
 _CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
 
 
@@ -18,39 +18,55 @@ def compiler_options() -> dict[str, str] | None:
         return None
     try:
         jax.jit(lambda: 0.0, compiler_options=_CPU_OPTIONS).lower().compile()
-    except jax.errors.JaxRuntimeError:  # another jaxlib, that no longer knows them
+    except jax.errors.JaxRuntimeError:  # another jaxlib, which does not know them any more
         return None
     return _CPU_OPTIONS
 
 
 class Program:
-    """A compiled function. As a part of another one's program it is compiled with that."""
+    """A function that is compiled with our options; under a trace it is inlined into the caller."""
 
     def __init__(self, function: Callable, **settings) -> None:
         self._function = function
         self._settings = settings
-        self._part = jax.jit(function, **settings)
+        self._inlined = jax.jit(function, **settings)
         update_wrapper(self, function)
 
     @cached_property
-    def _whole(self):
+    def _compiled(self):
         return jax.jit(self._function, compiler_options=compiler_options(), **self._settings)
 
     def __call__(self, *arguments, **options):
         # JAX takes compiler options for whole programs only.
         leaves = jax.tree.leaves((arguments, options))
         traced = any(isinstance(leaf, Tracer) for leaf in leaves)
-        return (self._part if traced else self._whole)(*arguments, **options)
+        return (self._inlined if traced else self._compiled)(*arguments, **options)
 
     def lower(self, *arguments, **options) -> jax.stages.Lowered:
         """The program for arguments of these shapes, traced but not compiled."""
-        return self._whole.lower(*arguments, **options)
-
-    def cache_size(self) -> int:
-        """How many programs have been traced."""
-        return self._whole._cache_size()  # type: ignore[attr-defined]
+        return self._compiled.lower(*arguments, **options)
 
 
 def program(**settings) -> Callable[[Callable], Program]:
     """Decorator that makes a ``Program``; ``settings`` are those of ``jax.jit``."""
     return partial(Program, **settings)
+
+
+def lower(call: partial) -> jax.stages.Lowered:
+    """The program that a call of a ``Program`` with these arguments runs."""
+    return call.func.lower(*call.args, **call.keywords)  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def steps_per_call(scan: bool | None, steps: int, *, traced: bool = False) -> int:
+    """How many steps a call of a program makes: all as one compiled loop, or one.
+
+    On CPU a convolution inside a compiled loop takes a slow path of XLA's (jax issue 12868), so a
+    step is the program there. Under a trace a loop keeps the caller's program small.
+
+    Args:
+        scan: the setting; None for the best.
+        traced: whether the steps become part of a program of the caller's.
+    """
+    if scan is None:
+        scan = traced or jax.default_backend() != "cpu"
+    return steps if scan else 1

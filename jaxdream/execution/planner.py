@@ -1,9 +1,10 @@
 """The plan of a dream: which programs compute its octaves, compiled before their turn.
 
 All octaves are known when a dream begins, so that a thread compiles the later ones while the
-earlier ones run.
+earlier ones run. Where a program does not fit into memory, the octave is tiled, or tiled smaller.
 """
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,25 +14,38 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import optax
-from jaxtyping import Array, Float
 
 from jaxdream.algorithm.octaves import plan_octaves
-from jaxdream.execution.malloc import give_back
+from jaxdream.algorithm.optimizers import StepRule
+from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import (
     available,
-    compiling,
-    fitted,
-    held_bytes,
+    bytes_per_pixel,
+    compiler_bytes,
+    finishing_bytes,
+    fits,
+    format_bytes,
     network_peak,
-    refitted,
+    resident_bytes,
 )
-from jaxdream.execution.octave import OctaveSteps
-from jaxdream.execution.shapes import Canvases, Size, exact_canvas
-from jaxdream.execution.sharding import Sharding
+from jaxdream.execution.octave import CompiledOctave, Octave, StepSize
+from jaxdream.execution.shapes import (
+    ExactLayout,
+    Layout,
+    PaddedLayout,
+    ShapeBuckets,
+    TiledLayout,
+)
+from jaxdream.execution.sharding import Sharding, chosen_sharding
+from jaxdream.execution.tiles import can_tile, possible_tilings
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective, layer
-from jaxdream.octave_loop import check_settings
+from jaxdream.settings import Compute, DreamSettings, takes_settings
+from jaxdream.types import Size
+
+_TILED = 0.6  # what a program for tiles takes of the estimate for a whole step
+_WORTH_COMPILING = 1.1  # times fewer pixels to compute, for which another program is compiled
+_MARGIN = 1.02  # programs of other sizes may take a little more for a pixel
 
 
 class OctavePlan(NamedTuple):
@@ -39,76 +53,85 @@ class OctavePlan(NamedTuple):
 
     size: Size  # height and width of the picture
     shape: Size  # of what the program computes at once
-    parts: int  # that the picture is computed by; 1: as a whole
+    tiles: int  # that the picture is computed in; 1: as a whole
     peak: int  # bytes that the program takes, on each device
     memory: int  # bytes that it takes together with what is kept of the picture
     seconds: float  # that its steps are expected to take
+    compile_seconds: float  # that compiling it took
 
 
-def octave_programs(
-    model: Network,
-    objective: Objective,
-    sizes: Sequence[Size],
-    *,
-    step_size: float | Float[Array, ""] = 1.5,
-    clip: bool = True,
-    optimizer: optax.GradientTransformation | None = None,
-    canvases: Canvases | None = None,
-    exact: bool = False,
-    sharding: Sharding | None = None,
-) -> list[OctaveSteps]:
-    """The steps of octaves of these sizes.
+def allows_padding(rule: StepRule, objective: Objective) -> bool:
+    """Whether pictures of many sizes can share programs.
 
-    They are ``exact``, each compiled for its very size, also where canvases would be wrong: an
-    optimiser may look at the whole picture, and an objective that is not local does.
+    An optimiser may look at the whole picture, and an objective that is not local does: they get
+    programs of the pictures' own sizes.
     """
-    exact = exact or optimizer is not None or not objective.local
-    find = exact_canvas if exact else (canvases or Canvases()).canvas
-    return [
-        OctaveSteps(model, objective, find(size), step_size, clip, optimizer, sharding)
-        for size in sizes
-    ]
+    return objective.local and rule.allows_padding
+
+
+def choose_layout(sizes: Sequence[Size], buckets: ShapeBuckets | None) -> Layout:
+    """The layout of one picture, or of pictures that share a shape: exact without buckets."""
+    if buckets is None:
+        return ExactLayout(sizes[0], tuple(sizes))
+    largest = max(size[0] for size in sizes), max(size[1] for size in sizes)
+    return PaddedLayout(buckets.padded(largest), tuple(sizes))
+
+
+def plan_layouts(
+    sizes: Sequence[Size],
+    count: int,
+    *,
+    rule: StepRule,
+    objective: Objective,
+    shapes: ShapeBuckets | None = None,
+    exact: bool = False,
+) -> list[Layout]:
+    """The layout of each octave, for ``count`` pictures of one size, whose octaves are ``sizes``.
+
+    Args:
+        shapes: the padded shapes to use; by default sides are rounded up.
+        exact: use no padding, even where it is possible.
+    """
+    padded = allows_padding(rule, objective) and not exact
+    buckets = (shapes or ShapeBuckets()) if padded else None
+    return [choose_layout([size] * count, buckets) for size in sizes]
 
 
 @contextmanager
 def compiled_ahead(
-    octaves: Sequence[OctaveSteps], batch: tuple[int, ...], count: int, memory: int | None = None
-) -> Iterator[Callable[[int], OctaveSteps]]:
+    octaves: Sequence[Octave], count: int, memory: int | None = None
+) -> Iterator[Callable[[int], CompiledOctave]]:
     """Plans and compiles the programs of octaves; gives a function that waits for one.
 
-    They are traced and compiled one after the other in a thread of their own. JAX finds them there
-    when they are called; if this thread has other settings of JAX, it makes its own, later.
+    They are traced and compiled one after the other in a thread of their own.
 
     Args:
-        batch: shape of the batch, () for one picture.
         count: of steps in one call of a program.
         memory: as of ``dream``.
     """
     sharding = octaves[0].sharding
-    pictures = math.prod(batch) // (sharding.pictures if sharding else 1)  # of each device
-    room = available(memory, sharding and sharding.devices)
-    # While all but the last are computed, the compiler is at work as well.
-    rooms = [*[room - compiling()] * (len(octaves) - 1), room]
+    pictures = octaves[0].count // (sharding.pictures if sharding else 1)  # of each device
+    budget = available(memory, sharding and sharding.devices)
+    # While all octaves except the last are computed, the compiler is at work as well.
+    budgets = [*[budget - compiler_bytes()] * (len(octaves) - 1), budget]
     # The largest first: if it is too large, the error should speak of it.
-    largest_first = zip(reversed(octaves), reversed(rooms), strict=True)
-    octaves = [fitted(octave, pictures, room) for octave, room in largest_first][::-1]
+    largest_first = zip(reversed(octaves), reversed(budgets), strict=True)
+    octaves = [_fitting(octave, pictures, budget) for octave, budget in largest_first][::-1]
+    device = jax.config.jax_default_device  # a setting of this thread's, perhaps  # pyright: ignore
     worker = ThreadPoolExecutor(1, thread_name_prefix="jaxdream-compile")
 
-    def compiled(octave: OctaveSteps) -> list[jax.stages.Compiled]:
-        programs = [program.compile() for program in octave.lower(batch, count)]
-        give_back()
-        return programs
+    def compiled(octave: Octave) -> CompiledOctave:
+        with jax.default_device(device):
+            return octave.compile(count)
 
     try:
         waiting = [worker.submit(compiled, octave) for octave in octaves]
 
-        def ready(number: int) -> OctaveSteps:
-            octave = octaves[number]
-            programs = waiting[number].result()
+        def ready(number: int) -> CompiledOctave:
+            octave = waiting[number].result()
             larger = True  # once, so that it ends
-            while other := refitted(octave, programs, pictures, rooms[number], larger=larger):
-                octave, larger = other, False
-                programs = compiled(octave)
+            while other := _retiled(octave, pictures, budgets[number], larger=larger):
+                octave, larger = compiled(other), False
             return octave
 
         yield ready
@@ -116,22 +139,108 @@ def compiled_ahead(
         worker.shutdown(wait=False, cancel_futures=True)
 
 
+def _fitting(octave: Octave, pictures: int, budget: int) -> Octave:
+    """The octave as a whole if a batch is expected to fit into ``budget`` bytes, or else tiled.
+
+    ``pictures`` and ``budget`` are those of each device.
+
+    Raises:
+        JaxdreamError: no tiles are small enough.
+    """
+    if fits(octave, pictures, budget) or not _can_tile(octave):
+        return octave
+    return _tiled(octave, pictures, budget, _TILED * bytes_per_pixel(octave))
+
+
+def _retiled(
+    compiled: CompiledOctave, pictures: int, budget: int, *, larger: bool
+) -> Octave | None:
+    """The octave with other tiles, if what was compiled for it does not fit; None if it does.
+
+    Args:
+        larger: also if much larger tiles fit.
+
+    Raises:
+        JaxdreamError: it does not fit, and cannot be tiled so that it does.
+    """
+    octave, layout = compiled.octave, compiled.octave.layout
+    peak = network_peak(compiled)
+    pixels = pictures * math.prod(layout.shape)
+    enough = peak + resident_bytes(pixels) <= budget
+    if enough and not (larger and isinstance(layout, TiledLayout)):
+        return None
+    if not _can_tile(octave):
+        raise _too_large(octave, peak, budget)
+    shape, times = layout.computed
+    other = _tiled(octave, pictures, budget, _MARGIN * peak / (pictures * math.prod(shape)))
+    gain = times * math.prod(shape) / _computed_pixels(other)
+    return other if not enough or gain > _WORTH_COMPILING else None
+
+
+def _too_large(octave: Octave, peak: int, budget: int) -> JaxdreamError:
+    takes = f"takes {format_bytes(peak)} of memory, and {format_bytes(budget)} are left"
+    if len(set(octave.layout.sizes)) > 1:
+        return JaxdreamError(f"a batch of {octave.count} pictures {takes}: make batches smaller")
+    height, width = octave.layout.sizes[0]
+    return JaxdreamError(
+        f"{octave.objective!r} on {width}x{height} pixels {takes}; it depends on the whole picture "
+        "at once, so it cannot be computed in tiles: choose a smaller size"
+    )
+
+
+def _can_tile(octave: Octave) -> bool:
+    one_size = len(set(octave.layout.sizes)) == 1
+    return one_size and can_tile(octave.model, octave.objective)
+
+
+def _tiled(octave: Octave, pictures: int, budget: int, per_pixel: float) -> Octave:
+    """The octave with the tiles that have the fewest pixels in all and fit into ``budget``."""
+    # The program has the size of the tiles, so that the picture needs no padding.
+    size = octave.layout.sizes[0]
+    area = pictures * math.prod(size)
+    tilings = possible_tilings(octave.model, octave.objective, size)
+    possible = [
+        dataclasses.replace(octave, layout=TiledLayout(size, octave.layout.sizes, tiling))
+        for tiling in tilings
+    ]
+
+    def needed(octave: Octave) -> float:
+        shape, _ = octave.layout.computed
+        return resident_bytes(area) + pictures * math.prod(shape) * per_pixel
+
+    fitting = [octave for octave in possible if needed(octave) <= budget]
+    if not fitting or finishing_bytes(area) > budget:
+        least = max(min(map(needed, possible)), finishing_bytes(area))
+        raise JaxdreamError(
+            f"a dream of {size[1]}x{size[0]} pixels takes at least {format_bytes(least)} of memory "
+            f"beside what is in use, and {format_bytes(budget)} are left: allow more memory, or "
+            "choose a smaller size or an earlier layer"
+        )
+    return min(fitting, key=_computed_pixels)
+
+
+def _computed_pixels(octave: Octave) -> int:
+    """Pixels that the network computes in a step."""
+    shape, times = octave.layout.computed
+    return times * math.prod(shape)
+
+
+@takes_settings(settings=DreamSettings, compute=Compute)
 def plan_dream(
     model: Network,
     size: Size,
-    *,
     objective: Objective | None = None,
-    steps: int = 10,
-    octaves: int = 4,
-    octave_scale: float = 1.4,
-    optimizer: optax.GradientTransformation | None = None,
-    canvases: Canvases | None = None,
-    memory: int | None = None,
-    sharding: Sharding | None = None,
+    *,
+    settings: DreamSettings,
+    compute: Compute,
 ) -> list[OctavePlan]:
-    """How a picture of this height and width will be dreamed; compiles it, and tries one step.
+    """How a picture will be dreamed; compiles its programs, and tries a step.
 
-    Args are those of ``dream``.
+    Args:
+        model: from ``load_model``.
+        size: height and width of the picture.
+        objective: what to maximise; by default the energy of the model's default layer.
+        {settings}
 
     Raises:
         JaxdreamError: an unknown layer, a picture too small for it or too large for the memory, a
@@ -139,37 +248,43 @@ def plan_dream(
     """
     objective = layer(model.default_layer) if objective is None else objective
     objective.check(model.graph)
-    check_settings(steps)
+    sharding = chosen_sharding(compute.shard)
     if sharding is not None:
         sharding.check(())
         model, objective = sharding.replicate((model, objective))
     minimum = model.graph.minimum_size(*objective.layers)
-    sizes = plan_octaves(size, octaves=octaves, octave_scale=octave_scale, minimum=minimum)
-    programs = octave_programs(
-        model, objective, sizes, optimizer=optimizer, canvases=canvases, sharding=sharding
+    sizes = plan_octaves(
+        size, octaves=settings.octaves, octave_scale=settings.octave_scale, minimum=minimum
     )
+    rule = StepRule.of(settings)
+    layouts = plan_layouts(sizes, 1, rule=rule, objective=objective, shapes=compute.shapes)
+    step_size = np.float32(settings.step_size)
+    octaves = [Octave(model, objective, layout, step_size, rule, sharding) for layout in layouts]
     plans: list[OctavePlan] = []
     seconds_per_pixel = 0.0
-    with compiled_ahead(programs, (), 1, memory) as ready:
+    begun = time.perf_counter()
+    with compiled_ahead(octaves, 1, compute.memory) as ready:
         for number, size in enumerate(sizes):
-            program = ready(number)
-            shape, parts = program.canvas.computed
-            pixels = math.prod(shape) * parts
+            compiled = ready(number)
+            compile_seconds = time.perf_counter() - begun
+            shape, tiles = compiled.octave.layout.computed
+            pixels = math.prod(shape) * tiles
             if number == 0:
-                seconds_per_pixel = _step_seconds(program) / pixels
-            peak = network_peak([lowered.compile() for lowered in program.lower((), 1)])
-            seconds = steps * seconds_per_pixel * pixels
-            together = peak + held_bytes(program.canvas)
-            plans.append(OctavePlan(size, shape, parts, peak, together, seconds))
+                seconds_per_pixel = _step_seconds(compiled) / pixels
+            peak = network_peak(compiled)
+            seconds = settings.steps * seconds_per_pixel * pixels
+            together = peak + resident_bytes(math.prod(compiled.octave.layout.shape))
+            plans.append(OctavePlan(size, shape, tiles, peak, together, seconds, compile_seconds))
+            begun = time.perf_counter()
     return plans
 
 
-def _step_seconds(program: OctaveSteps) -> float:
+def _step_seconds(compiled: CompiledOctave) -> float:
     """How long a step takes: the second one, since the first may also prepare things."""
-    grey = np.full((*program.canvas.size, 3), 128, np.float32)
-    state = program.start(program.canvas.put(grey, program.placement))
-    offsets = np.zeros((1, 2), np.int32)
-    program.run(state, offsets)[0].image.block_until_ready()
+    grey = [np.full((*size, 3), 128, np.float32) for size in compiled.octave.layout.sizes]
+    state = compiled.octave.start(grey)
+    offsets = np.zeros((1, len(grey), 2), np.int32)
+    compiled.run(state, offsets)[0].image.block_until_ready()
     begun = time.perf_counter()
-    program.run(state, offsets)[0].image.block_until_ready()
+    compiled.run(state, offsets)[0].image.block_until_ready()
     return time.perf_counter() - begun

@@ -1,4 +1,4 @@
-"""Several devices of one process: the pictures of a batch among them, or the rows of one picture.
+"""Several devices of one process share the pictures of a batch, or the rows of each picture.
 
 Weights are on every device. Of a batch, each device has its own pictures, and nothing is exchanged.
 Of one large picture every device has all pixels, which are small beside a network's maps, and
@@ -17,6 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.settings import SHARDS
 from jaxdream.types import Device
 
 Tree = TypeVar("Tree")
@@ -26,7 +27,7 @@ _AXIS = "devices"  # the name of the mesh's only axis
 
 @dataclass(frozen=True)
 class Sharding:
-    """What is shared out among which devices; from ``shard_pictures`` or ``shard_rows``."""
+    """What a group of devices shares; from ``shard_pictures`` or ``shard_rows``."""
 
     mesh: Mesh  # of one axis
     what: Literal["pictures", "rows"]
@@ -43,44 +44,44 @@ class Sharding:
 
     @property
     def pictures(self) -> int:
-        """Among how many devices the pictures of a batch are shared out."""
+        """How many devices share the pictures of a batch."""
         return self.count if self.what == "pictures" else 1
 
     @property
     def rows(self) -> int:
-        """Among how many devices the rows of a picture are shared out."""
+        """How many devices share the rows of a picture."""
         return self.count if self.what == "rows" else 1
 
     def check(self, batch: tuple[int, ...]) -> None:
-        """Make sure that a batch of this shape, () for one picture, can be shared out.
+        """Make sure that the devices can share a batch of this shape, () for one picture.
 
         Raises:
-            JaxdreamError: it cannot.
+            JaxdreamError: they cannot.
         """
         if self.what == "rows":
             return
         if not batch:
             raise JaxdreamError(
-                "pictures are shared out among devices, and this is only one: give a batch, or "
-                "share out its rows (shard_rows)"
+                "shard='pictures' shares a batch among devices, and this is a single picture: give "
+                "a batch, or use shard='rows'"
             )
         if batch[0] % self.count:
             raise JaxdreamError(
-                f"{batch[0]} pictures do not share out evenly among {self.count} devices: give a "
-                f"multiple of {self.count}"
+                f"{self.count} devices cannot share {batch[0]} pictures evenly: give a multiple of "
+                f"{self.count}"
             )
 
     def replicate(self, tree: Tree) -> Tree:
-        """The arrays of a pytree, on every device; those that already are stay as they are."""
+        """The arrays of a pytree on every device; those that are there already stay."""
         return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
 
     def along(self, axis: int = 0) -> NamedSharding:
-        """Of an array that has the pictures of a batch in this axis; rows are on every device."""
+        """The sharding of an array whose axis ``axis`` is the batch; rows are on every device."""
         axes = [None] * axis + [_AXIS] if self.what == "pictures" else []
         return NamedSharding(self.mesh, PartitionSpec(*axes))
 
     def place(self, tree: Tree, axis: int = 0) -> Tree:
-        """Arrays on the devices, ``along`` an axis; of a program to be lowered, their shapes."""
+        """Arrays on the devices, ``along`` an axis; or the shapes of a program's arguments."""
         sharding = self.along(axis)
 
         def placed(leaf):
@@ -91,14 +92,17 @@ class Sharding:
         return jax.tree.map(placed, tree)
 
     def keep(self, tree: Tree) -> Tree:
-        """In a program: arrays that leave it as they came in, so that it can take them again."""
+        """In a program: constrain results to the sharding of the arguments.
+
+        So the next call need not move them.
+        """
         return jax.lax.with_sharding_constraint(tree, self.along())
 
     def split(self, image: Float[Array, "*n h w c"]) -> Float[Array, "*n h w c"]:
-        """In a program: the picture as the network gets it, and with it the maps, by rows."""
+        """In a program: spread the rows of the network's input, and so of its maps, over devices."""
         if self.what == "pictures":
             return image
-        # Only whole shares can be asked for; what is cut out of them keeps its place.
+        # A constraint needs equal shares; a slice of them stays where it is.
         height = image.shape[-3]
         beyond = [(0, 0)] * image.ndim
         beyond[-3] = (0, -height % self.count)
@@ -110,7 +114,7 @@ class Sharding:
 
 
 def shard_pictures(devices: Sequence[Device] | None = None) -> Sharding:
-    """Shares out the pictures of a batch, a multiple of the devices, among all of them.
+    """All devices share the pictures of a batch, a multiple of their number.
 
     ``devices`` are by default those of this process.
 
@@ -121,7 +125,7 @@ def shard_pictures(devices: Sequence[Device] | None = None) -> Sharding:
 
 
 def shard_rows(devices: Sequence[Device] | None = None) -> Sharding:
-    """Shares out the rows of a picture, of any height, or of each of a batch, among all devices.
+    """All devices share the rows of a picture, of any height, or of each picture of a batch.
 
     ``devices`` are by default those of this process.
 
@@ -129,6 +133,20 @@ def shard_rows(devices: Sequence[Device] | None = None) -> Sharding:
         JaxdreamError: no devices.
     """
     return Sharding(_mesh(devices), "rows")
+
+
+def chosen_sharding(shard: str | Sharding | None) -> Sharding | None:
+    """What the setting ``shard`` means on this machine; None if a single device computes.
+
+    Raises:
+        JaxdreamError: it is neither a kind of sharding nor one itself.
+    """
+    if shard is None or isinstance(shard, Sharding):
+        return shard
+    if shard not in SHARDS:
+        raise JaxdreamError(f"shard is one of {', '.join(SHARDS)}, or a Sharding, not {shard!r}")
+    sharding = shard_rows() if shard == "rows" else shard_pictures()
+    return sharding if sharding.count > 1 else None
 
 
 def _mesh(devices: Sequence[Device] | None) -> Mesh:

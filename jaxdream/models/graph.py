@@ -117,7 +117,7 @@ class Graph:
                 side += 1
         return side
 
-    def reach(self, *names: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    def halo(self, *names: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
         """How far these layers see: pixels before and after the pixel that a position lies on.
 
         For rows, then for columns. None where one of them sees the whole picture.

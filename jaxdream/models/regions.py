@@ -31,7 +31,7 @@ class Region(NamedTuple):
     stop: Integer[AnyArray, "*n 2"]  # the first ones that do not count any more
 
 
-def whole(size: Integer[AnyArray, "*n 2"]) -> Region:
+def full_region(size: Integer[AnyArray, "*n 2"]) -> Region:
     """The region of a canvas that holds a whole picture of this height and width."""
     zero = np.zeros(size.shape, np.int32)
     return Region(size, zero, zero, size)
@@ -68,7 +68,7 @@ class Layout:
         key = id(size), stride, tuple(shape[-3:-1])
         if key not in self._inside:
             origin = divided(jnp.asarray(self.region.origin), stride)
-            self._inside[key] = rectangle(-origin, jnp.stack(size) - origin, shape)
+            self._inside[key] = rectangle_mask(-origin, jnp.stack(size) - origin, shape)
         return self._inside[key]
 
     def counted(self, name: str, shape: Sequence[int]) -> Bool[Array, "h w 1"] | None:
@@ -83,10 +83,10 @@ class Layout:
             divided(jnp.asarray(at), stride) for at in (region.origin, region.first, region.stop)
         )
         stop = jnp.where(region.stop < region.size, jnp.minimum(stop, end), end)
-        return rectangle(first - origin, stop - origin, shape)
+        return rectangle_mask(first - origin, stop - origin, shape)
 
 
-def rectangle(
+def rectangle_mask(
     first: Integer[AnyArray, "2"], stop: Integer[AnyArray, "2"], shape: Sequence[int]
 ) -> Bool[Array, "h w 1"]:
     """Whether each position of an array (..., h, w, c) is in a rectangle of rows and columns."""

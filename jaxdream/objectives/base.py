@@ -29,6 +29,8 @@ from jaxdream.types import AnyArray
 
 if TYPE_CHECKING:
     from jaxdream.models.graph import Graph
+    from jaxdream.models.network import Network
+    from jaxdream.models.regions import Region
 
 Activations = Mapping[str, Array]
 Scalar = int | float | Float[AnyArray, "..."]
@@ -71,6 +73,26 @@ class Objective:
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         raise NotImplementedError
+
+    def value(
+        self,
+        model: "Network",
+        image: Float[AnyArray, "h w 3"],
+        *,
+        region: "Region | None" = None,
+    ) -> Float[Array, ""]:
+        """The objective's value on a picture (RGB, 0..255).
+
+        Args:
+            region: which part of a padded or tiled picture ``image`` holds, and which part of
+                that counts; the objective must then be local. By default ``image`` is the whole
+                picture.
+
+        Raises:
+            JaxdreamError: an unknown layer.
+        """
+        activations = model(model.preprocess(image)[None], layers=self.layers, region=region)
+        return self({name: activation[0] for name, activation in activations.items()})
 
     @property
     def local(self) -> bool:
