@@ -25,7 +25,7 @@ from jaxdream.algorithm.ascent import AscentState, StepInfo, check_gradients
 from jaxdream.algorithm.jitter import draw_offsets
 from jaxdream.algorithm.octaves import octave_bases, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
-from jaxdream.errors import JaxdreamError
+from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.execution.jit import steps_per_call
 from jaxdream.execution.octave import CompiledOctave, Octave
 from jaxdream.execution.planner import compiled_ahead, plan_layouts
@@ -320,7 +320,8 @@ def _octave_sizes(
         size, octaves=settings.octaves, octave_scale=settings.octave_scale, minimum=minimum
     )
     if len(sizes) < settings.octaves:
-        warnings.warn(fewer_octaves(len(sizes), settings.octaves, minimum), stacklevel=4)
+        line = fewer_octaves(len(sizes), settings.octaves, minimum)
+        warnings.warn(line, JaxdreamWarning, stacklevel=4)
     return sizes
 
 

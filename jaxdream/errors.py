@@ -1,4 +1,4 @@
-"""The one exception that means "the input was wrong", with one line for the person who gave it."""
+"""The exception that means "the input was wrong", and the warning that means "look at this"."""
 
 
 class JaxdreamError(ValueError):
@@ -6,3 +6,7 @@ class JaxdreamError(ValueError):
 
     The command line prints it and exits with 2; from Python it is an ordinary ``ValueError``.
     """
+
+
+class JaxdreamWarning(UserWarning):
+    """Something unusual that stops nothing: the message is one line."""

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Integer
 
 from jaxdream.algorithm.jitter import roll
 from jaxdream.algorithm.optimizers import Count, mean_abs
-from jaxdream.errors import JaxdreamError
+from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.types import AnyArray
@@ -149,4 +149,5 @@ def check_gradients(max_mean_gradient: AnyArray, what: str) -> None:
         raise JaxdreamError((fatal or errors)[0])
     if any(errors):
         which = ", ".join(str(number) for number, e in enumerate(errors) if e)
-        warnings.warn(f"the gradient of {what} is zero on pictures {which}", stacklevel=3)
+        line = f"the gradient of {what} is zero on pictures {which}"
+        warnings.warn(line, JaxdreamWarning, stacklevel=3)

@@ -1,96 +1,104 @@
 """``jaxdream batch``; returns the exit code."""
 
 import argparse
-import warnings
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from jaxdream.cli import session
-from jaxdream.cli.main import INTERRUPTED, SOME_FAILED
+from jaxdream.cli.dream import INTERRUPTED, SOME_FAILED
 from jaxdream.cli.objective_options import objective_text
+from jaxdream.cli.options import read_settings
 from jaxdream.folder.inputs import find_inputs, output_names
-
-_SAME = ("seed", "guide_size", "size", "steps", "octaves", "octave_scale", "step_size", "jitter",
-         "optimizer", "smooth", "laplacian", "overwrite", "batch", "memory")  # fmt: skip
+from jaxdream.settings import Compute, DreamSettings, SourceSettings
 
 
 def dream_batch(options: argparse.Namespace) -> int:
-    inputs = find_inputs(options.inputs, lists=options.lists, leave_out=options.output)
+    folder = session.output_path(options.output, Path())
+    inputs = find_inputs(options.inputs, lists=options.lists, leave_out=folder)
     suffix = None if options.format == "same" else f".{options.format}"
-    output_names(inputs, options.output, suffix)  # now, since the rest takes a while
-    with session.meeting(options) as process:
-        session.start_jax(options.device)
-        return _dream(options, inputs, suffix, process)
+    output_names(inputs, folder, suffix)  # now, since the rest takes a while
+    compute = read_settings(options, Compute)
+    with session.rendezvous(options) as process:
+        session.start_jax(options.device, compute.memory)
+        return _dream(options, compute, inputs, suffix, process)
 
 
-def _dream(options: argparse.Namespace, inputs, suffix: str | None, process) -> int:
-    model = session.load(options.model, options.weights, options.precision)
+def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix, process) -> int:
+    model = session.load(options, compute)
 
     from jaxdream.folder.run import dream_files
-    from jaxdream.folder.worker import Report, TargetError
+    from jaxdream.folder.worker import Progress, TargetError
 
-    report = Report()
+    progress = Progress()
+
+    def watch(state, wanted) -> None:
+        run.show_state(state, f"{_counted(progress)} ", progress.done)
+
     results = dream_files(
         model,
         inputs,
         options.output,
-        objective=objective_text(options, model.default_layer),
+        objective_text(options, model.default_layer),
+        settings=read_settings(options, DreamSettings),
+        source=read_settings(options, SourceSettings),
+        compute=compute,
         suffix=suffix,
-        clip=not options.no_clip,
-        sharding=session.sharding(options.shard),
+        overwrite=options.overwrite,
+        max_batch=options.batch,
         process=process,
-        report=report,
+        progress=progress,
+        watch=watch,
         notify=session.say,
-        **{name: getattr(options, name) for name in _SAME},
     )
     code = 0
-    with (
-        warnings.catch_warnings(record=True) as said,
-        session.bar(Path(options.output).name) as bar,
-    ):
-        warnings.simplefilter("always")
+    with session.running(Path(options.output).name) as run:
         try:
-            with _finished(results):
+            # Also after Ctrl-C what is computed is still written.
+            with _closing_uninterrupted(results):
                 for result in results:
                     if result.error is not None:
                         session.say(str(result.error))
-                    bar(_progress(report), report.seen_to / max(report.pictures, 1), said)
-        except KeyboardInterrupt:
-            code = INTERRUPTED
+                    run.show(_counted(progress), progress.done)
         except TargetError as error:
             session.say(
-                f"{error}: stopped; what is done is kept, the same command goes on from there"
+                f"{error}: stopped; finished pictures are kept, and the same command goes on from "
+                "there"
             )
             code = SOME_FAILED
-    _print_report(report, options.output)
-    if code == INTERRUPTED:
-        session.say("interrupted: what is done is kept, the same command goes on from there")
-    return code or (SOME_FAILED if report.failed else 0)
+    _report(progress, options.output)
+    if run.interrupted:
+        session.say(
+            "interrupted: finished pictures are kept, and the same command goes on from there"
+        )
+        return INTERRUPTED
+    return code or (SOME_FAILED if progress.failed else 0)
 
 
-@contextmanager
-def _finished(results):
-    """Ends the work when the block ends, also by Ctrl-C: then what is computed is still written."""
-    try:
-        yield
-    finally:
+class _closing_uninterrupted(closing):
+    """``closing`` that a second Ctrl-C does not stop."""
+
+    def __exit__(self, *error: object) -> None:
         with session.uninterrupted():
-            results.close()
+            super().__exit__(*error)
 
 
-def _progress(report) -> str:
-    failed = f", {report.failed} failed" if report.failed else ""
-    return f"{report.seen_to}/{report.pictures} pictures{failed}"
+def _counted(progress) -> str:
+    failed = f", {progress.failed} failed" if progress.failed else ""
+    return f"{progress.processed}/{progress.pictures} pictures{failed}"
 
 
-def _print_report(report, output: str) -> None:
-    seconds = max(report.seconds, 1e-9)
-    print(
-        f"{output}: {report.dreamed} dreamed, {report.skipped} done before, {report.failed} failed "
-        f"of {report.pictures} pictures in {seconds:.1f} s: {report.dreamed / seconds:.2f} "
-        f"pictures/s, device busy {report.busy / seconds:.0%} of the time, compiling included "
-        f"({report.compiling:.1f} s)",
-        flush=True,
+def _report(progress, output: str) -> None:
+    line = (
+        f"{output}: {progress.dreamed} dreamed, {progress.skipped} done before, "
+        f"{progress.failed} failed of {progress.pictures} pictures"
     )
-    if report.without_alpha:
-        session.say(f"{report.without_alpha} lost their transparency, which JPEG does not have")
+    if progress.dreamed:
+        seconds = max(progress.seconds, 1e-9)
+        line += (
+            f" in {seconds:.1f} s: {progress.dreamed / seconds:.2f} pictures/s, device busy "
+            f"{progress.busy / seconds:.0%} of the time, compiling included "
+            f"({progress.compiling:.1f} s)"
+        )
+    session.report(line)
+    if progress.without_alpha:
+        session.say(f"{progress.without_alpha} lost their transparency, which JPEG does not have")

@@ -1,225 +1,321 @@
 """``jaxdream dream`` and ``jaxdream replay``; each returns the exit code."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from jaxdream.cli import preview, session
-from jaxdream.cli.main import INTERRUPTED
-from jaxdream.cli.objective_options import find_files, objective_text
+from jaxdream.cli import session
+from jaxdream.cli.objective_options import objective_text
+from jaxdream.cli.options import read_settings
+from jaxdream.cli.preview import Previews
 from jaxdream.errors import JaxdreamError
-from jaxdream.images import picture_files
+from jaxdream.files.guard import FileGuard
+from jaxdream.files.writing import make_folder
+from jaxdream.images import formats, picture_files
 from jaxdream.images.picture_files import Picture
-from jaxdream.recipe import Recipe, dream_settings, made_with, read_recipe
+from jaxdream.images.pixels import parse_size
+from jaxdream.recipe import Recipe, read_recipe
+from jaxdream.settings import Compute, DreamSettings, SourceSettings
+
+if TYPE_CHECKING:
+    from jaxdream.folder.worker import FileWork, PictureFile
+    from jaxdream.models.network import Network
+    from jaxdream.objectives import Objective
+
+INTERRUPTED = 130
+SOME_FAILED = 3
+
+
+class Task(NamedTuple):
+    """Everything to dream pictures with, on this machine."""
+
+    model: "Network"
+    objective: "Objective"
+    work: "FileWork"
+    compute: Compute
 
 
 def dream_pictures(options: argparse.Namespace) -> int:
-    outputs = session.outputs(options.inputs, options.output)
-    preview.check(options, outputs)
-    # Every input is read before any is dreamed: a bad one ends the command with nothing written.
-    sizes = []
-    for path, output in zip(options.inputs, outputs, strict=True):
-        height, width, _ = session.read(path, options.size).pixels.shape
-        picture_files.check_writable(output, size=(height, width))
-        sizes.append((height, width))
-    session.start_jax(options.device)
-    model = session.load(options.model, options.weights, options.precision)
-    objective, named = asked_objective(options, model)
-    canvases = _canvases(options, sizes)
-    machine = _machine(options)
-    if machine["sharding"] is not None:
-        model = machine["sharding"].replicate(model)  # once for all pictures
-    for path, output in zip(options.inputs, outputs, strict=True):
-        picture = session.read(path, options.size)
-        recipe = asked_recipe(options, model, path, picture, **named, **canvases(picture))
-        if options.plan:
-            _print_plan(path, model, objective, recipe, **machine)
-        elif not _dream(model, objective, picture, recipe, output, options, **machine):
-            return INTERRUPTED
-    return 0
-
-
-def _machine(options: argparse.Namespace) -> dict:
-    """What ``dream`` is given of the machine."""
-    return {"memory": options.memory, "sharding": session.sharding(options.shard)}
-
-
-def _canvases(options: argparse.Namespace, sizes: list[tuple[int, int]]):
-    """A function that gives of a picture which canvases its octaves have, for its recipe.
-
-    They are planned for all pictures together.
-    """
-    from jaxdream.algorithm.octaves import plan_octaves
-    from jaxdream.execution.shapes import Canvases, plan_canvases
-
-    same = {"octaves": options.octaves, "octave_scale": options.octave_scale}
-    several = len(set(sizes)) > 1
-    planned = plan_canvases(sizes, **same) if several else Canvases()
-
-    def of(picture: Picture) -> dict[str, str]:
-        height, width, _ = picture.pixels.shape
-        return {"canvases": planned.only(plan_octaves((height, width), **same)).text()}
-
-    return of
-
-
-def _print_plan(path: str, model, objective, recipe: Recipe, **machine) -> None:
-    """What ``--plan`` is for: the programs of a dream, what they take, and how long."""
-    from jaxdream.execution.memory import in_use, shown
-    from jaxdream.execution.planner import plan_dream
-    from jaxdream.execution.shapes import Canvases
-    from jaxdream.octave_loop import check_settings
-
-    settings = dream_settings(recipe)
-    check_settings(*(settings[name] for name in ("steps", "step_size", "jitter")))
-    same = ("steps", "octaves", "octave_scale", "optimizer")
-    before = in_use()
-    octaves = plan_dream(
-        model,
-        recipe.size,
-        objective=objective,
-        canvases=Canvases.from_text(recipe.canvases),
-        **machine,
-        **{name: settings[name] for name in same},
-    )
-    height, width = recipe.size
-    time = _time(sum(octave.seconds for octave in octaves))
-    memory = shown(before + max(octave.memory for octave in octaves))
-    sharding = machine["sharding"]
-    where = f"on each of {sharding.count} devices" if sharding else "in all"
-    print(f"{path}: {width}x{height}, about {time}, {memory} of memory {where}")
-    for octave in octaves:
-        (h, w), (rows, columns) = octave.size, octave.shape
-        times = f", {octave.parts} times a step" if octave.parts > 1 else ""
-        print(
-            f"  {w}x{h}: a program for {columns}x{rows}{times}, {shown(octave.peak)}, "
-            f"about {_time(octave.seconds)}",
-            flush=True,
-        )
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    settings = read_settings(options, DreamSettings)
+    source = read_settings(options, SourceSettings)
+    compute = read_settings(options, Compute)
+    outputs = _outputs(options.inputs, options.output)
+    guard = FileGuard(reads=options.inputs)
+    for guide in options.guide:
+        guard.add_read(guide, what="the guide")
+    _check_targets(outputs, guard)
+    previews = Previews.asked(options, outputs, guard)
+    pictures = _read_all(options.inputs, outputs, source.size)
+    session.start_jax(options.device, compute.memory)
+    model = session.load(options, compute)
+    objective, work = _work(options, model, settings, source, guard)
+    files = _files(options.inputs, outputs, source.seed)
+    work.preloaded.update(pictures)
+    task = Task(model, objective, work, compute)
+    if options.plan:
+        return _print_plans(task, files)
+    return _dream(task, files, previews)
 
 
 def replay_picture(options: argparse.Namespace) -> int:
     recipe = read_recipe(options.dreamed)
     default = Path(options.dreamed).with_name(f"{Path(options.dreamed).stem}_replay.png")
-    output = Path(options.output) if options.output else default
-    session.check_target(output, [options.dreamed, options.input])
+    output = session.output_path(options.output, default)
+    guard = FileGuard(reads=[options.dreamed, options.input, *options.guide])
+    _check_targets([output], guard)
+    picture = _picture_to_replay(options, recipe)
+    compute = read_settings(options, Compute)
+    session.start_jax(options.device, compute.memory)
+    compute = compute.replace(precision=recipe.provenance.precision)
+    model = session.load(options, compute, name=recipe.provenance.model)
+    objective = _objective_to_replay(options, recipe, model)
+    from jaxdream.execution.shapes import ShapeBuckets
+    from jaxdream.folder.worker import FileWork, NamedObjective, Progress
+    from jaxdream.recipe import provenance
+
+    here = provenance(model)
+    _check_provenance(options.dreamed, recipe, here)
+    files = _files([options.input], [output], recipe.source.seed)
+    work = FileWork(
+        folder=Path(), settings=recipe.settings, source=recipe.source, progress=Progress(),
+        objective=NamedObjective(recipe.objective, recipe.files), provenance=here,
+        preloaded={files[0].output: picture},
+    )  # fmt: skip
+    compute = compute.replace(shapes=ShapeBuckets.from_text(recipe.shapes))
+    return _dream(Task(model, objective, work, compute), files, None)
+
+
+def _picture_to_replay(options: argparse.Namespace, recipe: Recipe) -> Picture:
+    """The picture to dream, at the size of the recipe, or of an option."""
     picture = picture_files.read_picture(options.input)
-    if picture.sha256 != recipe.input_sha256:
-        session.say(
-            f"{options.input} is not the picture this was dreamed from ({recipe.input_name})"
-        )
-    picture = picture_files.resize_picture(picture, recipe.size)
-    session.start_jax(options.device)
-    model = session.load(recipe.model, options.weights, recipe.precision)
-    if model.weights_sha256 != recipe.weights_sha256:
+    is_original = picture.sha256 == recipe.input_sha256
+    if not is_original and not options.other_picture:
         raise JaxdreamError(
-            f"{options.dreamed} was dreamed with other weights of {recipe.model} "
-            f"(sha256 {recipe.weights_sha256[:12]}, these are {model.weights_sha256[:12]}): "
-            "give them by --weights PATH"
+            f"{options.input} is not the picture that {options.dreamed} was dreamed from "
+            f"({recipe.input_name}): give that one, or --other-picture to dream this one with the "
+            "same settings"
         )
-    here = session.platform()
-    if (recipe.jax, recipe.platform) != here:
-        session.say(
-            f"dreamed with jax {recipe.jax} on {recipe.platform}, this is jax {here[0]} on "
-            f"{here[1]}: the same but for rounding"
-        )
-    from jaxdream.objectives.files import Sources, read_objective
-    from jaxdream.objectives.text import with_files_renamed
+    height, width, _ = picture.pixels.shape
+    size = recipe.size if is_original else (height, width)
+    if options.size is not None:
+        size = parse_size(options.size, height, width)
+    return picture_files.resize_picture(picture, size)
+
+
+def _objective_to_replay(options: argparse.Namespace, recipe: Recipe, model):
+    from jaxdream.objectives.files import ObjectiveFiles, find_files
+    from jaxdream.objectives.text import parse_objective, with_files_renamed
 
     folders = [Path(path).parent for path in (options.input, options.dreamed)]
-    files = find_files(recipe.files, options.guide, [*folders, Path()])
-    text = with_files_renamed(recipe.objective, files)
-    objective = read_objective(text, model, Sources(recipe.guide_size, session.say))
-    done = _dream(model, objective, picture, recipe, output, **_machine(options))
-    return 0 if done else INTERRUPTED
-
-
-def asked_objective(options: argparse.Namespace, model):
-    """The objective that the options ask for, and how a recipe names it."""
-    from jaxdream.objectives.files import Sources, named_objective
-
-    text = objective_text(options, model.default_layer)
-    return named_objective(text, model, Sources(options.guide_size, session.say))
-
-
-def asked_recipe(
-    options: argparse.Namespace, model, path: str, picture: Picture, **named
-) -> Recipe:
-    """The recipe of what the options ask for; ``named`` is from ``asked_objective``."""
-    height, width, _ = picture.pixels.shape
-    same = ("seed", "steps", "octaves", "octave_scale", "optimizer", "step_size", "smooth",
-            "laplacian", "jitter", "guide_size")  # fmt: skip
-    return Recipe(
-        **made_with(model),
-        input_name=Path(path).name,
-        input_sha256=picture.sha256,
-        size=(height, width),
-        clip=not options.no_clip,
-        **named,
-        **{name: getattr(options, name) for name in same},
+    found = find_files(recipe.files, options.guide, [*folders, Path()])
+    text = with_files_renamed(recipe.objective, found)
+    return parse_objective(
+        text, model, files=ObjectiveFiles(recipe.source.guide_size, session.say)
     )
 
 
-def _dream(
-    model,
-    objective,
-    picture: Picture,
-    recipe: Recipe,
-    output: Path,
-    options: argparse.Namespace | None = None,
-    **machine,
-) -> bool:
-    """Dream one picture as the recipe says and write it; False if interrupted on the way."""
-    import warnings
-
-    import jax
-
-    from jaxdream.deepdream import iterate_dream
-    from jaxdream.execution.shapes import Canvases
-
-    with preview.recording(options, output) as frames:
-        stepwise = frames is not None and frames.every == "step"
-        states = iterate_dream(
-            jax.random.key(recipe.seed),
-            model,
-            picture.pixels,
-            objective=objective,
-            scan=False if stepwise else None,
-            canvases=Canvases.from_text(recipe.canvases),
-            **machine,
-            **dream_settings(recipe),
+def _check_provenance(dreamed: str, recipe: Recipe, here) -> None:
+    """Refuse other weights, and say what else may differ."""
+    then = recipe.provenance
+    if here.weights_sha256 != then.weights_sha256:
+        raise JaxdreamError(
+            f"{dreamed} was dreamed with other weights of {then.model} (sha256 "
+            f"{then.weights_sha256[:12]}, these are {here.weights_sha256[:12]}): give them by "
+            "--weights FILE"
         )
-        state = None
-        interrupted = False
-        with warnings.catch_warnings(record=True) as said, session.progress(output.name) as show:
-            warnings.simplefilter("always")
-            try:
-                for state in states:
-                    show(state, said)
-                    if frames is not None:
-                        frames.add(state, picture.pixels)
-            except KeyboardInterrupt:
-                interrupted = True
-        if state is None:
-            session.say("interrupted before the first step: nothing written")
-            return False
+    if (here.jax, here.platform) != (then.jax, then.platform):
+        session.say(
+            f"dreamed with jax {then.jax} on {then.platform}, this is jax {here.jax} on "
+            f"{here.platform}: the same except for rounding"
+        )
+
+
+def _outputs(inputs: list[str], output: str | None) -> list[Path]:
+    """Where each dream goes."""
+    names = [f"{Path(path).stem}_dream.png" for path in inputs]
+    if output is None:
+        return [Path(path).with_name(name) for path, name in zip(inputs, names, strict=True)]
+    target = session.output_path(output, Path())
+    if len(inputs) > 1 or target.is_dir() or not target.suffix:
+        folder = make_folder(target)
+        return [folder / name for name in names]
+    return [target]
+
+
+def _check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
+    """Make sure that the pictures can be written, before anything is computed."""
+    for target in targets:
+        picture_files.check_writable(target)
+        guard.add_write(target)
+        if not formats.keeps_recipe(target):
+            session.say(f"{target}: this format keeps no recipe, so `jaxdream replay` cannot use it")
+
+
+def _read_all(
+    inputs: Sequence[str], outputs: Sequence[Path], size: str | None
+) -> dict[str, Picture]:
+    """The pictures by their outputs: a bad one ends the command with nothing written.
+
+    All are read; those that would take much memory together are read again when it is their turn.
+    """
+    from jaxdream.folder.pipeline import MAX_BYTES_AHEAD
+
+    pictures: dict[str, Picture] = {}
+    held = 0
+    for path, output in zip(inputs, outputs, strict=True):
+        picture = session.read(path, size)
+        height, width, _ = picture.pixels.shape
+        picture_files.check_writable(output, size=(height, width))
+        held += picture.pixels.nbytes
+        if held <= MAX_BYTES_AHEAD or not pictures:
+            pictures[str(output)] = picture
+    return pictures
+
+
+def _files(inputs: Sequence[str], outputs: Sequence[Path], seed: int) -> list["PictureFile"]:
+    from jaxdream.folder.inputs import Input
+    from jaxdream.folder.worker import PictureFile
+
+    return [
+        PictureFile(Input(Path(path), path), str(output), seed)
+        for path, output in zip(inputs, outputs, strict=True)
+    ]
+
+
+def _work(
+    options: argparse.Namespace,
+    model: "Network",
+    settings: DreamSettings,
+    source: SourceSettings,
+    guard: FileGuard,
+) -> tuple["Objective", "FileWork"]:
+    """The objective that the options ask for, and the work on files."""
+    from jaxdream.folder.worker import FileWork, Progress, named_objective
+    from jaxdream.recipe import provenance
+
+    text = objective_text(options, model.default_layer)
+    objective, named, read = named_objective(text, model, source.guide_size, session.say)
+    for path in read:
+        guard.add_read(path, what="a file of the objective")
+    work = FileWork(
+        folder=Path(), settings=settings, source=source, objective=named,
+        provenance=provenance(model), progress=Progress(),
+    )  # fmt: skip
+    return objective, work
+
+
+def _dream(task: Task, files: Sequence["PictureFile"], previews: Previews | None) -> int:
+    """Dream pictures and write them; the exit code."""
+    from jaxdream.execution.sharding import chosen_sharding
+    from jaxdream.folder.pipeline import Pipeline, pictures_so_far
+    from jaxdream.folder.run import octave_notice, plan_jobs
+
+    model, objective, work, compute = task
+    sharding = chosen_sharding(compute.shard)
+    if compute.shard is not None and sharding is None:
+        session.say("there is one device here, so nothing is shared")
+    if previews is not None and previews.every == "step":
+        compute = compute.replace(scan=False)
+    count = sharding.pictures if sharding and len(files) > 1 else 1
+    jobs, unusable = plan_jobs(work, files, model, objective, compute, device_count=count)
+    for _, error in unusable:
+        raise error
+    if line := octave_notice(jobs, model, objective, work.settings.octaves):
+        session.say(line)
+    if sharding is not None:
+        model, objective = sharding.replicate((model, objective))
+    work.progress.pictures = len(files)
+
+    def watch(state, wanted) -> None:
+        done = work.progress.done if len(files) > 1 else None
+        run.show_state(state, _counted(work.progress), done)
+        if previews is not None:
+            previews.add(state, pictures_so_far(state, wanted))
+
+    def keep(state, wanted) -> None:
         with session.uninterrupted():
-            _write(state, picture, recipe, output, interrupted=interrupted)
-    return not interrupted
+            where = f"octave {state.octave + 1} of {state.octaves}, step {state.step}"
+            for loaded, picture in pictures_so_far(state, wanted):
+                saved = work.save(loaded, picture, None)
+                session.say(
+                    f"interrupted at {where} of {state.steps}: {saved.output} holds the picture as "
+                    "far as it got"
+                )
+            kept.append(state)
+
+    kept: list[object] = []
+    failed: list[JaxdreamError] = []
+    pipeline = Pipeline(work, model, objective, compute, sharding, watch, keep)
+    name = Path(files[0].output).name if len(files) == 1 else f"{len(files)} pictures"
+    with session.running(name) as run:
+        for result in pipeline.results(jobs):
+            if result.error is not None:
+                failed.append(result.error)
+                continue
+            if _loses_alpha(result, work):
+                session.say(f"{result.output}: this format has no transparency, so it is left out")
+            session.report(f"wrote {result.output}")
+    if previews is not None:
+        previews.finish()
+    return _exit_code(run.interrupted, bool(kept), failed, len(files))
 
 
-def _write(state, picture: Picture, recipe: Recipe, output: Path, *, interrupted: bool) -> None:
-    """Write a dream, whole or as far as it got, and say so."""
-    if picture.alpha is not None and not picture_files.keeps_alpha(output):
-        session.say(f"{output}: this format has no transparency, so it is left out")
-    result = state.picture(picture.pixels) if interrupted else state.image
-    note = None if interrupted else recipe.to_json()
-    picture_files.write_image(output, result, alpha=picture.alpha, recipe=note)
+def _loses_alpha(result, work: "FileWork") -> bool:
+    lost, work.progress.without_alpha = work.progress.without_alpha, 0
+    return bool(lost) and not formats.keeps_alpha(result.output)
+
+
+def _counted(progress) -> str:
+    return f"{progress.processed}/{progress.pictures} " if progress.pictures > 1 else ""
+
+
+def _exit_code(interrupted: bool, kept: bool, failed: list[JaxdreamError], count: int) -> int:
     if interrupted:
-        at = f"octave {state.octave + 1} of {state.octaves}, step {state.step} of {state.steps}"
-        session.say(f"interrupted at {at}: {output} holds the picture as far as it got")
-    else:
-        print(f"wrote {output}", flush=True)
+        if not kept:
+            session.say("interrupted before the first step: nothing more is written")
+        return INTERRUPTED
+    if not failed:
+        return 0
+    if len(failed) == count == 1:
+        raise failed[0]
+    for error in failed:
+        session.say(str(error))
+    return SOME_FAILED
+
+
+def _print_plans(task: Task, files: Sequence["PictureFile"]) -> int:
+    """What ``--plan`` is for: the programs of each dream, what they take, and how long."""
+    from jaxdream.execution.memory import format_bytes, in_use
+    from jaxdream.execution.planner import plan_dream
+    from jaxdream.execution.sharding import chosen_sharding
+
+    sharding = chosen_sharding(task.compute.shard)
+    compute = task.compute.replace(shard=sharding)
+    where = f"on each of {sharding.count} devices" if sharding else "in all"
+    for file in files:
+        height, width = task.work.planned_size(file)
+        before = in_use()
+        octaves = plan_dream(
+            task.model, (height, width), task.objective,
+            settings=task.work.settings, compute=compute,
+        )  # fmt: skip
+        seconds = _time(sum(octave.seconds for octave in octaves))
+        compiling = _time(sum(octave.compile_seconds for octave in octaves))
+        memory = format_bytes(before + max(octave.memory for octave in octaves))
+        session.report(
+            f"{file.input.path}: {width}x{height}, about {seconds} of computing after {compiling} "
+            f"of compiling (less the next time), {memory} of memory {where}"
+        )
+        for octave in octaves:
+            (h, w), (rows, columns) = octave.size, octave.shape
+            tiles = f" for each of {octave.tiles} tiles" if octave.tiles > 1 else ""
+            session.report(
+                f"  {w}x{h}: a program for {columns}x{rows}{tiles}, {format_bytes(octave.peak)}, "
+                f"about {_time(octave.seconds)}"
+            )
+    return 0
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,50 +1,58 @@
-"""A folder of the frames of a zoom, from which a run that was stopped goes on.
+"""A folder of the frames of a zoom, in which a run that was stopped goes on.
 
-It holds ``0001.png`` and so on; ``zoom.json``, the settings they were made with; and ``zoom.npz``,
-the last frame as it was computed, not rounded. That file is replaced when its picture is written,
-so it says how far the run has got.
+It holds ``0001.png`` and so on; ``zoom.json``, the settings they were made with; and
+``zoom.safetensors``, the last frame as it was computed, not rounded. That file is replaced after
+its picture is written, so it tells how many frames are finished.
 """
 
 import json
 import os
 import re
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import check_place, make_folder, replacing
-from jaxdream.images.picture_files import write_image
+from jaxdream.files.reading import read_bytes
+from jaxdream.files.writing import check_place, make_folder, remove_temporaries, replacing
+from jaxdream.images.picture_files import read_size, write_image
 
-SCHEMA = 1
+SCHEMA = 2
 _LONGEST = 60  # characters of a setting in a message
 _HASH = 12
+_LOCK = ".zoom.lock"
+_MAX_JSON = 1 << 20  # bytes
+_MAX_STATE = 1 << 32
 
 
 class FrameFolder:
     """The frames made so far, ``done`` of them, and the last one as it was computed."""
 
-    def __init__(self, path: Path, settings: dict, made_with: dict) -> None:
+    def __init__(self, path: Path, settings: dict, provenance: dict) -> None:
         """Open the folder of a zoom, or prepare to make it; nothing is written yet.
 
         Args:
             settings: what the frames depend on, as JSON can hold it.
-            made_with: the versions and names that make no difference but for rounding.
+            provenance: the versions and names that matter for nothing except rounding.
 
         Raises:
-            JaxdreamError: frames of other settings are there, or some that are damaged.
+            JaxdreamError: frames of other settings are there, or damaged ones.
         """
-        self.path, self.settings, self.made_with = path, settings, made_with
+        self.path, self.settings, self.provenance = path, settings, provenance
         self.done = 0
         self.last: np.ndarray | None = None  # (h, w, 3), RGB, 0..255
-        self.begun_with: dict = made_with
+        self.begun_with: dict = provenance
         numbered = path.is_dir() and any(re.fullmatch(r"\d+\.png", p.name) for p in path.iterdir())
-        if numbered or self._state.exists():
+        if numbered or self._recipe.exists() or self._state.exists():
             self._check_settings()
         if self._state.exists():
             self._read_state()
-        self._remove_temporaries()
+        remove_temporaries(
+            [self._recipe, self._state, *self.paths(self.done), *self.paths(self.done + 1)]
+        )
 
     @property
     def _recipe(self) -> Path:
@@ -52,7 +60,7 @@ class FrameFolder:
 
     @property
     def _state(self) -> Path:
-        return self.path / "zoom.npz"
+        return self.path / "zoom.safetensors"
 
     def paths(self, count: int) -> list[Path]:
         """The first ``count`` pictures."""
@@ -60,45 +68,51 @@ class FrameFolder:
 
     def add(self, frame) -> None:
         """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX."""
+        from safetensors.numpy import save
+
         if self.done == 0:
-            make_folder(self.path)
             with replacing(self._recipe) as file:
                 file.write(self.to_json(indent=1).encode("ascii") + b"\n")
-        values = np.asarray(frame)
+        values = np.array(frame, np.float32)
         write_image(self.paths(self.done + 1)[-1], values)
         # Last, and at once: a run that ends before this line makes this frame again.
+        content = save({"frame": values}, {"zoom": str(SCHEMA), "done": str(self.done + 1)})
         with replacing(self._state) as file:
-            np.savez(file, frame=values, done=np.int64(self.done + 1))
+            file.write(content)
         self.done, self.last = self.done + 1, values
 
     def to_json(self, indent: int | None = None) -> str:
         """The settings as ASCII."""
-        values = {"zoom": SCHEMA, "settings": self.settings, "made_with": self.made_with}
+        values = {"zoom": SCHEMA, "settings": self.settings, "made_with": self.provenance}
         return json.dumps(values, indent=indent)
 
     def remove(self) -> None:
         """Delete what this wrote, and the folder if nothing else is in it."""
-        for path in (*self.paths(self.done), self._state, self._recipe):
+        for path in (*self.paths(self.done), self._state, self._recipe, self.path / _LOCK):
             path.unlink(missing_ok=True)
         if not any(self.path.iterdir()):
             self.path.rmdir()
 
     def _check_settings(self) -> None:
         try:
-            there = json.loads(self._recipe.read_text("ascii"))
+            there = json.loads(read_bytes(self._recipe, limit=_MAX_JSON).decode("ascii"))
             settings, self.begun_with = dict(there["settings"]), dict(there["made_with"])
             known = there["zoom"] == SCHEMA
-        except FileNotFoundError:
+        except (ValueError, KeyError, TypeError, RecursionError):
+            if not self._recipe.exists():
+                raise JaxdreamError(
+                    f"{self.path} holds frames, but not the zoom.json of a zoom: choose another "
+                    "folder"
+                ) from None
             raise JaxdreamError(
-                f"{self.path} holds frames, but not the zoom.json of a zoom: choose another folder"
+                f"{self._recipe} is not the zoom.json of a zoom, or is damaged: choose another "
+                "folder, or delete it to begin again"
             ) from None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            raise self._damaged("zoom.json") from None
         wanted = json.loads(json.dumps(self.settings))
         if not known or settings != wanted:
             names = [name for name in {**wanted, **settings} if _differ(name, settings, wanted)]
             which = ", ".join(
-                f"{name} {_shown(settings.get(name))} there and {_shown(wanted.get(name))} now"
+                f"{name} {_short(settings.get(name))} there and {_short(wanted.get(name))} now"
                 for name in names
             )
             raise JaxdreamError(
@@ -107,33 +121,66 @@ class FrameFolder:
             )
 
     def _read_state(self) -> None:
+        from safetensors import SafetensorError, safe_open
+
         try:
-            with self._state.open("rb") as file, np.load(file, allow_pickle=False) as state:
-                frame, done = state["frame"], int(state["done"])
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-            raise self._damaged("zoom.npz") from None
+            read_bytes(self._state, limit=_MAX_STATE)  # a regular file, of a possible size
+            with safe_open(self._state, framework="np") as file:
+                frame, metadata = file.get_tensor("frame"), file.metadata() or {}
+            done = int(metadata["done"]) if metadata["done"].isascii() else 0
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise self._damaged(self._state) from None
         shape = (*self.settings["size"], 3)
-        if frame.shape != shape or frame.dtype != np.float32 or done < 1:
-            raise self._damaged("zoom.npz")
+        in_range = 1 <= done <= 10**6
+        if frame.shape != shape or frame.dtype != np.float32 or not in_range:
+            raise self._damaged(self._state)
+        self._check_frames(done)
+        self.done, self.last = done, frame
+
+    def _check_frames(self, done: int) -> None:
+        """Make sure that all frames are whole pictures of the right size."""
+        size = tuple(self.settings["size"])
         for path in self.paths(done):
             if not path.exists():
                 raise JaxdreamError(
                     f"{path} is missing, one of the {done} frames made so far: put it back, or "
                     f"delete {self.path} to begin again"
                 )
-        self.done, self.last = done, frame
+            try:
+                whole = read_size(path) == size and _is_whole_png(path)
+            except JaxdreamError:
+                whole = False
+            if not whole:
+                raise JaxdreamError(
+                    f"{path} is damaged, one of the {done} frames made so far: put it back, or "
+                    f"delete {self.path} to begin again"
+                )
 
-    def _damaged(self, name: str) -> JaxdreamError:
-        return JaxdreamError(
-            f"{self.path / name} is damaged: delete {self.path} to begin the zoom again"
-        )
+    def _damaged(self, path: Path) -> JaxdreamError:
+        return JaxdreamError(f"{path} is damaged: delete {self.path} to begin the zoom again")
 
-    def _remove_temporaries(self) -> None:
-        """Delete what a run that was killed was just writing."""
-        if self.path.is_dir():
-            for path in self.path.iterdir():
-                if re.fullmatch(r"\.(\d+\.png|zoom\.json|zoom\.npz)\.[0-9a-f]{8}", path.name):
-                    path.unlink(missing_ok=True)
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one run writes into a folder of frames, which is made if it is not there.
+
+    Raises:
+        JaxdreamError: another run is writing into it.
+    """
+    lock = FileLock(make_folder(path) / _LOCK, timeout=1.0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise JaxdreamError(
+            f"another run of jaxdream is writing into {path}: wait for it to end, or choose "
+            "another output"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise JaxdreamError(f"cannot write into {path}: {error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def check_folder(path: Path) -> None:
@@ -150,11 +197,16 @@ def check_folder(path: Path) -> None:
     check_place(place / "0001.png" if place == path else place / path.name)
 
 
+def _is_whole_png(path: Path) -> bool:
+    """Whether a PNG has its last chunk."""
+    return read_bytes(path)[-12:-4] == b"\0\0\0\0IEND"
+
+
 def _differ(name: str, there: dict, now: dict) -> bool:
     return (name in there, there.get(name)) != (name in now, now.get(name))
 
 
-def _shown(value: object) -> str:
+def _short(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
         value = value[:_HASH]
     return json.dumps(value)[:_LONGEST]

@@ -1,75 +1,93 @@
 """Frames of a dream on its way: a folder of pictures, or an animation of them."""
 
+import argparse
+import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxdream.cli import session
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.guard import FileGuard
+from jaxdream.files.writing import make_folder
 from jaxdream.images import picture_files
-from jaxdream.images.atomic import make_folder
+
+if TYPE_CHECKING:
+    from jaxdream.deepdream import DreamState
+    from jaxdream.folder.worker import Loaded
 
 _DIGITS = 5
 FPS = 10
 
 
-class Frames:
-    """Numbered pictures of the states of one dream in a folder."""
+@dataclass
+class Previews:
+    """Numbered pictures of the states of dreams, and an animation of them at the end."""
 
-    def __init__(self, folder: Path, name: str, *, every: str, scaled: bool) -> None:
-        self.folder, self.name, self.every, self.scaled = folder, name, every, scaled
-        self.paths: list[Path] = []
+    folder: Path
+    animation: Path | None
+    every: str  # step or octave
+    scaled: bool
+    _temporary: tempfile.TemporaryDirectory | None = None
+    _paths: dict[str, list[Path]] = field(default_factory=dict)  # by output
 
-    def add(self, state, image) -> None:
-        """A frame of a state, at the full size of ``image``, if one is due."""
-        from jaxdream.display import preview
+    @classmethod
+    def asked(
+        cls, options: argparse.Namespace, outputs: list[Path], guard: FileGuard
+    ) -> "Previews | None":
+        """What the options ask for, if anything, checked before anything is computed.
+
+        Raises:
+            JaxdreamError: the frames cannot be written, or would replace files.
+        """
+        if options.gif is None and options.preview is None:
+            return None
+        if options.gif is not None:
+            from jaxdream.images.animation import check_animation_writable
+
+            if len(outputs) > 1:
+                raise JaxdreamError("--gif is for one picture: use --preview for several")
+            check_animation_writable(options.gif)
+            guard.add_write(options.gif)
+        temporary = None
+        if options.preview is None:
+            temporary = tempfile.TemporaryDirectory(prefix="jaxdream-")
+            folder = Path(temporary.name)
+        else:
+            folder = make_folder(options.preview)
+            for output in outputs:
+                picture_files.check_writable(folder / _name(output.stem, 1))
+                pattern = rf"{re.escape(output.stem)}_\d{{{_DIGITS}}}\.png"
+                guard.add_write_pattern(folder, pattern, replace=False)
+        animation = Path(options.gif) if options.gif is not None else None
+        scaled = options.clip is False
+        return cls(folder, animation, options.preview_every, scaled, temporary)
+
+    def add(self, state: "DreamState", pictures: Iterable[tuple["Loaded", object]]) -> None:
+        """A frame of each picture (RGB, 0..255, at full size), if one is due."""
+        from jaxdream.display import to_uint8
 
         if self.every == "octave" and state.step < state.steps:
             return
-        path = self.folder / f"{self.name}_{len(self.paths) + 1:0{_DIGITS}}.png"
-        picture_files.write_image(path, preview(state.picture(image), scaled=self.scaled))
-        self.paths.append(path)
+        for loaded, picture in pictures:
+            paths = self._paths.setdefault(loaded.file.output, [])
+            path = self.folder / _name(Path(loaded.file.output).stem, len(paths) + 1)
+            picture_files.write_image(path, to_uint8(picture, scaled=self.scaled))  # pyright: ignore
+            paths.append(path)
 
-
-def check(options, outputs: list[Path]) -> None:
-    """Make sure that the frames can be written and replace nothing, before anything is computed.
-
-    Raises:
-        JaxdreamError: they cannot, or there are some already.
-    """
-    if options.gif is not None:
-        from jaxdream.images.animation import check_animation_writable
-
-        if len(outputs) > 1:
-            raise JaxdreamError("--gif is of one picture: dream them apart, or use --preview")
-        check_animation_writable(options.gif)
-        session.check_not_input(Path(options.gif), options.inputs)
-    if options.preview is not None:
-        folder = make_folder(options.preview)
-        for output in outputs:
-            first = folder / f"{output.stem}_{1:0{_DIGITS}}.png"
-            picture_files.check_writable(first)
-            if first.exists():
-                raise JaxdreamError(f"{first} is there already: preview into another folder")
-
-
-@contextmanager
-def recording(options, output: Path) -> Iterator[Frames | None]:
-    """The frames of one dream, if any are wanted; an animation is made of them at the end.
-
-    It is made of those there are when the dream is interrupted.
-    """
-    if options is None or (options.preview is None and options.gif is None):
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="jaxdream-") as temporary:
-        folder = Path(options.preview or temporary)
-        every, scaled = options.preview_every, options.no_clip
-        frames = Frames(folder, output.stem, every=every, scaled=scaled)
-        yield frames
-        if options.gif is not None and frames.paths:
+    def finish(self) -> None:
+        """Make the animation of the frames there are, also when the dream was interrupted."""
+        paths = next(iter(self._paths.values()), [])
+        if self.animation is not None and paths:
             from jaxdream.images.animation import write_animation
 
-            write_animation(options.gif, frames.paths, fps=FPS)
-            print(f"wrote {options.gif}", flush=True)
+            write_animation(self.animation, paths, fps=FPS)
+            session.report(f"wrote {self.animation}")
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+
+def _name(stem: str, number: int) -> str:
+    return f"{stem}_{number:0{_DIGITS}}.png"

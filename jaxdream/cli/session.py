@@ -1,28 +1,38 @@
-"""What the commands share: reading, checking where they write, starting JAX, showing progress."""
+"""What the commands share: lines to the user, starting JAX, and running with progress."""
 
 import argparse
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jaxdream.errors import JaxdreamError
+from jaxdream.errors import JaxdreamError, JaxdreamWarning
+from jaxdream.files.reading import printable
 from jaxdream.images import picture_files
-from jaxdream.images.atomic import make_folder
 from jaxdream.images.picture_files import Picture
 
 if TYPE_CHECKING:
+    from jaxdream.deepdream import DreamState
     from jaxdream.execution.distributed import Process
-    from jaxdream.execution.sharding import Sharding
+    from jaxdream.settings import Compute
 
 
 def say(line: str) -> None:
-    print(f"jaxdream: {line}", file=sys.stderr, flush=True)
+    """Tell the user something beside the result."""
+    print(f"jaxdream: {printable(line)}", file=sys.stderr, flush=True)
+
+
+def report(line: str) -> None:
+    """Tell the user a result."""
+    print(printable(line), flush=True)
 
 
 def read(path: str, size: str | None) -> Picture:
+    """A picture file, at the size to dream at."""
     picture = picture_files.read_picture(path)
     if size is None:
         return picture
@@ -30,92 +40,57 @@ def read(path: str, size: str | None) -> Picture:
     return picture_files.resize_picture(picture, picture_files.parse_size(size, height, width))
 
 
-def outputs(inputs: list[str], output: str | None) -> list[Path]:
-    """Where each dream goes; checked before anything is computed."""
-    names = [f"{Path(path).stem}_dream.png" for path in inputs]
-    if output is None:
-        targets = [Path(path).with_name(name) for path, name in zip(inputs, names, strict=True)]
-    elif len(inputs) > 1 or Path(output).is_dir() or not Path(output).suffix:
-        targets = [make_folder(output) / name for name in names]
-    else:
-        targets = [Path(output)]
-    for target in targets:
-        if targets.count(target) > 1:
-            raise JaxdreamError(f"two pictures would be written to {target}: dream them apart")
-        check_target(target, inputs)
-    return targets
-
-
-def check_target(target: Path, inputs: list[str]) -> None:
-    picture_files.check_writable(target)
-    check_not_input(target, inputs)
-    if not picture_files.keeps_recipe(target):
-        say(f"{target}: this format keeps no recipe, so `jaxdream replay` will not know it")
-
-
-def check_not_input(target: Path, inputs: list[str]) -> None:
-    for path in inputs:
-        if target.exists() and Path(path).exists() and target.samefile(path):
-            raise JaxdreamError(f"{target} is the input: write to another file")
-
-
-def start_jax(device: str | None) -> None:
+def start_jax(device: str | None, memory: int | None = None) -> None:
     """Choose the platform and keep compiled programs, before JAX computes anything."""
+    import os
+
     import jax
 
+    from jaxdream.execution import malloc
     from jaxdream.models.weights.load import cache_dir
 
+    if memory is not None:
+        # A limit on the process's memory can only hold if freed memory is given back.
+        malloc.return_large_blocks()
     if device is not None:
         jax.config.update("jax_platforms", {"gpu": "cuda,rocm"}.get(device, device))
     try:
         jax.devices()
-    except RuntimeError:
+    except (RuntimeError, AssertionError):
+        wanted = device or f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
         jax.config.update("jax_platforms", None)
         here = ", ".join(sorted({d.platform for d in jax.devices()}))
-        raise JaxdreamError(f"no {device} here: this machine's JAX has {here}") from None
+        raise JaxdreamError(f"no {wanted} here: this machine's JAX has {here}") from None
     jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
-@contextmanager
-def meeting(options: argparse.Namespace) -> "Iterator[Process]":
-    """Which process this is, without options the only one; to be entered before ``start_jax``."""
-    from jaxdream.execution.distributed import Process, check, meeting
-
-    given = (options.coordinator, options.processes, options.process_id)
-    check(*given, options.wait)
-    if not options.distributed and options.coordinator is None:
-        yield Process()
-        return
-    say("waiting for the other processes")
-    with meeting(*given, timeout=options.wait) as process:
-        yield process
-
-
-def sharding(shard: str | None) -> "Sharding | None":
-    """What ``--shard`` asks for; None if there is one device only."""
-    from jaxdream.execution.sharding import shard_pictures, shard_rows
-
-    if shard is None:
-        return None
-    sharding = shard_rows() if shard == "rows" else shard_pictures()
-    if sharding.count > 1:
-        return sharding
-    if shard == "rows":
-        say("there is one device here, so no rows are shared out")
-    return None
-
-
-def platform() -> tuple[str, str]:
-    import jax
-
-    return jax.__version__, jax.default_backend()
-
-
-def load(name: str, weights: str | None, precision):
+def load(options: argparse.Namespace, compute: "Compute", *, name: str | None = None):
+    """The network that the options ask for; "auto" may download the one of 2015."""
     from jaxdream.models.weights.load import load_model
 
-    return load_model(name, weights=weights, precision=precision, notify=say)
+    return load_model(
+        options.model if name is None else name,
+        weights=options.weights,
+        precision=compute.precision or "float32",
+        download=True,
+        notify=say,
+    )
+
+
+@contextmanager
+def rendezvous(options: argparse.Namespace) -> "Iterator[Process]":
+    """Which process this is, without options the only one; enter it before ``start_jax``."""
+    from jaxdream.execution import distributed
+
+    given = (options.coordinator, options.processes, options.process_id)
+    distributed.check(*given, options.wait)
+    if not options.distributed and options.coordinator is None:
+        yield distributed.Process()
+        return
+    say("waiting for the other processes")
+    with distributed.rendezvous(*given, timeout=options.wait) as process:
+        yield process
 
 
 @contextmanager
@@ -128,46 +103,74 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-@contextmanager
-def bar(name: str):
-    """A bar on a terminal, nothing elsewhere.
+@dataclass
+class Running:
+    """A command at work: its bar, the warnings it has shown, and whether it was interrupted."""
 
-    Gives a function of a text, the share done, 0..1, and warnings, each of which is said once.
+    name: str
+    interrupted: bool = False
+    _update: Any = None
+    _pending: list[warnings.WarningMessage] = field(default_factory=list)
+    _shown: set[str] = field(default_factory=set)
+    _octave: tuple[int, ...] = ()
+
+    def show(self, text: str, done: float) -> None:
+        """Show how far it is: in words, and as a share, 0..1."""
+        self.flush_warnings()
+        self._update(description=f"{self.name} {text}", completed=done)
+
+    def show_state(self, state: "DreamState", text: str = "", done: float | None = None) -> None:
+        """Show a dream's state. It waits for it, so that an interrupted dream has one."""
+        import numpy as np
+
+        from jaxdream.execution import malloc
+
+        value = float(np.mean(np.asarray(state.infos.value)))
+        where = f"octave {state.octave + 1}/{state.octaves} step {state.step}/{state.steps}"
+        self.show(f"{text}{where} value {value:.3g}", state.done if done is None else done)
+        if self._octave != (state.octave, *state.array.shape):
+            malloc.trim()  # what the compiler took
+            self._octave = (state.octave, *state.array.shape)
+
+    def flush_warnings(self) -> None:
+        """Show the warnings that came since the last time, each once."""
+        while self._pending:
+            warning = self._pending.pop(0)
+            line = str(warning.message)
+            if issubclass(warning.category, JaxdreamWarning) and line not in self._shown:
+                say(line)
+                self._shown.add(line)
+
+
+@contextmanager
+def running(name: str) -> Iterator[Running]:
+    """A bar on a terminal, warnings as lines, and Ctrl-C, for the work in the block.
+
+    Ctrl-C ends the block, and sets ``interrupted``.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(name, total=1)
-        heard = set()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    name = printable(name)
+    with (
+        warnings.catch_warnings(record=True) as caught,
+        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+    ):
+        warnings.simplefilter("always")
+        task = progress.add_task(f"{name} compiling", total=1)
+        run = Running(name, _pending=caught)
+        run._update = lambda **values: progress.update(task, **values)
+        try:
+            yield run
+        except KeyboardInterrupt:
+            run.interrupted = True
+        run.flush_warnings()
 
-        def show(text: str, done: float, said: list) -> None:
-            while said:
-                line = str(said.pop(0).message)
-                if line not in heard:
-                    say(line)
-                heard.add(line)
-            progress.update(task, description=f"{name} {text}", completed=done)
 
-        yield show
-
-
-@contextmanager
-def progress(name: str, *, frames: int = 1):
-    """The bar of a dream; gives a function of the state and the warnings.
-
-    It waits for each state, so that an interrupted dream has one that is finished. Of several
-    frames, it is also given the number of the state's, from 0.
-    """
-    with bar(name) as show_text:
-
-        def show(state, said: list, frame: int = 0) -> None:
-            loss = float(state.info.loss)
-            at = f"octave {state.octave + 1}/{state.octaves} step {state.step}/{state.steps}"
-            if frames > 1:
-                at = f"frame {frame + 1}/{frames} {at}"
-            show_text(f"{at} loss {loss:.3g}", (frame + state.done) / frames, said)
-
-        yield show
+def output_path(given: str | None, default: Path) -> Path:
+    """The path of an option for an output."""
+    if given == "":
+        raise JaxdreamError("--output is empty: name a file")
+    return default if given is None else Path(given)

@@ -2,144 +2,155 @@
 
 import argparse
 import dataclasses
-import math
 import os
-import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from jaxdream.cli import session
-from jaxdream.cli.dream import asked_objective, asked_recipe
-from jaxdream.cli.frames import FrameFolder, check_folder
-from jaxdream.cli.main import INTERRUPTED
+from jaxdream.cli.dream import INTERRUPTED
+from jaxdream.cli.frames import FrameFolder, check_folder, locked
+from jaxdream.cli.objective_options import objective_text
+from jaxdream.cli.options import read_settings
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.animation import SUFFIXES, check_animation_writable, write_animation
+from jaxdream.files.guard import FileGuard
+from jaxdream.images.animation import check_animation_writable, write_animation
+from jaxdream.images.formats import ANIMATION_SUFFIXES
 from jaxdream.images.picture_files import Picture
-from jaxdream.recipe import Recipe, dream_settings
+from jaxdream.recipe import Recipe, provenance
+from jaxdream.settings import Compute, DreamSettings, SourceSettings, ZoomSettings
 
-# Of a recipe, what makes no difference to the frames but for rounding.
-_MADE_WITH = ("jaxdream", "input_name", "jax", "platform")
+# Of the provenance, what matters for nothing except rounding.
+_ROUNDING = ("jaxdream", "jax", "platform")
 
 
 def zoom_picture(options: argparse.Namespace) -> int:
-    from jaxdream.zooming import plan_zoom
-
-    animation, folder = _targets(options)
+    zoom = read_settings(options, ZoomSettings)
+    compute = read_settings(options, Compute)
+    guard = FileGuard(reads=[options.input, *options.guide])
+    animation, folder = _targets(options, guard)
     picture = session.read(options.input, options.size)
     if animation is not None:
         check_animation_writable(animation, fps=options.fps, size=picture.pixels.shape[:2])
-    plan_zoom(options.frames, **_movement(options))
-    session.start_jax(options.device)
-    model = session.load(options.model, options.weights, options.precision)
-    objective, named = asked_objective(options, model)
-    recipe = asked_recipe(options, model, options.input, picture, **named)
-    frames = _open(folder, options, recipe)
+    session.start_jax(options.device, compute.memory)
+    model = session.load(options, compute)
+    with locked(folder):
+        try:
+            return _zoom(options, zoom, compute, picture, model, animation, folder)
+        finally:
+            _remove_if_empty(folder)
+
+
+def _zoom(options, zoom: ZoomSettings, compute: Compute, picture, model, animation, folder) -> int:
+    from jaxdream.folder.worker import named_objective
+
+    source = read_settings(options, SourceSettings)
+    text = objective_text(options, model.default_layer)
+    objective, named, _ = named_objective(text, model, source.guide_size, session.say)
+    height, width, _ = picture.pixels.shape
+    recipe = Recipe(
+        settings=read_settings(options, DreamSettings), source=source, size=(height, width),
+        objective=named.text, files=named.files, input_name=Path(options.input).name,
+        input_sha256=picture.sha256, provenance=provenance(model),
+    )  # fmt: skip
+    frames = _open(folder, zoom, recipe)
+    if frames.done == 0 and animation is not None and animation.exists():
+        session.say(
+            f"dreaming all {_number(zoom.frames)}: those of {animation} were not kept "
+            "(--keep-frames keeps them)"
+        )
     if picture.alpha is not None:
         session.say(f"{options.input}: its transparency is left out")
-    interrupted = not _make(frames, options, model, objective, picture, recipe)
-    return _finish(frames, options, animation, interrupted=interrupted)
+    name = (animation or folder).name
+    interrupted = _make(frames, name, zoom, compute, model, objective, picture, recipe)
+    return _finish(frames, options, zoom, animation, interrupted=interrupted)
 
 
-def _targets(options: argparse.Namespace) -> tuple[Path | None, Path]:
+def _targets(options: argparse.Namespace, guard: FileGuard) -> tuple[Path | None, Path]:
     """The animation that is asked for, if one is, and the folder of the frames; both checked."""
-    output = options.output or str(Path(options.input).with_name(_default_name(options.input)))
-    path = Path(output)
-    if path.suffix.lower() in SUFFIXES and not os.path.isdir(path):
+    default = Path(options.input).with_name(f"{Path(options.input).stem}_zoom.mp4")
+    path = session.output_path(options.output, default)
+    if path.suffix.lower() in ANIMATION_SUFFIXES and not os.path.isdir(path):
         check_animation_writable(path, fps=options.fps)
-        session.check_not_input(path, [options.input])
+        guard.add_write(path)
         folder = path.with_name(f"{path.name}.frames")
         check_folder(folder)
         return path, folder
-    if path.suffix and not os.path.isdir(path) and not output.endswith("/"):
+    if path.suffix and not os.path.isdir(path) and not (options.output or "").endswith("/"):
         raise JaxdreamError(
-            f"{path}: a zoom is written as {', '.join(SUFFIXES)} or into a folder, not as "
-            f"{path.suffix!r} (a folder of such a name: {path}/)"
+            f"{path}: a zoom is written as {', '.join(ANIMATION_SUFFIXES)} or into a folder, not "
+            f"as {path.suffix!r} (a folder of such a name: {path}/)"
         )
-    if not (math.isfinite(options.fps) and options.fps > 0):
-        raise JaxdreamError(f"frames a second must be over 0, not {options.fps}")
     check_folder(path)
+    guard.add_write_pattern(path, r"\d{4,}\.png|zoom\.(json|safetensors)")
     return None, path
 
 
-def _default_name(path: str) -> str:
-    return f"{Path(path).stem}_zoom.mp4"
-
-
-def _movement(options: argparse.Namespace) -> dict:
-    return {
-        "zoom": options.zoom,
-        "rotate": options.rotate,
-        "shift": tuple(options.shift),
-        "easing": options.easing,
-    }
-
-
-def _open(folder: Path, options: argparse.Namespace, recipe: Recipe) -> FrameFolder:
+def _open(folder: Path, zoom: ZoomSettings, recipe: Recipe) -> FrameFolder:
     """The frames there are of the zoom that is asked for."""
-    settings = dataclasses.asdict(recipe)
-    made_with = {name: settings.pop(name) for name in _MADE_WITH}
-    settings |= _movement(options) | {"classic_warp": options.classic_warp}
-    if options.easing != "linear":
-        settings["frames"] = options.frames  # which the movement of every frame depends on
+    made_with = dataclasses.asdict(recipe.provenance)
+    made_with["input_name"] = recipe.input_name
+    settings = recipe.values() | zoom.values()
+    settings = {k: v for k, v in settings.items() if k not in (*_ROUNDING, "input_name", "shapes")}
+    if zoom.easing == "linear":
+        del settings["frames"]  # on which the movement of no frame depends
     frames = FrameFolder(folder, settings, made_with)
-    if frames.done >= options.frames:
+    if frames.done >= zoom.frames:
         session.say(f"{folder} has {_number(frames.done)} already: nothing to dream")
     elif frames.done > 0:
-        session.say(f"going on after frame {frames.done} of {options.frames} in {folder}")
-        if any(frames.begun_with.get(name) != made_with[name] for name in ("jax", "platform")):
-            begun = " on ".join(str(frames.begun_with.get(name)) for name in ("jax", "platform"))
+        session.say(f"going on after frame {frames.done} of {zoom.frames} in {folder}")
+        then = [str(frames.begun_with.get(name)) for name in ("jax", "platform")]
+        if then != [recipe.provenance.jax, recipe.provenance.platform]:
             session.say(
-                f"they were begun with jax {ascii(begun[:60])[1:-1]}: the same but for rounding"
+                f"they were begun with jax {' on '.join(then)[:60]}: the same except for rounding"
             )
     return frames
 
 
 def _make(
     frames: FrameFolder,
-    options: argparse.Namespace,
+    name: str,
+    zoom: ZoomSettings,
+    compute: Compute,
     model,
     objective,
     picture: Picture,
     recipe: Recipe,
 ) -> bool:
-    """Make the frames that are missing; False if interrupted on the way."""
+    """Make the frames that are missing; whether it was interrupted on the way."""
     import jax
 
     from jaxdream.zooming import iterate_zoom
 
-    name = Path(options.output or _default_name(options.input)).name
-    with (
-        warnings.catch_warnings(record=True) as said,
-        session.progress(name, frames=options.frames) as show,
-    ):
-        warnings.simplefilter("always")
-        made = iterate_zoom(
-            jax.random.key(recipe.seed),
+    with session.running(name) as run:
+        for state in iterate_zoom(
+            jax.random.key(recipe.source.seed),
             model,
             picture.pixels if frames.last is None else frames.last,
-            frames=options.frames,
-            classic_warp=options.classic_warp,
-            done=frames.done,
-            watch=lambda frame, state: show(state, said, frame),
-            objective=objective,
-            **_movement(options),
-            **dream_settings(recipe),
-        )
-        try:
-            for frame in made:
-                frames.add(frame)
-        except KeyboardInterrupt:
-            return False
-    return True
+            objective,
+            zoom_settings=zoom,
+            settings=recipe.settings,
+            compute=compute,
+            frames_done=frames.done,
+        ):
+            run.show_state(state.dream, f"frame {state.frame + 1}/{zoom.frames} ", state.done)
+            if state.is_finished:
+                frames.add(state.image)
+    return run.interrupted
 
 
 def _finish(
-    frames: FrameFolder, options: argparse.Namespace, animation: Path | None, *, interrupted: bool
+    frames: FrameFolder,
+    options: argparse.Namespace,
+    zoom: ZoomSettings,
+    animation: Path | None,
+    *,
+    interrupted: bool,
 ) -> int:
-    """Make the animation of the frames there are, and say what is where."""
+    """Make the animation of the frames there are, and say where everything is."""
     if frames.done == 0:
         session.say("interrupted before the first frame: nothing written")
         return INTERRUPTED
-    count = min(frames.done, options.frames)
+    count = min(frames.done, zoom.frames)
     written = False
     if animation is not None:
         if interrupted:
@@ -151,16 +162,24 @@ def _finish(
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:
-        shown = f", and {animation} shows them" if written else ""
+        also = f", and {animation} shows them" if written else ""
         session.say(
-            f"interrupted: {count} of {options.frames} frames are in {frames.path}{shown}; "
+            f"interrupted: {count} of {zoom.frames} frames are in {frames.path}{also}; "
             "the same command goes on from there"
         )
         return INTERRUPTED
     if animation is not None and not options.keep_frames and frames.done == count:
         frames.remove()
-    print(f"wrote {animation or frames.path}: {_number(count)}", flush=True)
+    session.report(f"wrote {animation or frames.path}: {_number(count)}")
     return 0
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Remove a folder that was made for frames and holds none."""
+    with suppress(OSError):
+        if {path.name for path in folder.iterdir()} <= {".zoom.lock"}:
+            (folder / ".zoom.lock").unlink(missing_ok=True)
+            folder.rmdir()
 
 
 def _number(count: int) -> str:

@@ -1,7 +1,8 @@
-"""The C library's heap: what it keeps of freed memory counts as this process's own.
+"""The C library's allocator: freed memory that it keeps counts as this process's own.
 
 Glibc keeps a fifth of a gigabyte after a program was compiled, and, for each thread that computes,
-blocks of up to 32 MB, more and more of them.
+blocks of up to 32 MB. These calls change the whole process, so that only the command line makes
+them.
 """
 
 import ctypes
@@ -11,15 +12,15 @@ _M_MMAP_THRESHOLD = -3
 _LARGE = 1 << 20  # bytes
 
 
-def give_back() -> None:
-    """Hand freed memory back to the system."""
+def trim() -> None:
+    """Return freed memory to the system."""
     _call("malloc_trim", 0)
 
 
-def give_back_large_blocks() -> None:
-    """From now on hand large blocks back as soon as they are freed.
+def return_large_blocks() -> None:
+    """From now on return large blocks to the system as soon as they are freed.
 
-    For a process that computes large pictures: small ones are faster if blocks are used again.
+    For a process whose memory is limited; others are faster if blocks are used again.
     """
     _call("mallopt", _M_MMAP_THRESHOLD, _LARGE)
 

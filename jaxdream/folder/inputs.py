@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import reason
-from jaxdream.images.picture_files import SUFFIXES
+from jaxdream.files.reading import reason
+from jaxdream.images.formats import PICTURE_SUFFIXES as SUFFIXES
 
 # JPEG files and PNG files by their rarer names.
 _AS_WRITTEN = {".jpe": ".jpg", ".jfif": ".jpg", ".apng": ".png", ".gif": ".png", ".bmp": ".png"}
@@ -18,10 +18,10 @@ _KNOWN = {*SUFFIXES, *_AS_WRITTEN}
 
 
 class Input(NamedTuple):
-    """A picture file, and its name among the others."""
+    """A picture file, and its path relative to the folder or pattern that was given."""
 
     path: Path
-    name: str  # relative, with slashes: what its key and the place of its dream depend on
+    relative_path: str  # with slashes: its seed and the place of its dream depend on it
 
 
 def find_inputs(
@@ -62,11 +62,11 @@ def find_inputs(
     if not found:
         given = ", ".join(map(str, [*inputs, *lists]))
         raise JaxdreamError(f"no pictures in {given or 'nothing'}" + f" (of {_endings()})")
-    result = sorted(found, key=lambda one: (one.name, one.path))
+    result = sorted(found, key=lambda one: (one.relative_path, one.path))
     for one, other in itertools.pairwise(result):
-        if one.name == other.name:
+        if one.relative_path == other.relative_path:
             raise JaxdreamError(
-                f"{one.path} and {other.path} are both named {one.name}: dream them into folders "
+                f"{one.path} and {other.path} are both named {one.relative_path}: dream them into folders "
                 "of their own, or give the folder that holds both"
             )
     return result
@@ -89,7 +89,7 @@ def output_names(
         raise JaxdreamError(f"pictures are written as {', '.join(SUFFIXES)}, not {suffix!r}")
     names: dict[str, str] = {}
     for one in inputs:
-        path = PurePosixPath(one.name)
+        path = PurePosixPath(one.relative_path)
         own = path.suffix.lower()
         other = suffix or _AS_WRITTEN.get(own) or (None if own in SUFFIXES else ".png")
         name = str(path) if other is None else str(path.with_suffix(other))
@@ -97,9 +97,9 @@ def output_names(
             name = str(path)
         if name in names:
             raise JaxdreamError(
-                f"{names[name]} and {one.name} would both be written to {name}: rename one of them"
+                f"{names[name]} and {one.relative_path} would both be written to {name}: rename one of them"
             )
-        names[name] = one.name
+        names[name] = one.relative_path
     sources = {os.path.realpath(one.path) for one in inputs}
     for name in names:
         path = os.path.join(folder, name)

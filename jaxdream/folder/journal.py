@@ -22,7 +22,8 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import reason, remove_temporaries, replacing
+from jaxdream.files.reading import reason
+from jaxdream.files.writing import remove_temporaries, replacing
 
 SCHEMA = 1
 _PATIENCE = 1.0  # seconds to wait for a lock, which another run holds for a moment as it ends
@@ -32,7 +33,7 @@ _JOURNAL = re.compile(r"jaxdream(?:\.([1-9]\d*))?\.jsonl")
 _LOCK = re.compile(r"\.jaxdream(?:\.([1-9]\d*))?\.lock")
 
 
-class Made(NamedTuple):
+class JournalEntry(NamedTuple):
     """A picture that was dreamed, or was about to be written."""
 
     input: str  # its name, relative and with slashes
@@ -57,7 +58,7 @@ class Journal:
         """Read the journals of a folder, whose lock is held, and repair the one to append to."""
         self.runs: dict[str, dict] = {}  # the latest by ``settings_hash``
         self._path = folder / _name(number)
-        self._made: defaultdict[str, set[Made]] = defaultdict(set)  # by the output's name
+        self._made: defaultdict[str, set[JournalEntry]] = defaultdict(set)  # by the output's name
         self._failed: set[tuple[object, ...]] = set()
         self._lock = threading.Lock()
         for path, lines in _read_all(folder).items():
@@ -80,7 +81,7 @@ class Journal:
         """Whether a file of this name, relative to the folder, was made by a run, or begun."""
         return output in self._made
 
-    def has(self, output: str, made: Made) -> bool:
+    def has(self, output: str, made: JournalEntry) -> bool:
         """Whether this file was made, from this input with these settings."""
         return made in self._made.get(output, ())
 
@@ -92,7 +93,7 @@ class Journal:
             self._append(run)
             self.runs[key] = run
 
-    def made(self, output: str, made: Made) -> None:
+    def made(self, output: str, made: JournalEntry) -> None:
         """Note a picture, just before its file takes its name."""
         if not self.has(output, made):
             self._append({"output": output, **made._asdict()})
@@ -143,9 +144,9 @@ class Journal:
                     return False
                 self.runs[values["settings"]] = values
             elif "error" in values:
-                self._failed.add(tuple(values[name] for name in (*Made._fields[:3], "error")))
+                self._failed.add(tuple(values[name] for name in (*JournalEntry._fields[:3], "error")))
             else:
-                made = Made(**{name: values[name] for name in Made._fields})
+                made = JournalEntry(**{name: values[name] for name in JournalEntry._fields})
                 self._made[values["output"]].add(made)
         except _OtherVersion:
             raise

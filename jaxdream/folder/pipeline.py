@@ -3,25 +3,31 @@
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from jaxdream.batches import Batch, dream_together, plan_batches
+from jaxdream.batches import Batch, iterate_batch, plan_batches
+from jaxdream.deepdream import DreamState
 from jaxdream.errors import JaxdreamError
-from jaxdream.execution.shapes import Canvases
+from jaxdream.execution.sharding import Sharding
 from jaxdream.folder.worker import FileResult, FileWork, Loaded, PictureFile
 from jaxdream.models.network import Network
+from jaxdream.objectives import Objective
+from jaxdream.settings import Compute
+from jaxdream.types import AnyArray, Size
 
 _THREADS = min(8, os.cpu_count() or 1)  # of each kind
-_AHEAD = 1 << 29  # bytes of decoded pictures that wait for the device, beside the next batch
+MAX_BYTES_AHEAD = 1 << 29  # of decoded pictures that wait for the device, beside the next batch
 _BEHIND = 1 << 29  # and of dreams that wait to be written
-_MOST_AHEAD = 1000  # pictures, however small
-_PLANNED = ("objective", "octave_scale", "optimizer", "memory")  # options that a plan depends on
+_MAX_AHEAD = 1000  # pictures, however small
+
+# Called after every state, with the pictures of the batch by their slots.
+Watch = Callable[[DreamState, dict[int, Loaded]], None]
 
 
 class Job(NamedTuple):
@@ -29,7 +35,7 @@ class Job(NamedTuple):
 
     batch: Batch
     files: tuple[PictureFile, ...]
-    sizes: tuple[tuple[int, int], ...]  # height and width that each is dreamed at
+    sizes: tuple[Size, ...]  # height and width that each is dreamed at
 
     @property
     def bytes(self) -> int:
@@ -37,10 +43,21 @@ class Job(NamedTuple):
         return sum(12 * height * width for height, width in self.sizes)
 
 
+def pictures_so_far(
+    state: DreamState, wanted: dict[int, Loaded]
+) -> list[tuple[Loaded, AnyArray]]:
+    """The pictures of a batch at their full sizes, as far as they have got: RGB, 0..255."""
+    first = next(iter(wanted.values()))
+    # An idle slot holds the first picture once more.
+    images = [wanted.get(slot, first).picture.pixels for slot in range(len(state.layout.sizes))]
+    pictures = state.at_full_size(images)
+    return [(loaded, pictures[slot]) for slot, loaded in wanted.items()]
+
+
 class _Dreamed(NamedTuple):
     loaded: Loaded
-    dream: np.ndarray | JaxdreamError
-    canvases: str
+    picture: AnyArray | None
+    error: str | None
     seconds: float
 
 
@@ -50,7 +67,11 @@ class Pipeline:
 
     work: FileWork
     model: Network
-    options: Mapping[str, Any]  # of ``dream_together``
+    objective: Objective
+    compute: Compute
+    sharding: Sharding | None = None
+    watch: Watch | None = None
+    keep_unfinished: Callable[[DreamState, dict[int, Loaded]], None] | None = None
     _loaders: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(_THREADS, "jaxdream-load")
     )
@@ -70,12 +91,12 @@ class Pipeline:
                         wanted[slot] = loaded
                     else:
                         yield loaded
-                for loaded, dream, canvases, seconds in self._dream(job, wanted):
-                    if isinstance(dream, JaxdreamError):
-                        yield self.work.failed(loaded.file, dream, loaded.picture.sha256)
-                        continue
-                    save = self._savers.submit(self.work.save, loaded, dream, canvases, seconds)
-                    behind.append((2 * dream.nbytes, save))
+                for batch, dreamed in self._dream(job, wanted):
+                    result = self._saved(batch, dreamed)
+                    if isinstance(result, FileResult):
+                        yield result
+                    else:
+                        behind.append((2 * np.asarray(dreamed.picture).nbytes, result))
                 while behind and (behind[0][1].done() or sum(n for n, _ in behind) > _BEHIND):
                     yield behind.popleft()[1].result()
             while behind:
@@ -84,6 +105,13 @@ class Pipeline:
             self._loaders.shutdown(wait=False, cancel_futures=True)
             self._savers.shutdown()  # what has been computed is kept
             self._loaders.shutdown()
+
+    def _saved(self, batch: Batch, dreamed: _Dreamed) -> FileResult | Future[FileResult]:
+        loaded, picture, error, seconds = dreamed
+        if error is not None:
+            return self.work.failed(loaded.file, JaxdreamError(error), loaded.picture.sha256)
+        shapes = batch.buckets.text()
+        return self._savers.submit(self.work.save, loaded, picture, shapes, seconds)
 
     def _loaded_ahead(
         self, jobs: Sequence[Job]
@@ -95,15 +123,15 @@ class Pipeline:
             while remaining and (
                 len(ahead) < 2
                 or (
-                    sum(job.bytes for job, _ in ahead) + remaining[0].bytes <= _AHEAD
-                    and sum(len(job.files) for job, _ in ahead) < _MOST_AHEAD
+                    sum(job.bytes for job, _ in ahead) + remaining[0].bytes <= MAX_BYTES_AHEAD
+                    and sum(len(job.files) for job, _ in ahead) < _MAX_AHEAD
                 )
             ):
                 job = remaining.popleft()
                 ahead.append((job, [self._loaders.submit(self.work.load, f) for f in job.files]))
             yield ahead.popleft()
 
-    def _dream(self, job: Job, wanted: dict[int, Loaded]) -> Iterator[_Dreamed]:
+    def _dream(self, job: Job, wanted: dict[int, Loaded]) -> Iterator[tuple[Batch, _Dreamed]]:
         """The dreams of a job's pictures that are wanted, by their slots in the batch."""
         as_planned = {
             slot: loaded
@@ -113,51 +141,68 @@ class Pipeline:
         if as_planned:
             yield from self._compute(job.batch, as_planned)
         for slot in sorted(wanted.keys() - as_planned.keys()):
-            # Its header told another size, or it was changed just now: it is a batch of its own.
+            # The header gave another size, or the file has just changed: it is its own batch.
             loaded = wanted[slot]
             try:
                 (alone,) = self._plan_alone(loaded)
             except JaxdreamError as error:
-                yield _Dreamed(loaded, error, "", 0.0)
+                yield job.batch, _Dreamed(loaded, None, str(error), 0.0)
             else:
                 yield from self._compute(alone, {0: loaded})
 
     def _plan_alone(self, loaded: Loaded) -> list[Batch]:
+        height, width, _ = loaded.picture.pixels.shape
         return plan_batches(
-            [loaded.picture.pixels.shape[:2]],
+            [(height, width)],
             model=self.model,
-            octaves=self.work.recipe.octaves,
-            most=1,
-            **{name: self.options[name] for name in _PLANNED},
+            objective=self.objective,
+            settings=self.work.settings,
+            compute=self.compute,
+            max_batch=1,
         )
 
-    def _compute(self, batch: Batch, wanted: dict[int, Loaded]) -> list[_Dreamed]:
-        begun = time.perf_counter()
-        dreams = self._dreams(batch, wanted)
-        seconds = time.perf_counter() - begun
-        self.work.report.busy += seconds
-        return [
-            _Dreamed(loaded, dream, _canvases(batch), seconds / len(wanted))
-            for loaded, dream in zip(wanted.values(), dreams, strict=True)
-        ]
-
-    def _dreams(
+    def _compute(
         self, batch: Batch, wanted: dict[int, Loaded]
-    ) -> Sequence[np.ndarray | JaxdreamError]:
-        """For each picture its dream, or why there is none."""
+    ) -> Iterator[tuple[Batch, _Dreamed]]:
+        """For each picture of a batch its dream, or why there is none."""
+        progress = self.work.progress
+        progress.batch_pictures = len(wanted)
+        begun = time.perf_counter()
         try:
-            return dream_together(
+            pictures, errors = self._iterate(batch, wanted)
+        except JaxdreamError as error:  # of the batch, such as too little memory
+            pictures, errors = [None] * batch.slots, [str(error)] * batch.slots
+        finally:
+            progress.batch_pictures, progress.batch_done = 0, 0.0
+        seconds = time.perf_counter() - begun
+        progress.busy += seconds
+        for slot, loaded in wanted.items():
+            yield batch, _Dreamed(loaded, pictures[slot], errors[slot], seconds / len(wanted))
+
+    def _iterate(
+        self, batch: Batch, wanted: dict[int, Loaded]
+    ) -> tuple[Sequence[AnyArray], list[str | None]]:
+        """Run a batch to its end; its pictures and errors by slot."""
+        state = None
+        errors: list[str | None] = []
+        try:
+            for state, errors in iterate_batch(
                 [jax.random.key(loaded.file.seed) for loaded in wanted.values()],
                 self.model,
                 [loaded.picture.pixels for loaded in wanted.values()],
                 batch,
+                self.objective,
+                settings=self.work.settings,
+                compute=self.compute,
                 slots=list(wanted),
-                **self.options,
-            )
-        except JaxdreamError as error:  # of the batch, such as too little memory
-            return [error] * len(wanted)
-
-
-def _canvases(batch: Batch) -> str:
-    """A batch's canvases, as the recipes of its pictures have them."""
-    return "" if batch.exact else Canvases(tuple(sorted(set(batch.canvases)))).text()
+                sharding=self.sharding,
+            ):
+                self.work.progress.batch_done = state.done
+                if self.watch is not None:
+                    self.watch(state, wanted)
+        except KeyboardInterrupt:
+            if state is not None and self.keep_unfinished is not None:
+                self.keep_unfinished(state, wanted)
+            raise
+        assert state is not None
+        return state.layout.take(state.array), errors

@@ -4,8 +4,9 @@ import errno
 import hashlib
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,15 +15,23 @@ from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.folder.inputs import Input
-from jaxdream.folder.journal import Journal, Made
-from jaxdream.images import picture_files
-from jaxdream.images.atomic import file_hash, reason, replacing
-from jaxdream.images.decoding import file_content
+from jaxdream.folder.journal import Journal, JournalEntry, settings_hash
+from jaxdream.files.reading import file_hash, reason
+from jaxdream.files.writing import replacing
+from jaxdream.images import formats, picture_files
+from jaxdream.images.decoding import picture_bytes
 from jaxdream.images.picture_files import Picture
-from jaxdream.recipe import Recipe
+from jaxdream.images.pixels import parse_size
+from jaxdream.models.network import Network
+from jaxdream.objectives import Objective
+from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.text import named_files, parse_objective, with_files_renamed
+from jaxdream.recipe import Provenance, Recipe
+from jaxdream.settings import DreamSettings, SourceSettings
+from jaxdream.types import AnyArray, Size
 
 # Errors of writing that are one name's own; after any other, the next would fail too.
-_ONE_NAMES = (
+_ERRORS_OF_A_NAME = (
     errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EINVAL, errno.EILSEQ,
 )  # fmt: skip
 
@@ -31,7 +40,7 @@ class PictureFile(NamedTuple):
     """A picture file that is to be dreamed."""
 
     input: Input
-    output: str  # name of the dream in the output folder
+    output: str  # path of the dream, relative to the output folder or absolute
     seed: int
 
 
@@ -46,7 +55,7 @@ class FileResult(NamedTuple):
     """What came of a picture file."""
 
     input: Path
-    name: str  # relative, with slashes
+    relative_path: str  # of the input among the others, with slashes
     output: Path
     status: Literal["dreamed", "skipped", "failed"]  # skipped: it was done already
     picture: Float[np.ndarray, "h w 3"] | None = None  # RGB, 0..255, not rounded; if dreamed now
@@ -55,18 +64,20 @@ class FileResult(NamedTuple):
 
 
 class TargetError(JaxdreamError):
-    """Nothing more can be written: the disk is full, or the folder has gone."""
+    """Nothing more can be written: the disk is full, or the folder is gone."""
 
 
 @dataclass
-class Report:
+class Progress:
     """How far the dreams of many files have got, and how the time was spent."""
 
-    pictures: int = 0  # to be seen to, of all that were given
+    pictures: int = 0  # of all that were given, those that this process takes care of
     dreamed: int = 0
     skipped: int = 0
     failed: int = 0
-    without_alpha: int = 0  # dreamed, but their format has no transparency
+    without_alpha: int = 0  # dreamed, in a format that has no transparency
+    batch_pictures: int = 0  # in the batch that is being computed
+    batch_done: float = 0.0  # share of that batch, 0..1
     busy: float = 0.0  # seconds in which batches were computed, compiling included
     compiling: float = 0.0  # seconds, some of them while the device computed
     begun: float = field(default_factory=time.perf_counter)
@@ -79,8 +90,15 @@ class Report:
         return (time.perf_counter() if self.ended is None else self.ended) - self.begun
 
     @property
-    def seen_to(self) -> int:
+    def processed(self) -> int:
+        """Pictures that are dreamed, skipped or failed."""
         return self.dreamed + self.skipped + self.failed
+
+    @property
+    def done(self) -> float:
+        """Share of all pictures, 0..1, by their number."""
+        done = self.processed + self.batch_pictures * self.batch_done
+        return min(done / max(self.pictures, 1), 1.0)
 
     def count(self, name: str) -> None:
         """One more of something; from any thread."""
@@ -88,76 +106,147 @@ class Report:
             setattr(self, name, getattr(self, name) + 1)
 
 
+class NamedObjective(NamedTuple):
+    """How a recipe names an objective: its text, and the sha256 of the files in it by name."""
+
+    text: str
+    files: dict[str, str]
+
+
+def named_objective(
+    text: str, model: Network, guide_size: int, notify: Callable[[str], None]
+) -> tuple[Objective, NamedObjective, tuple[str, ...]]:
+    """The objective of a text, how a recipe names it, and the files that were read.
+
+    A recipe has files by their names alone: their folders here mean nothing elsewhere.
+
+    Args:
+        guide_size: longest side of pictures that the text names, in pixels.
+        notify: is called with a line about a picture that is made smaller.
+
+    Raises:
+        JaxdreamError: the text or a file cannot be read, or the network lacks what it names.
+    """
+    files = ObjectiveFiles(guide_size, notify)
+    objective = parse_objective(text, model, files=files)
+    portable = with_files_renamed(text, {path: Path(path).name for path in named_files(text)})
+    return objective, NamedObjective(portable, files.by_name()), tuple(files.sha256)
+
+
 @dataclass(frozen=True)
 class FileWork:
     """Reads and writes the pictures of a run; its methods may run in any thread."""
 
     folder: Path
-    journal: Journal
-    settings: str  # ``settings_hash`` of the run
-    size: str | None  # to dream at, as ``parse_size`` reads it
-    overwrite: bool
-    recipe: Recipe  # of all pictures, but for what is each one's own
-    report: Report
+    settings: DreamSettings
+    source: SourceSettings
+    objective: NamedObjective
+    provenance: Provenance
+    progress: Progress
+    journal: Journal | None = None  # of the folder, if it has one
+    overwrite: bool = False
+    preloaded: dict[str, Picture] = field(default_factory=dict)  # by output: read already
 
-    def planned_size(self, file: PictureFile) -> tuple[int, int]:
+    @property
+    def key(self) -> str:
+        """A hash of all that the pictures have in common, to know what was made before."""
+        return settings_hash(self.common)
+
+    @property
+    def common(self) -> dict[str, object]:
+        """All that the pictures have in common, as JSON can hold it."""
+        made_by = ("model", "weights_sha256", "precision")
+        return {
+            **self.settings.values(),
+            **self.source.values(),
+            "objective": self.objective.text,
+            "files": self.objective.files,
+            **{name: getattr(self.provenance, name) for name in made_by},
+        }
+
+    def output(self, file: PictureFile) -> Path:
+        """Where a picture's dream goes."""
+        return self.folder / file.output
+
+    def planned_size(self, file: PictureFile) -> Size:
         """Height and width that a picture is dreamed at, from its header.
 
         Raises:
-            JaxdreamError: it is no picture, or its dream cannot have this size.
+            JaxdreamError: it is no picture, or the format of its dream cannot hold this size.
         """
-        height, width = picture_files.read_size(file.input.path)
-        if self.size is not None:
-            height, width = picture_files.parse_size(self.size, height, width)
-        picture_files.check_format(self.folder / file.output, (height, width))
+        if file.output in self.preloaded:
+            height, width, _ = self.preloaded[file.output].pixels.shape
+        else:
+            height, width = picture_files.read_size(file.input.path)
+            if self.source.size is not None:
+                height, width = parse_size(self.source.size, height, width)
+        formats.picture_format(self.output(file), (height, width))
         return height, width
 
     def load(self, file: PictureFile) -> Loaded | FileResult:
         """Read a picture, if it is still to be dreamed."""
         sha256 = ""
         try:
-            content = file_content(file.input.path)
+            if file.output in self.preloaded:
+                return Loaded(file, self.preloaded.pop(file.output))
+            content = picture_bytes(file.input.path)
             sha256 = hashlib.sha256(content).hexdigest()
             if not self.overwrite and self._is_done(file, sha256):
-                self.report.count("skipped")
+                self.progress.count("skipped")
                 return self._result(file, "skipped")
             picture = picture_files.decode_picture(content, file.input.path)
-            if self.size is not None:
-                size = picture_files.parse_size(self.size, *picture.pixels.shape[:2])
-                picture = picture_files.resize_picture(picture, size)
-            return Loaded(file, picture)
+            return Loaded(file, self.resized(picture))
         except TargetError:
             raise
         except JaxdreamError as error:
             return self.failed(file, error, sha256)
 
-    def save(
-        self, loaded: Loaded, pixels: Float[np.ndarray, "h w 3"], canvases: str, seconds: float
-    ) -> FileResult:
-        """Write a dream."""
-        file, picture = loaded
-        path = self.folder / file.output
-        recipe = replace(
-            self.recipe,
-            seed=file.seed,
-            input_name=file.input.path.name,
-            input_sha256=picture.sha256,
-            size=picture.pixels.shape[:2],
-            canvases=canvases,
+    def resized(self, picture: Picture) -> Picture:
+        """A picture at the size to dream at."""
+        if self.source.size is None:
+            return picture
+        size = parse_size(self.source.size, *picture.pixels.shape[:2])
+        return picture_files.resize_picture(picture, size)
+
+    def recipe(self, loaded: Loaded, shapes: str) -> Recipe:
+        """The recipe of a picture's dream."""
+        height, width, _ = loaded.picture.pixels.shape
+        return Recipe(
+            settings=self.settings,
+            source=self.source.replace(seed=loaded.file.seed, size=None),
+            size=(height, width),
+            objective=self.objective.text,
+            files=self.objective.files,
+            shapes=shapes,
+            input_name=loaded.file.input.path.name,
+            input_sha256=loaded.picture.sha256,
+            provenance=self.provenance,
         )
+
+    def save(
+        self, loaded: Loaded, pixels: AnyArray, shapes: str | None, seconds: float = 0.0
+    ) -> FileResult:
+        """Write a dream.
+
+        Args:
+            pixels: RGB, 0..255, (h, w, 3).
+            shapes: its padded shapes, for the recipe; None for no recipe, of an unfinished dream.
+            seconds: of the device.
+        """
+        file, picture = loaded
+        path, pixels = self.output(file), np.asarray(pixels)
+        recipe = None if shapes is None else self.recipe(loaded, shapes).to_json()
         try:
-            content = picture_files.encode_image(
-                path, pixels, alpha=picture.alpha, recipe=recipe.to_json()
-            )
-            made = self._made(file, picture.sha256, hashlib.sha256(content).hexdigest())
-            self._write(file, path, content, made)
+            content = picture_files.encode_image(path, pixels, alpha=picture.alpha, recipe=recipe)
+            sha256 = hashlib.sha256(content).hexdigest()
+            self._write(file, path, content, self._entry(file, picture.sha256, sha256))
         except TargetError:
             raise
         except JaxdreamError as error:
             return self.failed(file, error, picture.sha256)
-        if picture.alpha is not None and not picture_files.keeps_alpha(path):
-            self.report.count("without_alpha")
-        self.report.count("dreamed")
+        if picture.alpha is not None and not formats.keeps_alpha(path):
+            self.progress.count("without_alpha")
+        self.progress.count("dreamed")
         return self._result(file, "dreamed", picture=pixels, seconds=seconds)
 
     def failed(self, file: PictureFile, error: JaxdreamError, sha256: str = "") -> FileResult:
@@ -165,31 +254,35 @@ class FileWork:
         path = str(file.input.path)
         if path not in str(error):
             error = JaxdreamError(f"{path}: {error}")
-        if not sha256:
-            with suppress(OSError, ValueError):  # which may be what is wrong with it
-                sha256 = file_hash(file.input.path, "sha256")
-        self._note(self.journal.failed, file.input.name, sha256, self.settings, str(error))
-        self.report.count("failed")
+        if self.journal is not None:
+            if not sha256:
+                with suppress(OSError, ValueError):  # which may be what is wrong with it
+                    sha256 = file_hash(file.input.path, "sha256")
+            note = self.journal.failed
+            self._note(note, file.input.relative_path, sha256, self.key, str(error))
+        self.progress.count("failed")
         return self._result(file, "failed", error=error)
 
     def _is_done(self, file: PictureFile, sha256: str) -> bool:
-        path = self.folder / file.output
+        if self.journal is None:
+            return False
+        path = self.output(file)
         try:
-            there = file_hash(path, "sha256") if path.exists() else None
+            existing = file_hash(path, "sha256") if path.exists() else None
         except OSError as error:
             raise JaxdreamError(f"cannot read {path}: {reason(error)}") from error
-        if there is None:
+        if existing is None:
             return False
-        if self.journal.has(file.output, self._made(file, sha256, there)):
+        if self.journal.has(file.output, self._entry(file, sha256, existing)):
             return True
         if not self.journal.knows(file.output):
             raise JaxdreamError(
-                f"{path} is there already and not known to be a dream of {file.input.path}: move "
-                "it away, choose another output folder, or give --overwrite"
+                f"{path} exists and is not known to be a dream of {file.input.path}: move it away, "
+                "choose another output folder, or give --overwrite"
             )
         return False
 
-    def _write(self, file: PictureFile, path: Path, content: bytes, made: Made) -> None:
+    def _write(self, file: PictureFile, path: Path, content: bytes, entry: JournalEntry) -> None:
         try:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,24 +292,25 @@ class FileWork:
                 target.write(content)
                 target.flush()
                 # Before the file has its name: so no file of ours is unknown to the journal.
-                self._note(self.journal.made, file.output, made)
+                if self.journal is not None:
+                    self._note(self.journal.made, file.output, entry)
         except JaxdreamError as error:
             cause = error.__cause__
             code = cause.errno if isinstance(cause, OSError) else None
-            if code is None or code in _ONE_NAMES:
+            if code is None or code in _ERRORS_OF_A_NAME:
                 raise
             raise TargetError(str(error)) from error
 
-    def _note(self, note, *values) -> None:
+    def _note(self, note: Callable[..., None], *values: object) -> None:
         try:
             note(*values)
         except JaxdreamError as error:
             raise TargetError(str(error)) from error
 
-    def _made(self, file: PictureFile, input_sha256: str, sha256: str) -> Made:
-        return Made(file.input.name, input_sha256, self.settings, sha256)
+    def _entry(self, file: PictureFile, input_sha256: str, sha256: str) -> JournalEntry:
+        return JournalEntry(file.input.relative_path, input_sha256, self.key, sha256)
 
     def _result(self, file: PictureFile, status, **more) -> FileResult:
         return FileResult(
-            file.input.path, file.input.name, self.folder / file.output, status, **more
+            file.input.path, file.input.relative_path, self.output(file), status, **more
         )
