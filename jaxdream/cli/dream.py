@@ -8,6 +8,7 @@ from jaxdream.cli.main import INTERRUPTED
 from jaxdream.cli.objective_options import find_files, objective_text
 from jaxdream.errors import JaxdreamError
 from jaxdream.images import picture_files
+from jaxdream.images.formats import keeps_alpha
 from jaxdream.images.picture_files import Picture
 from jaxdream.recipe import Recipe, dream_settings, made_with, read_recipe
 
@@ -213,7 +214,7 @@ def _dream(
 
 def _write(state, picture: Picture, recipe: Recipe, output: Path, *, interrupted: bool) -> None:
     """Write a dream, whole or as far as it got, and say so."""
-    if picture.alpha is not None and not picture_files.keeps_alpha(output):
+    if picture.alpha is not None and not keeps_alpha(output):
         session.say(f"{output}: this format has no transparency, so it is left out")
     result = state.picture(picture.pixels) if interrupted else state.image
     note = None if interrupted else recipe.to_json()

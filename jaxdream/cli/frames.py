@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import check_place, make_folder, replacing
+from jaxdream.files.writing import check_place, make_folder, replacing
 from jaxdream.images.picture_files import write_image
 
 SCHEMA = 1

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jaxdream.cli import session
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.writing import make_folder
 from jaxdream.images import picture_files
-from jaxdream.images.atomic import make_folder
 
 _DIGITS = 5
 FPS = 10

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.writing import make_folder
 from jaxdream.images import picture_files
-from jaxdream.images.atomic import make_folder
+from jaxdream.images.formats import keeps_recipe
 from jaxdream.images.picture_files import Picture
+from jaxdream.images.pixels import parse_size
 
 if TYPE_CHECKING:
     from jaxdream.execution.distributed import Process
@@ -27,7 +29,7 @@ def read(path: str, size: str | None) -> Picture:
     if size is None:
         return picture
     height, width, _ = picture.pixels.shape
-    return picture_files.resize_picture(picture, picture_files.parse_size(size, height, width))
+    return picture_files.resize_picture(picture, parse_size(size, height, width))
 
 
 def outputs(inputs: list[str], output: str | None) -> list[Path]:
@@ -49,7 +51,7 @@ def outputs(inputs: list[str], output: str | None) -> list[Path]:
 def check_target(target: Path, inputs: list[str]) -> None:
     picture_files.check_writable(target)
     check_not_input(target, inputs)
-    if not picture_files.keeps_recipe(target):
+    if not keeps_recipe(target):
         say(f"{target}: this format keeps no recipe, so `jaxdream replay` will not know it")
 
 

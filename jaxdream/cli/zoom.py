@@ -12,7 +12,8 @@ from jaxdream.cli.dream import asked_objective, asked_recipe
 from jaxdream.cli.frames import FrameFolder, check_folder
 from jaxdream.cli.main import INTERRUPTED
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.animation import SUFFIXES, check_animation_writable, write_animation
+from jaxdream.images.animation import check_animation_writable, write_animation
+from jaxdream.images.formats import ANIMATION_SUFFIXES
 from jaxdream.images.picture_files import Picture
 from jaxdream.recipe import Recipe, dream_settings
 
@@ -43,7 +44,7 @@ def _targets(options: argparse.Namespace) -> tuple[Path | None, Path]:
     """The animation that is asked for, if one is, and the folder of the frames; both checked."""
     output = options.output or str(Path(options.input).with_name(_default_name(options.input)))
     path = Path(output)
-    if path.suffix.lower() in SUFFIXES and not os.path.isdir(path):
+    if path.suffix.lower() in ANIMATION_SUFFIXES and not os.path.isdir(path):
         check_animation_writable(path, fps=options.fps)
         session.check_not_input(path, [options.input])
         folder = path.with_name(f"{path.name}.frames")
@@ -51,8 +52,8 @@ def _targets(options: argparse.Namespace) -> tuple[Path | None, Path]:
         return path, folder
     if path.suffix and not os.path.isdir(path) and not output.endswith("/"):
         raise JaxdreamError(
-            f"{path}: a zoom is written as {', '.join(SUFFIXES)} or into a folder, not as "
-            f"{path.suffix!r} (a folder of such a name: {path}/)"
+            f"{path}: a zoom is written as {', '.join(ANIMATION_SUFFIXES)} or into a folder, not "
+            f"as {path.suffix!r} (a folder of such a name: {path}/)"
         )
     if not (math.isfinite(options.fps) and options.fps > 0):
         raise JaxdreamError(f"frames a second must be over 0, not {options.fps}")

@@ -22,7 +22,8 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import reason, remove_temporaries, replacing
+from jaxdream.files.reading import reason
+from jaxdream.files.writing import remove_temporaries, replacing
 
 SCHEMA = 1
 _PATIENCE = 1.0  # seconds to wait for a lock, which another run holds for a moment as it ends

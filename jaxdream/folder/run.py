@@ -27,12 +27,12 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.execution.distributed import Process, share
 from jaxdream.execution.memory import available
 from jaxdream.execution.sharding import Sharding
+from jaxdream.files.writing import make_folder, remove_temporaries
 from jaxdream.folder.inputs import Input, find_inputs, output_names
 from jaxdream.folder.journal import Journal, open_journal, settings_hash
 from jaxdream.folder.pipeline import Job, Pipeline
 from jaxdream.folder.worker import FileResult, FileWork, PictureFile, Report
-from jaxdream.images import picture_files
-from jaxdream.images.atomic import make_folder, remove_temporaries
+from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
 from jaxdream.objectives.files import Sources, named_objective
 from jaxdream.octave_loop import check_settings
@@ -128,9 +128,7 @@ def dream_files(
     check_settings(steps, step_size, jitter)
     plan_octaves((1, 1), octaves=octaves, octave_scale=octave_scale)  # which checks them
     if size is not None:
-        picture_files.parse_size(
-            size, 1, 10**6
-        )  # so that a text that is no size is no picture's error
+        parse_size(size, 1, 10**6)  # so that a text that is no size is no picture's error
     recipe = Recipe(
         **made_with(model), **named, guide_size=guide_size, input_name="", input_sha256="",
         size=(1, 1), seed=seed, steps=steps, octaves=octaves, octave_scale=octave_scale,

@@ -13,12 +13,15 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import file_hash, reason
+from jaxdream.files.writing import replacing
 from jaxdream.folder.inputs import Input
 from jaxdream.folder.journal import Journal, Made
 from jaxdream.images import picture_files
-from jaxdream.images.atomic import file_hash, reason, replacing
-from jaxdream.images.decoding import file_content
+from jaxdream.images.decoding import picture_bytes
+from jaxdream.images.formats import keeps_alpha, picture_format
 from jaxdream.images.picture_files import Picture
+from jaxdream.images.pixels import parse_size
 from jaxdream.recipe import Recipe
 
 # Errors of writing that are one name's own; after any other, the next would fail too.
@@ -108,22 +111,22 @@ class FileWork:
         """
         height, width = picture_files.read_size(file.input.path)
         if self.size is not None:
-            height, width = picture_files.parse_size(self.size, height, width)
-        picture_files.check_format(self.folder / file.output, (height, width))
+            height, width = parse_size(self.size, height, width)
+        picture_format(self.folder / file.output, (height, width))
         return height, width
 
     def load(self, file: PictureFile) -> Loaded | FileResult:
         """Read a picture, if it is still to be dreamed."""
         sha256 = ""
         try:
-            content = file_content(file.input.path)
+            content = picture_bytes(file.input.path)
             sha256 = hashlib.sha256(content).hexdigest()
             if not self.overwrite and self._is_done(file, sha256):
                 self.report.count("skipped")
                 return self._result(file, "skipped")
             picture = picture_files.decode_picture(content, file.input.path)
             if self.size is not None:
-                size = picture_files.parse_size(self.size, *picture.pixels.shape[:2])
+                size = parse_size(self.size, *picture.pixels.shape[:2])
                 picture = picture_files.resize_picture(picture, size)
             return Loaded(file, picture)
         except TargetError:
@@ -155,7 +158,7 @@ class FileWork:
             raise
         except JaxdreamError as error:
             return self.failed(file, error, picture.sha256)
-        if picture.alpha is not None and not picture_files.keeps_alpha(path):
+        if picture.alpha is not None and not keeps_alpha(path):
             self.report.count("without_alpha")
         self.report.count("dreamed")
         return self._result(file, "dreamed", picture=pixels, seconds=seconds)
