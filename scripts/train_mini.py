@@ -43,7 +43,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import replacing
+from jaxdream.files.writing import replacing
 from jaxdream.models.googlenet import googlenet
 from jaxdream.models.ops import Weights
 from jaxdream.models.weights import registry

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import file_hash
+from jaxdream.files.reading import file_hash
 
 
 def objective_text(options: argparse.Namespace, default_layer: str) -> str:

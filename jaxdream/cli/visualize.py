@@ -16,10 +16,11 @@ from jaxdream.cli import session
 from jaxdream.cli.main import INTERRUPTED
 from jaxdream.cli.targets import parse_targets
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.writing import make_folder
 from jaxdream.images import picture_files
-from jaxdream.images.atomic import make_folder
 from jaxdream.images.contact_sheet import contact_sheet
 from jaxdream.images.picture_files import Picture
+from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
 from jaxdream.objectives.base import Objective
 from jaxdream.visualization.transforms import Robustness
@@ -101,7 +102,7 @@ def _plan(options: argparse.Namespace, names: list[str]) -> _Plan:
     diversity = _DIVERSITY if options.diversity is None else options.diversity
     start = session.read(options.start, options.size) if options.start else None
     if start is None:
-        size = picture_files.parse_size(options.size or _SIDE, 1, 1)
+        size = parse_size(options.size or _SIDE, 1, 1)
     else:
         size = (start.pixels.shape[0], start.pixels.shape[1])
     labels = names if count == 1 else [f"{names[0]} {i + 1}" for i in range(count)]

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import reason
-from jaxdream.images.formats import PICTURE_SUFFIXES as SUFFIXES
+from jaxdream.images.formats import PICTURE_SUFFIXES
 
 # JPEG files and PNG files by their rarer names.
 _AS_WRITTEN = {".jpe": ".jpg", ".jfif": ".jpg", ".apng": ".png", ".gif": ".png", ".bmp": ".png"}
-_KNOWN = {*SUFFIXES, *_AS_WRITTEN}
+_KNOWN = {*PICTURE_SUFFIXES, *_AS_WRITTEN}
 
 
 class Input(NamedTuple):
@@ -85,13 +85,13 @@ def output_names(
     Raises:
         JaxdreamError: no format of that name, two dreams would have one name, or one its picture's.
     """
-    if suffix is not None and suffix not in SUFFIXES:
-        raise JaxdreamError(f"pictures are written as {', '.join(SUFFIXES)}, not {suffix!r}")
+    if suffix is not None and suffix not in PICTURE_SUFFIXES:
+        raise JaxdreamError(f"pictures are written as {', '.join(PICTURE_SUFFIXES)}, not {suffix!r}")
     names: dict[str, str] = {}
     for one in inputs:
         path = PurePosixPath(one.relative_path)
         own = path.suffix.lower()
-        other = suffix or _AS_WRITTEN.get(own) or (None if own in SUFFIXES else ".png")
+        other = suffix or _AS_WRITTEN.get(own) or (None if own in PICTURE_SUFFIXES else ".png")
         name = str(path) if other is None else str(path.with_suffix(other))
         if suffix is not None and own in (".jpg", ".jpeg") and suffix in (".jpg", ".jpeg"):
             name = str(path)

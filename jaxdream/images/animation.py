@@ -5,7 +5,6 @@ Frames are taken one at a time. A file is there whole or not at all.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
@@ -16,31 +15,17 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import check_place, reason, replacing
-from jaxdream.images.picture_files import levels, read_image, recipe_options
+from jaxdream.files.reading import PathLike, printable, reason
+from jaxdream.files.writing import check_place, replacing
+from jaxdream.images.formats import Format, animation_format
+from jaxdream.images.picture_files import read_image, recipe_options
+from jaxdream.images.pixels import to_levels
 from jaxdream.types import AnyArray
 
-PathLike = str | os.PathLike[str]
-Frame = AnyArray | PathLike  # no shape here: that frames of two sizes come has an error of its own
+Frame = AnyArray | PathLike  # no shape here: frames of several sizes have an error of their own
 Pixels = UInt8[np.ndarray, "_ _ 3"]
 
-SLOWEST = 0.01  # frames a second
-
-
-@dataclass(frozen=True)
-class _Format:
-    name: str
-    longest_side: int
-    fastest: int  # frames a second; above it browsers slow GIF and WebP down
-    tick: float = 0.0  # what durations are whole multiples of, in seconds, where they are
-
-
-_FORMATS = {
-    ".gif": _Format("GIF", 65535, fastest=50, tick=0.01),
-    ".webp": _Format("WEBP", 16383, fastest=90, tick=0.001),
-    ".mp4": _Format("MP4", 16384, fastest=240),
-}
-SUFFIXES = tuple(_FORMATS)
+MIN_FPS = 0.01
 
 
 def check_animation_writable(
@@ -50,22 +35,17 @@ def check_animation_writable(
 
     Args:
         fps: frames a second.
-        size: height and width of its frames, if already known.
+        size: height and width of its frames in pixels, if already known.
 
     Raises:
-        JaxdreamError: an unknown format, one too slow for the frames or too small for them, an MP4
-            without the extra ``video``, no such folder, or no permission to write there.
+        JaxdreamError: an unknown format, frames that are too large for it or too many a second, an
+            MP4 without the extra ``video``, no such folder, or no permission to write there.
     """
-    path = Path(path)
-    chosen = _format(path)
-    if not SLOWEST <= fps <= chosen.fastest:
+    chosen = animation_format(path, size)
+    if not MIN_FPS <= fps <= chosen.max_fps:
         raise JaxdreamError(
-            f"{path}: {chosen.name} plays {SLOWEST} to {chosen.fastest} frames a second, not {fps}"
-        )
-    if max(size) > chosen.longest_side:
-        raise JaxdreamError(
-            f"{path}: {size[1]}x{size[0]} pixels are too many for {chosen.name}, which holds "
-            f"{chosen.longest_side} a side"
+            f"{printable(path)}: {chosen.name} plays {MIN_FPS} to {chosen.max_fps} frames a "
+            f"second, not {fps}"
         )
     if chosen.name == "MP4":
         _video_library(path)
@@ -77,82 +57,80 @@ def write_animation(
 ) -> None:
     """Write an animation that repeats for ever; the file is there whole or not at all.
 
-    Frames are taken one at a time, and for MP4 none is kept. For GIF and WebP frames without a
-    length (a generator) are first collected, as bytes; of a list of files one is open at a time.
+    Frames are taken one at a time, and none is kept for MP4. For GIF and WebP, frames without a
+    length (a generator) are first collected as bytes; of a list of files one is open at a time.
 
     Args:
         path: its ending chooses the format. ``.gif``: 256 colours for each frame, dithered;
-            ``.webp``: lossy, of high quality; ``.mp4``: H.264 of high quality, with half as many
-            samples of colour as of brightness along each side, as players want it; a side of an
-            odd number of pixels has its last row or column twice.
+            ``.webp``: lossy, of high quality; ``.mp4``: H.264 of high quality, with colours at half
+            the resolution (4:2:0), which all players show; if a side has an odd number of pixels,
+            its last row or column is repeated.
         frames: RGB, 0..255, (h, w, 3), NumPy or JAX, of one size; or picture files.
-        fps: frames a second; in GIF and WebP to a frame's nearest 1/100 and 1/1000 s.
+        fps: frames a second; the times of frames are rounded to 1/100 s in GIF, 1/1000 s in WebP.
         recipe: ASCII text to keep in the file.
 
     Raises:
         JaxdreamError: as ``check_animation_writable`` and ``read_image``; no frames, or frames of
-            several sizes; values that are not finite; a file that cannot be written.
+            several sizes; values that are not finite; a recipe that is not ASCII; a file that
+            cannot be written.
     """
     path = Path(path)
     check_animation_writable(path, fps=fps)
     if recipe is not None and not recipe.isascii():
-        raise JaxdreamError(f"{path}: a recipe is ASCII text, so that every format can hold it")
+        raise JaxdreamError(f"{printable(path)}: a recipe must be ASCII text")
     try:
         _write(path, frames, fps, recipe)
     except JaxdreamError:
         raise
-    except Exception as error:  # encoders fail with whatever comes to hand
-        raise JaxdreamError(f"cannot write {path}: {reason(error)}") from error
+    except Exception as error:  # encoders raise any type of exception
+        raise JaxdreamError(f"cannot write {printable(path)}: {reason(error)}") from error
 
 
 def _write(path: Path, frames: Iterable[Frame], fps: float | int, recipe: str | None) -> None:
-    chosen = _format(path)
+    chosen = animation_format(path)
     if chosen.tick and not isinstance(frames, Sized):
         frames = list(_pixels(path, frames))
     pixels = _pixels(path, frames)
     first = next(pixels, None)
     if first is None:
-        raise JaxdreamError(f"{path}: an animation of no frames")
+        raise JaxdreamError(f"{printable(path)}: an animation needs at least one frame")
     check_animation_writable(path, fps=fps, size=first.shape[:2])
     with replacing(path) as file:
         if isinstance(frames, Sized) and chosen.tick:
             durations = _durations(len(frames), fps, chosen.tick)
-            _write_pillow(file, first, pixels, durations, chosen.name, recipe)
+            _write_pillow(file, first, pixels, durations, chosen, recipe)
         else:
             _write_mp4(file, chain([first], pixels), fps, recipe)
-
-
-def _format(path: Path) -> _Format:
-    suffix = path.suffix.lower()
-    if suffix not in _FORMATS:
-        known = ", ".join(_FORMATS)
-        raise JaxdreamError(
-            f"{path}: animations are written as {known}, not {suffix or 'nothing'!r}"
-        )
-    return _FORMATS[suffix]
 
 
 def _pixels(path: Path, frames: Iterable[Frame]) -> Iterator[Pixels]:
     shape = None
     for number, frame in enumerate(frames, 1):
-        pixels = levels(read_image(frame) if isinstance(frame, str | os.PathLike) else frame, path)
+        name = f"{printable(path)}: frame {number}"
+        image = read_image(frame) if isinstance(frame, str | os.PathLike) else frame
+        pixels = to_levels(image, name=name)
         if pixels.ndim != 3 or pixels.shape[-1] != 3 or 0 in pixels.shape:
-            raise JaxdreamError(f"{path}: frame {number} is {pixels.shape}, not (h, w, 3)")
+            raise JaxdreamError(
+                f"{name} must have the shape (height, width, 3), not {pixels.shape}"
+            )
         shape = shape or pixels.shape
         if pixels.shape != shape:
             size, wanted = (f"{w}x{h}" for h, w, _ in (pixels.shape, shape))
-            raise JaxdreamError(f"{path}: frame {number} is {size} pixels, the first is {wanted}")
+            raise JaxdreamError(f"{name} is {size} pixels, the first is {wanted}")
         yield pixels
 
 
 def _durations(count: int, fps: float | int, tick: float) -> list[int]:
-    """Milliseconds of each frame: multiples of the tick that never drift from the true time."""
+    """Milliseconds of each frame: multiples of the tick whose rounding errors do not add up."""
     ends = [round(number / fps / tick) for number in range(count + 1)]
     return [round(1000 * tick * (end - start)) for start, end in pairwise(ends)]
 
 
 class _Rest:
-    """The frames after the first, as Pillow goes through an image of many: one after the other."""
+    """The frames after the first, in the form of an image of many frames for Pillow.
+
+    Pillow takes them one after the other, so that only one is in memory.
+    """
 
     def __init__(self, images: Iterator[Image.Image], first: Image.Image, count: int) -> None:
         self._images, self._image, self.n_frames = images, first, count
@@ -173,18 +151,18 @@ def _write_pillow(
     first: Pixels,
     rest: Iterator[Pixels],
     durations: Sequence[int],
-    name: str,
+    chosen: Format,
     recipe: str | None,
 ) -> None:
-    convert = _palette_image if name == "GIF" else Image.fromarray
-    options = recipe_options(name, recipe) if recipe is not None else {}
-    if name == "WEBP":
+    convert = _palette_image if chosen.name == "GIF" else Image.fromarray
+    options = recipe_options(chosen.name, recipe) if recipe is not None else {}
+    if chosen.name == "WEBP":
         options |= {"quality": 90, "method": 4}
     image = convert(first)
     others = _Rest(map(convert, rest), image, len(durations) - 1)
     image.save(
         file,
-        format=name,
+        format=chosen.name,
         save_all=True,
         append_images=[others] if others.n_frames else [],
         duration=list(durations),
@@ -198,15 +176,17 @@ def _palette_image(pixels: Pixels) -> Image.Image:
     return image.quantize(palette=image.quantize(256), dither=Image.Dither.FLOYDSTEINBERG)
 
 
-def _video_library(path: Path):
+def _video_library(path: PathLike):
+    """PyAV, if it is installed and can write H.264."""
     try:
         import av
     except ImportError:
         raise JaxdreamError(
-            f"{path}: MP4 needs PyAV: pip install 'jaxdream[video]', or name a .gif or .webp"
+            f"{printable(path)}: MP4 needs PyAV: pip install 'jaxdream[video]', or name a .gif or "
+            ".webp"
         ) from None
     if "libx264" not in av.codecs_available:
-        raise JaxdreamError(f"{path}: this PyAV has no libx264: name a .gif or .webp")
+        raise JaxdreamError(f"{printable(path)}: this PyAV has no libx264: name a .gif or .webp")
     return av
 
 
@@ -214,8 +194,8 @@ def _write_mp4(
     file: BinaryIO, frames: Iterator[Pixels], fps: float | int, recipe: str | None
 ) -> None:
     name = os.fspath(file.name)
-    av = _video_library(Path(name))
-    # Written by its name: to move its index to the front, FFmpeg opens the file once more.
+    av = _video_library(name)
+    # FFmpeg gets the name: it opens the file a second time to move the index to the front.
     with av.open(name, "w", format="mp4", options={"movflags": "+faststart"}) as container:
         if recipe is not None:
             container.metadata["comment"] = recipe
@@ -235,11 +215,11 @@ def _write_mp4(
 
 
 def _h264_stream(container, shape: tuple[int, ...], fps: float | int):
-    rate = Fraction(fps).limit_denominator(1001)
+    rate = Fraction(float(fps)).limit_denominator(1001)
     stream = container.add_stream("libx264", rate=rate, options={"crf": "17"})
     stream.height, stream.width = shape[:2]
     stream.pix_fmt = "yuv420p"
-    # Said in the file, so that players do not guess: BT.709, in video's range.
+    # Stored in the file so that players need not guess: BT.709, limited range.
     context = stream.codec_context
     context.color_primaries = context.color_trc = context.colorspace = 1
     context.color_range = 1

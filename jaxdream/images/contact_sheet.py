@@ -1,4 +1,4 @@
-"""Several pictures on one, in a grid, each with its label."""
+"""A grid of several pictures, each with its label."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from jaxdream.errors import JaxdreamError
 from jaxdream.types import AnyArray
 
-_SMALLEST_LETTERS = 8  # pixels; below, a label is cut instead
+_SMALLEST_LETTERS = 8  # pixels; rather than have smaller ones, a label is cut
 
 
 def contact_sheet(
@@ -25,15 +25,16 @@ def contact_sheet(
     """A labelled grid of pictures (RGB, 0..255; their sizes may differ), row by row.
 
     Args:
-        labels: one for each, written beneath it; too long ones get smaller letters, then lose
-            their beginning.
-        columns: pictures in a row; by default as many as rows, or one more.
+        labels: one for each picture, written under it. If one is too long, all get smaller
+            letters; if that is not enough, its beginning is left out.
+        columns: pictures in a row; by default as many as there are rows, or one more.
         gap: pixels between pictures and around them.
         letters: height of the labels' letters, in pixels.
-        background: grey level, 0..255; the labels are black or white, whichever is seen.
+        background: grey level, 0..255; the labels are white on a dark one, else black.
 
     Raises:
-        JaxdreamError: no pictures, or another number of labels, or a setting out of range.
+        JaxdreamError: there are no pictures, the number of labels is another, or a setting is out
+            of range.
     """
     if not pictures:
         raise JaxdreamError("a contact sheet needs at least one picture")
@@ -41,7 +42,10 @@ def contact_sheet(
         raise JaxdreamError(f"{len(labels)} labels for {len(pictures)} pictures")
     columns = math.ceil(math.sqrt(len(pictures))) if columns is None else columns
     if columns < 1 or gap < 0 or letters < 1:
-        raise JaxdreamError("a contact sheet has 1 or more columns, a gap of 0 or more, letters")
+        raise JaxdreamError(
+            "columns and letters must be at least 1, gap at least 0, not "
+            f"columns={columns}, letters={letters}, gap={gap}"
+        )
     columns = min(columns, len(pictures))
     height = max(picture.shape[0] for picture in pictures)
     width = max(picture.shape[1] for picture in pictures)
@@ -64,12 +68,18 @@ def contact_sheet(
 
 
 def enlarge(picture: Float[AnyArray, "h w 3"], times: int) -> Float[np.ndarray, "eh ew 3"]:
-    """Every pixel as a square of ``times`` x ``times``, without smoothing."""
+    """Every pixel as a square of ``times`` x ``times``, without smoothing.
+
+    Raises:
+        JaxdreamError: ``times`` is under 1.
+    """
+    if times < 1:
+        raise JaxdreamError(f"times must be at least 1, not {times}")
     return np.asarray(picture, np.float32).repeat(times, axis=0).repeat(times, axis=1)
 
 
 def _fitted(labels: Sequence[str], letters: int, width: int):
-    """The labels as they fit into a width, and the font, which is the same for all."""
+    """The labels, cut to fit into a width, and one font for all of them."""
     font = ImageFont.load_default(letters)
     while letters > _SMALLEST_LETTERS and any(font.getlength(text) > width for text in labels):
         letters -= 1
@@ -83,7 +93,7 @@ def _fitted(labels: Sequence[str], letters: int, width: int):
 
 
 def _written(text: str, font, size: tuple[int, int]) -> Float[np.ndarray, "h w 1"]:
-    """How much ink, 0..1, a line of text puts on each pixel of a strip; centred."""
+    """The share of each pixel, 0..1, that a centred line of text covers in a strip."""
     height, width = size
     strip = Image.new("L", (width, height), 0)
     ImageDraw.Draw(strip).text((width / 2, height / 2), text, fill=255, font=font, anchor="mm")

@@ -4,17 +4,16 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import reason
-
-PathLike = str | os.PathLike[str]
+from jaxdream.files.reading import PathLike, open_regular, printable, read_bytes, reason
+from jaxdream.images.pixels import MAX_PIXELS
 
 READ_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 _TURNS = {  # how a picture of each EXIF orientation is set upright
@@ -27,49 +26,64 @@ _TURNS = {  # how a picture of each EXIF orientation is set upright
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
-MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # Pillow's own limit for an error
 
 _warnings_lock = threading.Lock()
 
 
-def file_content(path: Path) -> bytes:
-    """The bytes of a picture file; why there are none in one line."""
-    with _reading(path):
-        content = path.read_bytes()
+def picture_bytes(path: PathLike) -> bytes:
+    """The bytes of a picture file.
+
+    Raises:
+        JaxdreamError: as ``read_bytes``, or the file is empty.
+    """
+    content = read_bytes(path)
     if not content:
-        raise JaxdreamError(f"{path} is empty")
+        raise JaxdreamError(f"{printable(path)} is empty")
     return content
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise JaxdreamError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise JaxdreamError(f"{path} is a folder: name the pictures in it") from None
-    except (OSError, ValueError) as error:
-        raise JaxdreamError(f"cannot read {path}: {reason(error)}") from error
+def header_size(path: PathLike) -> tuple[int, int]:
+    """Height and width of the picture in a file, set upright; only its header is read.
 
-
-def header_size(path: Path) -> tuple[int, int]:
-    """Height and width of the picture in a file, set upright; only its header is read."""
-    with _reading(path):
-        file = path.open("rb")
-    with file, _opened(file, path) as image:
+    Raises:
+        JaxdreamError: as ``open_regular``, or the file does not begin like a picture.
+    """
+    with open_regular(path) as file, _opened(file, path) as image:
         width, height = image.size
-        orientation = 1
-        # Of a TIFF, Pillow gives the upright size; of a PNG that tells nothing of itself before
-        # its pixels, asking for more would decode them.
-        if image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info):
-            orientation = exif(image).get(ExifTags.Base.Orientation, 1)
-        return (width, height) if orientation in _SIDEWAYS else (height, width)
+        return (width, height) if _header_orientation(image) in _SIDEWAYS else (height, width)
+
+
+def decoding_bytes(path: PathLike) -> int:
+    """About how much memory it takes to decode a picture file, at its peak, in bytes.
+
+    An estimate from the header: the file itself, Pillow's picture, and the float32 array that is
+    made of it, with the copies that exist at the same time.
+
+    Raises:
+        JaxdreamError: as ``header_size``.
+    """
+    with open_regular(path) as file, _opened(file, path) as image:
+        # Measured with Pillow 13; up to 4 bytes more, so that the estimate is rarely too small.
+        bytes_per_pixel = 28 if _is_deep_grey(image) else 24
+        if image.has_transparency_data:
+            bytes_per_pixel += 8
+        if image.info.get("icc_profile"):
+            bytes_per_pixel += 8
+        if image.format == "WEBP" or image.info.get("progressive"):
+            bytes_per_pixel += 8
+        if _header_orientation(image) in _TURNS:
+            bytes_per_pixel += 4
+        width, height = image.size
+        return os.fstat(file.fileno()).st_size + bytes_per_pixel * width * height
 
 
 @contextmanager
 def decoded(content: bytes, path: PathLike) -> Iterator[Image.Image]:
-    """The file's picture, wholly decoded; what is wrong with it in one line."""
+    """The picture in the bytes of a file, wholly decoded.
+
+    Raises:
+        JaxdreamError: it is not a picture, or is damaged; also for what fails inside the block.
+    """
     with _opened(io.BytesIO(content), path) as image:
         if image.format in ("TIFF", "GIF"):  # which look at their metadata only now
             with quiet():
@@ -79,8 +93,8 @@ def decoded(content: bytes, path: PathLike) -> Iterator[Image.Image]:
 
 
 @contextmanager
-def _opened(file: io.BytesIO | io.BufferedReader, path: PathLike) -> Iterator[Image.Image]:
-    """The file's picture; whatever is found to be wrong with it in the block, in one line."""
+def _opened(file: BinaryIO, path: PathLike) -> Iterator[Image.Image]:
+    """The picture in a file; any failure inside the block becomes one line about the file."""
     try:
         with quiet():
             image = Image.open(file, formats=READ_FORMATS)
@@ -89,56 +103,85 @@ def _opened(file: io.BytesIO | io.BufferedReader, path: PathLike) -> Iterator[Im
     except JaxdreamError:
         raise
     except UnidentifiedImageError:
-        raise JaxdreamError(f"{path} is not a picture of {', '.join(READ_FORMATS)}") from None
+        known = ", ".join(READ_FORMATS)
+        raise JaxdreamError(f"{printable(path)} is not a picture of {known}") from None
     except Exception as error:
         raise _undecodable(path, error) from error
 
 
 def _undecodable(path: PathLike, error: Exception) -> JaxdreamError:
-    """What to say of a file that a decoder failed on: damage shows itself as any exception."""
-    what = f"is damaged or cut short: {reason(error)}"
+    """The message for a file on which a decoder failed: damage can raise any exception."""
+    problem = f"is damaged or cut short: {reason(error)}"
     if isinstance(error, Image.DecompressionBombError):
-        what = f"has more than the {MAX_PIXELS:,} pixels allowed"
+        problem = f"has more than the {MAX_PIXELS:,} pixels allowed"
     elif isinstance(error, MemoryError):
-        what = "does not fit into memory"
-    return JaxdreamError(f"{path} {what}")
+        problem = "does not fit into memory"
+    return JaxdreamError(f"{printable(path)} {problem}")
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No warnings from Pillow, of large pictures or odd metadata.
+    """No warnings from Pillow about large pictures or odd metadata.
 
-    Filters belong to all threads: one at a time changes them, and most decoding stays outside.
+    Filters belong to all threads, so one thread at a time changes them, and most of the decoding
+    stays outside.
     """
     with _warnings_lock, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
 
 
-def exif(image: Image.Image, ifd: int | None = None) -> Mapping[int, object]:
-    """The picture's EXIF, or a part of it; broken EXIF is as good as none."""
+def exif_value(image: Image.Image, tag: int, *, ifd: int | None = None) -> object:
+    """The value of a tag in the picture's EXIF, or in a directory of it; None if it has none.
+
+    Broken EXIF is treated as none.
+    """
     try:
-        with quiet():
-            return image.getexif() if ifd is None else image.getexif().get_ifd(ifd)
+        with quiet():  # for the lookup too: only now is the tag decoded
+            tags = image.getexif()
+            return (tags if ifd is None else tags.get_ifd(ifd)).get(tag)
     except Exception:
-        return {}
+        return None
+
+
+def _orientation(image: Image.Image) -> int:
+    orientation = exif_value(image, ExifTags.Base.Orientation)
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _header_orientation(image: Image.Image) -> int:
+    """How the pixels of a file lie whose header alone was read."""
+    # Of a TIFF, Pillow already gives the upright size. Of a PNG whose header has no EXIF, asking
+    # for it would decode the pixels.
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return 1
+    return _orientation(image)
 
 
 def rgb(image: Image.Image, path: PathLike):
-    """Pixels and transparency of a loaded picture of any mode."""
+    """Pixels (h, w, 3) and transparency (h, w) or None of a loaded picture of any mode.
+
+    Raises:
+        JaxdreamError: its values are floating-point or 32-bit, whose range is unknown.
+    """
     profile = image.info.get("icc_profile")
-    # Not by ImageOps.exif_transpose: it writes the EXIF anew, and fails if any tag in it is odd.
-    orientation = exif(image).get(ExifTags.Base.Orientation, 1)
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    # Not by ImageOps.exif_transpose: it writes the EXIF again, and fails if any tag in it is odd.
+    turn = _TURNS.get(_orientation(image))
     upright = image if turn is None else image.transpose(turn)
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if _is_deep_grey(image):
         # In 8 bits Pillow inverts TIFF's white-is-zero, in 16 it does not.
         photometric = getattr(image, "tag_v2", {}).get(ExifTags.Base.PhotometricInterpretation)
         return _deep_grey(upright, path, profile, inverted=photometric == 0)
     colours, alpha = _without_alpha(upright)
     if profile:
         colours = _to_srgb(colours, profile)
-    return np.array(colours.convert("RGB"), np.float32), alpha
+    if colours.mode != "RGB":
+        colours = colours.convert("RGB")
+    return np.array(colours, np.float32), alpha
+
+
+def _is_deep_grey(image: Image.Image) -> bool:
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
 def _without_alpha(image: Image.Image):
@@ -151,25 +194,30 @@ def _without_alpha(image: Image.Image):
 
 
 def _deep_grey(image: Image.Image, path: PathLike, profile: bytes | None, *, inverted: bool):
-    """Pixels and transparency of more than 8 bits: three like channels with their fractions."""
-    grey = np.asarray(image).astype(np.float64)
+    """Pixels and transparency of more than 8 bits: three equal channels with their fractions."""
+    grey = np.asarray(image)
     if image.mode == "F" or grey.min() < 0 or grey.max() > 65535:
         kind = "floating-point" if image.mode == "F" else "32-bit"
-        raise JaxdreamError(f"{path} holds {kind} values of unknown range: save it in 8 or 16 bits")
+        raise JaxdreamError(
+            f"{printable(path)} holds {kind} values of unknown range: save it in 8 or 16 bits"
+        )
     transparent = image.info.get("transparency")
     alpha = None if transparent is None else np.where(grey == transparent, 0, 255).astype(np.uint8)
-    levels = (65535 - grey if inverted else grey) / 257
-    channels = [levels] * 3
+    levels = np.divide(65535 - grey if inverted else grey, 257, dtype=np.float64)
+    pixels = np.empty((*levels.shape, 3), np.float32)
     if profile:
         # A profile is a curve here, of which the library gives 256 points.
         ramp = np.arange(256, dtype=np.uint8)
         curve = np.asarray(_to_srgb(Image.fromarray(ramp[None]), profile).convert("RGB"))[0]
-        channels = [np.interp(levels, ramp, curve[:, c]) for c in range(3)]
-    return np.stack(channels, axis=-1).astype(np.float32), alpha
+        for c in range(3):
+            pixels[..., c] = np.interp(levels, ramp, curve[:, c])
+    else:
+        pixels[...] = levels[..., None]
+    return pixels, alpha
 
 
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Colours as the picture's own profile means them; a broken or unfit one is as good as none."""
+    """Colours as the picture's own profile means them; a broken or unfit one is ignored."""
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         srgb = ImageCms.createProfile("sRGB")

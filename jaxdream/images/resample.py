@@ -1,13 +1,15 @@
-"""Bilinear samples: the resize of the octaves, the warp between the frames of a zoom.
+"""Bilinear resampling: the resize between octaves, the warp between the frames of a zoom.
 
-The resize has aligned corners, as scipy's ``ndimage.zoom(order=1)``, unlike ``jax.image.resize``,
-which places samples at pixel centres and antialiases. Where scipy's default mode blackens the last
-row or column of some sizes through round-off, this does not.
+The resize has aligned corners, as SciPy's ``ndimage.zoom(order=1)``; ``jax.image.resize`` instead
+places samples at pixel centres and antialiases. SciPy's default mode makes the last row or column
+of some sizes black through round-off; this does not.
 
-What is NumPy's stays NumPy's: in XLA every pair of sizes would be one more program to compile.
+NumPy arrays are resized by NumPy: in XLA every pair of sizes would be one more program to compile.
 """
 
 import math
+import operator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.images.pixels import size_of_longest
 from jaxdream.types import AnyArray
 
 Number = float | int | Float[AnyArray, ""]
@@ -23,15 +26,31 @@ Pair = tuple[float | int, float | int] | Float[AnyArray, "2"]
 
 
 def resize(
-    image: Float[AnyArray, "*n h w c"], size: tuple[int, int]
+    image: Float[AnyArray, "*n h w c"],
+    size: tuple[int, int] | None = None,
+    *,
+    longest: int | None = None,
 ) -> Float[AnyArray, "*n oh ow c"]:
-    """Resample pictures, or what was added to them, to a height and width.
+    """Resample pictures, or the detail that was added to them, to a height and width.
+
+        small = jd.resize(image, longest=512)
+        half = jd.resize(image, (240, 320))
 
     Output sample i of a side lies at input position ``i * (n_in - 1) / (n_out - 1)``. Linear in
-    ``image``, so any pixel range goes.
+    ``image``, so any pixel range will do.
+
+    Args:
+        size: (height, width) in pixels.
+        longest: the longer of height and width, in pixels, instead of ``size``; the proportions
+            stay.
+
+    Raises:
+        JaxdreamError: not exactly one of ``size`` and ``longest`` is given, it is not in whole
+            pixels of at least 1, or the picture has no pixels.
 
     Source: SciPy's ``ndimage.zoom(order=1, mode="nearest")``, which the 2015 notebook used.
     """
+    size = _output_size(image.shape[-3:-1], size, longest)
     for axis, n_out in zip((-3, -2), size, strict=True):
         image = _resize_axis(image, n_out, axis)
     return image
@@ -45,23 +64,23 @@ def warp(
     shift: Pair = (0.0, 0.0),
     classic: bool = False,
 ) -> Float[Array, "*n h w c"]:
-    """Enlarge pictures about their middle, turn them about it, then move them.
+    """Enlarge pictures about their centre, rotate them about it, then shift them.
 
-    With c the middle of the picture, d the shift and R the turn, output pixel o shows input
-    position ``c + (1 - zoom) * R^-1 (o - c - d)``, by bilinear interpolation; beyond an edge the
-    edge goes on. Any pixel range. Can be differentiated, also by the amounts.
+    With c the centre of the picture, d the shift and R the rotation, output pixel o shows input
+    position ``c + (1 - zoom) * R^-1 (o - c - d)``, by bilinear interpolation; outside the picture
+    its edge pixels are repeated. Any pixel range. Differentiable in the picture and the amounts.
 
     Args:
-        zoom: share of each side that leaves the frame, over -1 and under 1; 0.05 in the notebook.
-            Below 0 the picture shrinks, and its edges are drawn out.
+        zoom: the fraction of each side that leaves the frame, over -1 and under 1; 0.05 in the
+            notebook. Below 0 the picture shrinks.
         rotate: degrees, counter-clockwise.
         shift: pixels (to the right, down).
         classic: the warp of the 2015 notebook's frames loop, as today's SciPy computes it: about
-            (h / 2, w / 2) instead of the middle ((h - 1) / 2, (w - 1) / 2) of the pixels' centres,
-            so that the picture drifts by half a pixel's share of the zoom in every frame.
+            (h / 2, w / 2) instead of the centre ((h - 1) / 2, (w - 1) / 2) of the pixels, so that
+            the picture drifts by ``zoom / 2`` pixels in every frame.
 
     Raises:
-        JaxdreamError: an amount out of range.
+        JaxdreamError: an amount is out of range.
 
     Source: ``affine_transform(frame, [1-s, 1-s, 1], [h*s/2, w*s/2, 0], order=1)`` of Google's
     notebook ``deepdream/dream.ipynb``.
@@ -72,15 +91,44 @@ def warp(
 
 
 def check_movement(zoom: Number, rotate: Number, shift: Pair) -> None:
-    """Raise JaxdreamError where an amount that is known is out of range."""
+    """Check the amounts of ``warp``, except those that are traced.
+
+    Raises:
+        JaxdreamError: one is out of range.
+    """
     if not isinstance(zoom, Tracer) and not -1 < zoom < 1:
-        raise JaxdreamError(f"a zoom is over -1 and under 1 a frame, not {zoom}")
+        raise JaxdreamError(f"zoom must be over -1 and under 1, not {zoom}")
     if not isinstance(rotate, Tracer) and not math.isfinite(rotate):
-        raise JaxdreamError(f"a rotation is a finite number of degrees a frame, not {rotate}")
+        raise JaxdreamError(f"rotate must be a finite number of degrees, not {rotate}")
     if not all(isinstance(pixels, Tracer) or math.isfinite(pixels) for pixels in shift):
         raise JaxdreamError(
-            f"a shift is two finite numbers of pixels a frame, not {shift[0]} {shift[1]}"
+            f"shift must be two finite numbers of pixels, not {shift[0]} {shift[1]}"
         )
+
+
+def _output_size(
+    before: tuple[int, ...], size: tuple[int, int] | None, longest: int | None
+) -> tuple[int, int]:
+    """Height and width of the result of ``resize``."""
+    if (size is None) == (longest is None):
+        raise JaxdreamError("resize needs one of size=(height, width) and longest=")
+    if 0 in before:
+        raise JaxdreamError(f"a picture of {before[1]}x{before[0]} pixels cannot be resized")
+    given: Any = (longest,) if size is None else size
+    try:
+        sides = [operator.index(side) for side in given]
+    except TypeError:  # no integers, or one number alone
+        sides = []
+    if size is None:
+        if len(sides) != 1 or sides[0] < 1:
+            raise JaxdreamError(f"longest must be a whole number of pixels, 1 or more: {longest}")
+        return size_of_longest(sides[0], before[0], before[1])
+    if len(sides) != 2 or min(sides) < 1:
+        raise JaxdreamError(
+            f"size must be (height, width) in whole pixels, 1 or more, not {size}; longest=N "
+            "keeps the proportions"
+        )
+    return sides[0], sides[1]
 
 
 def _resize_axis(image: AnyArray, n_out: int, axis: int) -> AnyArray:
@@ -91,7 +139,7 @@ def _resize_axis(image: AnyArray, n_out: int, axis: int) -> AnyArray:
 
 
 def _sample_axis(image: AnyArray, position: np.ndarray, axis: int) -> AnyArray:
-    """Linear interpolation at positions along an axis; beyond an edge the edge goes on."""
+    """Linear interpolation at positions along an axis; outside it the edge is repeated."""
     last = image.shape[axis] - 1
     low = np.clip(position.astype(int), 0, last)
     high = np.minimum(low + 1, last)
@@ -106,7 +154,7 @@ def _sample_axis(image: AnyArray, position: np.ndarray, axis: int) -> AnyArray:
 
 @jax.jit
 def _warp(image: Array, zoom: Array, rotate: Array, shift: Array, inset: float | Array) -> Array:
-    """``inset``: by how much the middle is nearer than half the size, in half pixels."""
+    """``inset``: twice the distance, in pixels, of the centre from half the size."""
     height, width = image.shape[-3:-1]
     angle = jnp.radians(rotate)
     sine = (1 - zoom) * jnp.sin(angle)
@@ -115,7 +163,7 @@ def _warp(image: Array, zoom: Array, rotate: Array, shift: Array, inset: float |
     y, x = jnp.arange(height)[:, None], jnp.arange(width)
     from_y = y - (height - inset) / 2 - shift[1]
     from_x = x - (width - inset) / 2 - shift[0]
-    # How far a sample is from its pixel: a small number, so float32 is exact enough at any size.
+    # The distance of a sample from its pixel is small, so float32 is exact enough at any size.
     top, bottom, down = _neighbours(y, sine * from_x - shrink * from_y - shift[1], height)
     left, right, along = _neighbours(x, -sine * from_y - shrink * from_x - shift[0], width)
     down, along = down[..., None].astype(image.dtype), along[..., None].astype(image.dtype)
@@ -124,9 +172,9 @@ def _warp(image: Array, zoom: Array, rotate: Array, shift: Array, inset: float |
     return above * (1 - down) + below * down
 
 
-def _neighbours(pixel: Array, away: Array, n: int) -> tuple[Array, Array, Array]:
-    """The two pixels of a side of ``n`` around ``pixel + away``, and the share of the second."""
-    away = jnp.clip(away, -n, n)
-    whole = jnp.floor(away)
-    low = pixel + whole.astype(int)
-    return jnp.clip(low, 0, n - 1), jnp.clip(low + 1, 0, n - 1), away - whole
+def _neighbours(pixel: Array, distance: Array, n: int) -> tuple[Array, Array, Array]:
+    """The two pixels of a side of ``n`` around ``pixel + distance``; the weight of the second."""
+    distance = jnp.clip(distance, -n, n)
+    floor = jnp.floor(distance)
+    low = pixel + floor.astype(int)
+    return jnp.clip(low, 0, n - 1), jnp.clip(low + 1, 0, n - 1), distance - floor

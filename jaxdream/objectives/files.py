@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import file_hash
 from jaxdream.images import picture_files
-from jaxdream.images.atomic import file_hash
+from jaxdream.images.pixels import parse_size
 from jaxdream.objectives.text import (
     Files,
     named_files,
@@ -29,7 +30,7 @@ class Sources:
         picture = picture_files.read_picture(path)
         height, width, _ = picture.pixels.shape
         if max(height, width) > self.guide_size:
-            size = picture_files.parse_size(str(self.guide_size), height, width)
+            size = parse_size(str(self.guide_size), height, width)
             self.notify(f"{path} is used at {size[1]}x{size[0]} pixels (--guide-size)")
             picture = picture_files.resize_picture(picture, size)
         self.sha256[path] = picture.sha256

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import replacing
+from jaxdream.files.writing import replacing
 from jaxdream.models.graph import Graph
 from jaxdream.models.weights.registry import RECORDS
 

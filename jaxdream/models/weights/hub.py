@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import file_hash
+from jaxdream.files.reading import file_hash
 from jaxdream.models.weights.registry import BUNDLED_MODEL, WeightsRecord
 
 WAYS_OUT = (

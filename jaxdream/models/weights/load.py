@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.atomic import file_hash
+from jaxdream.files.reading import file_hash
 from jaxdream.models.weights import hub
 from jaxdream.models.weights.registry import (
     BUNDLED_MODEL,

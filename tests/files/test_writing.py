@@ -1,9 +1,9 @@
 import hashlib
 
 import pytest
+from jaxdream.images.atomic import file_hash, replacing
 
 from jaxdream import JaxdreamError
-from jaxdream.images.atomic import file_hash, replacing
 
 
 def test_takes_the_place_of_the_old_file_when_it_is_whole(tmp_path):

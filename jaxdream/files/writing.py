@@ -1,0 +1,116 @@
+"""Writing files that are whole or not there.
+
+Every failure is a ``JaxdreamError`` of one line that names the file.
+"""
+
+import os
+import re
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import PathLike, kind_of, printable, reason
+
+_TEMPORARY = re.compile(r"\.(.*)\.[0-9a-f]{8}", re.DOTALL)  # the names that ``replacing`` gives
+
+
+@contextmanager
+def replacing(path: PathLike) -> Iterator[BinaryIO]:
+    """A new file, to be written to, that takes the place of ``path`` when the block ends well.
+
+    Until then it has a temporary name in the same folder; if the block fails it is deleted and
+    ``path`` is as it was. A symbolic link is replaced, not what it points to.
+
+    Raises:
+        JaxdreamError: it cannot be written, or ``path`` is a folder, a pipe or a device. The
+            operating system's error, if there was one, is its ``__cause__``.
+    """
+    path = Path(path)
+    _check_kind(path)
+    temporary = None
+    try:
+        try:
+            temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            file = temporary.open("xb")
+        except ValueError as error:  # no name at all, a null character, or no valid Unicode
+            raise OSError(str(error)) from error
+        with file:
+            yield file
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        if temporary is not None:
+            with suppress(OSError, ValueError):  # a name that was never possible
+                temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(paths: Iterable[PathLike]) -> None:
+    """Delete what ``replacing`` left of these files when its process was killed.
+
+    Only safe while no other process writes them.
+    """
+    names: dict[Path, set[str]] = {}
+    for path in map(Path, paths):
+        names.setdefault(path.parent, set()).add(path.name)
+    for folder, known in names.items():
+        with suppress(OSError, ValueError):  # no such folder, or no permission
+            for name in os.listdir(folder):
+                match = _TEMPORARY.fullmatch(name)
+                if match and match[1] in known:
+                    (folder / name).unlink(missing_ok=True)
+
+
+def make_folder(path: PathLike) -> Path:
+    """A folder to write into, made if it is not there.
+
+    Raises:
+        JaxdreamError: it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise JaxdreamError(f"{printable(folder)}: cannot be a folder: {reason(error)}") from error
+    return folder
+
+
+def check_place(path: PathLike) -> None:
+    """Make sure that ``replacing`` can write a file, before hours of computing.
+
+    Raises:
+        JaxdreamError: it is a folder, a pipe or a device, there is no folder to write it into, its
+            name is impossible, or there is no permission.
+    """
+    path = Path(path)
+    _check_kind(path)
+    if not os.path.isdir(path.parent):
+        raise JaxdreamError(
+            f"cannot write {printable(path)}: there is no folder {printable(path.parent)}"
+        )
+    try:
+        # As long a name as the temporary file of ``replacing`` will have.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except (OSError, ValueError) as error:
+        raise _cannot_write(path, error) from error
+
+
+def _check_kind(path: Path) -> None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # nothing there, or nothing that can be there
+        return
+    if stat.S_ISDIR(status.st_mode):
+        raise JaxdreamError(f"{printable(path)} is a folder: name the file to write")
+    if not stat.S_ISREG(status.st_mode):
+        raise JaxdreamError(f"{printable(path)} is {kind_of(status)}: name a file to write")
+
+
+def _cannot_write(path: Path, error: Exception) -> JaxdreamError:
+    return JaxdreamError(f"cannot write {printable(path)}: {reason(error)}")
