@@ -15,7 +15,7 @@ from jaxdream.algorithm.jitter import roll, rolled_part
 from jaxdream.algorithm.optimizers import mean_abs
 from jaxdream.execution.sharding import Sharding
 from jaxdream.models.network import Network
-from jaxdream.models.regions import Region, rectangle
+from jaxdream.models.regions import Region, rectangle_mask
 from jaxdream.objectives import Objective
 from jaxdream.types import AnyArray
 
@@ -90,7 +90,7 @@ def take_step(
     else:
         origin, (height, width, channels) = jnp.zeros(2, jnp.int32), state.image.shape
         gradient = rolled_part(gradient, -offset, size=size, origin=origin, shape=(height, width))
-        gradient = jnp.where(rectangle(origin, size, gradient.shape), gradient, 0)
+        gradient = jnp.where(rectangle_mask(origin, size, gradient.shape), gradient, 0)
         count = channels * size[0] * size[1]
     updates, optimizer_state = optimizer.update(-gradient, state.optimizer, state.image)
     image = jnp.asarray(optax.apply_updates(state.image, updates))

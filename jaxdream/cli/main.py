@@ -94,12 +94,19 @@ def _parser() -> argparse.ArgumentParser:
 
     layers = commands.add_parser("layers", help="list the layers of a network")
     layers.add_argument("--model", default="auto", help="a name from `jaxdream models`")
+    layers.add_argument("--weights", metavar="PATH", help="a weight file of your own")
     layers.set_defaults(run="networks.list_layers")
 
     models = commands.add_parser("models", help="list the networks, their licences, what is here")
     models.set_defaults(run="networks.list_models")
 
-    weights = commands.add_parser("weights", help="convert or verify weight files")
+    classes = commands.add_parser("classes", help="list the classes of ImageNet, for --class")
+    classes.add_argument(
+        "word", nargs="?", metavar="WORD", help="only those whose names contain it"
+    )
+    classes.set_defaults(run="networks.list_classes")
+
+    weights = commands.add_parser("weights", help="convert, verify or remember weight files")
     actions = weights.add_subparsers(metavar="ACTION", required=True)
     convert = actions.add_parser("convert", help="turn any known weight file into safetensors")
     convert.add_argument("input", metavar="IN", help=".caffemodel, .onnx, .safetensors, .pth, .bin")
@@ -110,6 +117,11 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("input", metavar="FILE")
     verify.add_argument("--model", default="auto", help="the network it is for (default: found)")
     verify.set_defaults(run="networks.verify_weights")
+    use = actions.add_parser("use", help="remember a weight file: later commands use it")
+    use.add_argument("input", nargs="?", metavar="FILE")
+    use.add_argument("--model", default="auto", help="the network it is for (default: found)")
+    use.add_argument("--forget", action="store_true", help="forget the remembered file")
+    use.set_defaults(run="networks.use_weights")
     return parser
 
 

@@ -63,7 +63,7 @@ def start_jax(device: str | None) -> None:
     """Choose the platform and keep compiled programs, before JAX computes anything."""
     import jax
 
-    from jaxdream.models.weights.load import cache_dir
+    from jaxdream.models.weights.local import cache_dir
 
     if device is not None:
         jax.config.update("jax_platforms", {"gpu": "cuda,rocm"}.get(device, device))
@@ -115,7 +115,7 @@ def platform() -> tuple[str, str]:
 def load(name: str, weights: str | None, precision):
     from jaxdream.models.weights.load import load_model
 
-    return load_model(name, weights=weights, precision=precision, notify=say)
+    return load_model(name, weights=weights, precision=precision, download=True, notify=say)
 
 
 @contextmanager

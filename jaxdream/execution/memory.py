@@ -197,7 +197,7 @@ def _reach(octave: OctaveSteps):
     """How far the objective sees, if it can be computed by parts."""
     if octave.canvas.sizes or not octave.objective.local:
         return None
-    return octave.model.graph.reach(*octave.objective.layers)
+    return octave.model.graph.halo(*octave.objective.layers)
 
 
 def _bytes_per_pixel(octave: OctaveSteps) -> float:

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from jaxdream.algorithm.octaves import plan_octaves
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.regions import Region, whole
+from jaxdream.models.regions import Region, full_region
 from jaxdream.types import AnyArray
 
 Size = tuple[int, int]
@@ -122,7 +122,7 @@ class Canvas(NamedTuple):
         """What a network has to know of the arrays; nothing if they are the pictures."""
         if self.exact:
             return None
-        return whole(np.array(self.sizes or self.size, np.int32))
+        return full_region(np.array(self.sizes or self.size, np.int32))
 
 
 class Canvases(NamedTuple):
