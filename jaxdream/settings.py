@@ -15,7 +15,7 @@ import textwrap
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
 
 from jaxdream.errors import JaxdreamError
 
@@ -33,6 +33,7 @@ EASINGS = ("linear", "in", "out", "in-out")
 CLASSIC = "classic"  # the optimiser of 2015
 
 Function = TypeVar("Function", bound=Callable)
+AnySettings = TypeVar("AnySettings", bound="Settings")
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Setting:
     help: str  # a sentence without its full stop; the default is added where it is shown
     kind: type  # int, float, bool or str; of the text on a command line and in a recipe
     unit: str = ""
-    minimum: float = -math.inf
-    maximum: float = math.inf
+    minimum: float | int = -math.inf
+    maximum: float | int = math.inf
     exclusive: bool = False  # the minimum itself is not allowed
     choices: tuple[str, ...] = ()
     metavar: str = ""
@@ -99,7 +100,7 @@ class Settings:
             JaxdreamError: they do not.
         """
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self: AnySettings, **changes: Any) -> AnySettings:
         """A copy with other values.
 
         Raises:

@@ -85,9 +85,9 @@ def subjects(options: argparse.Namespace) -> "list[Subject]":
         if path is None:
             weights, source = random_weights(record.build()), "random"
         else:
-            weights, source = load_file(name, path, _say)[1].arrays, path.name
+            weights, source = load_file(name, path)[1].arrays, path.name
         end = options.ends.get(name, record.default_layer)
-        found.append(Subject(name, record.build(), record.pixels, end, weights, source))
+        found.append(Subject(name, record.build(), record.preprocessing, end, weights, source))
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.ops import Conv, Dense
 from jaxdream.models.weights.check import expected_shapes
-from jaxdream.models.weights.registry import PixelRange
+from jaxdream.models.weights.registry import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Subject:
 
     name: str  # as the registry calls it
     graph: Graph
-    pixels: PixelRange
+    pixels: Preprocessing
     layer: str
     weights: Mapping[str, np.ndarray]
     source: str  # where the weights come from

@@ -22,7 +22,7 @@ import jaxdream as jd
 from jaxdream.execution.jit import Program
 from jaxdream.models.graph import Node
 from jaxdream.models.network import Network
-from jaxdream.models.ops import Conv, Relu, Weights
+from jaxdream.models.ops import Conv, Relu, Weights, apply_op
 
 BATCHES = (1, 2, 4, 8)  # pictures at once
 _SETTLE = 0.03  # seconds
@@ -231,9 +231,9 @@ def _jax_layer_clocks(
         )
 
     def apply(weights, *inputs):
-        y = unit[0].op.apply(*inputs, weights=weights)
+        y = apply_op(unit[0].op, inputs, weights)
         for node in unit[1:]:
-            y = node.op.apply(y)
+            y = apply_op(node.op, [y])
         return y
 
     # Compiled as the steps of a dream are.
@@ -245,7 +245,7 @@ def _jax_layer_clocks(
         # would be charged to the gradient.
         if len(unit) > 1:
             cotangent = jnp.where(output > 0, cotangent, 0)
-            pull = jax.vjp(partial(unit[0].op.apply, weights=weights), *inputs)[1]
+            pull = jax.vjp(lambda *x: apply_op(unit[0].op, x, weights), *inputs)[1]
         else:
             pull = jax.vjp(partial(apply, weights), *inputs)[1]
         return pull(cotangent)

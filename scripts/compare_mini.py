@@ -151,7 +151,9 @@ def student_of(path: Path | None, widths: Sequence[float] | None) -> Network:
         raise jd.JaxdreamError("other widths need the file of their weights: --weights FILE")
     arrays = read_weights(path)
     check_weights(arrays, graph, source=path)
-    return Network(record.model, graph, record.pixels, DREAMED, arrays, weights_sha256(arrays))
+    return Network(
+        record.model, graph, record.preprocessing, DREAMED, arrays, weights_sha256(arrays)
+    )
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from jaxtyping import Array, Float, UInt8
 from jaxdream.models.googlenet import INCEPTION_WIDTHS
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.network import WeightArrays, evaluate
-from jaxdream.models.ops import Conv, Weights
-from jaxdream.models.weights.registry import CAFFE, NOTEBOOK_2015, PixelRange
+from jaxdream.models.ops import Conv, Weights, apply_op
+from jaxdream.models.weights.registry import CAFFE, NOTEBOOK_2015, Preprocessing
 
 Tree = Any
 Pixels = UInt8[Array, "n h w 3"]  # RGB, 0..255
@@ -49,7 +49,7 @@ class Lesson:
     logits: str
 
 
-def seen(images: Pixels, pixels: PixelRange) -> Float[Array, "n h w 3"]:
+def seen(images: Pixels, pixels: Preprocessing) -> Float[Array, "n h w 3"]:
     """What a Caffe network sees of pictures (RGB, 0..255)."""
     return images[..., ::-1].astype(jnp.float32) - jnp.asarray(pixels.mean, jnp.float32)
 
@@ -77,7 +77,7 @@ def teach(lesson: Lesson, teacher: Teacher, images: Pixels, phase: Array | None)
     """The teacher's activations at the points, of unit size, and its logits."""
 
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
-        return node.op.apply(*inputs, weights=teacher.weights.get(node.scope))
+        return apply_op(node.op, inputs, teacher.weights.get(node.scope))
 
     x = seen(images, NOTEBOOK_2015)
     made = evaluate(lesson.teacher, x, (*lesson.points, lesson.logits), apply)
@@ -129,8 +129,8 @@ def study(lesson: Lesson, net: Tree, images: Pixels) -> tuple[Activations, Tree]
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
         layer = net.get(node.scope)
         if layer is None or not isinstance(node.op, Conv):
-            return node.op.apply(*inputs, weights=layer and Weights(layer["kernel"], layer["bias"]))
-        y = node.op.apply(*inputs, weights=Weights(layer["kernel"], jnp.zeros(())))
+            return apply_op(node.op, inputs, layer and Weights(layer["kernel"], layer["bias"]))
+        y = apply_op(node.op, inputs, Weights(layer["kernel"], jnp.zeros(())))
         mean = y.mean((0, 1, 2))
         variance = jnp.square(y - mean).mean((0, 1, 2))
         statistics[node.scope] = {"mean": mean, "variance": variance}
@@ -146,9 +146,9 @@ def perform(lesson: Lesson, folded: WeightArrays, images: Pixels) -> Activations
 
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
         if f"{node.scope}/kernel" not in folded:
-            return node.op.apply(*inputs)
+            return apply_op(node.op, inputs)
         kernel, bias = (jnp.asarray(folded[f"{node.scope}/{kind}"]) for kind in ("kernel", "bias"))
-        return node.op.apply(*inputs, weights=Weights(kernel, bias))
+        return apply_op(node.op, inputs, Weights(kernel, bias))
 
     return evaluate(lesson.student, seen(images, CAFFE), (*lesson.points, lesson.logits), apply)
 
@@ -175,9 +175,9 @@ def unfold(lesson: Lesson, folded: WeightArrays, images: Pixels) -> Tree:
 
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
         if f"{node.scope}/kernel" not in folded:
-            return node.op.apply(*inputs)
+            return apply_op(node.op, inputs)
         kernel, bias = (jnp.asarray(folded[f"{node.scope}/{kind}"]) for kind in ("kernel", "bias"))
-        y = node.op.apply(*inputs, weights=Weights(kernel, jnp.zeros(())))
+        y = apply_op(node.op, inputs, Weights(kernel, jnp.zeros(())))
         net[node.scope] = {"kernel": kernel, "bias": bias}
         if isinstance(node.op, Conv):
             mean = y.mean((0, 1, 2))

@@ -21,7 +21,7 @@ from jaxtyping import Float, Int
 from mini_model import Lesson, Teacher, Tree
 
 from jaxdream.models.graph import Graph, Node
-from jaxdream.models.ops import Concat, Conv, Dense, GlobalAveragePool, Op, Relu, Weights
+from jaxdream.models.ops import Concat, Conv, Dense, GlobalAveragePool, Op, Relu, Weights, apply_op
 from jaxdream.models.weights.registry import CAFFE
 
 ROWS = 30_000  # positions that a layer is fitted on, at least
@@ -169,7 +169,7 @@ def _before_pooling(graph: Graph, node: Node) -> str:
 
 
 def _applied(op: Op, inputs: Sequence[np.ndarray], weights: Weights | None) -> np.ndarray:
-    apply = jax.jit(lambda *x: op.apply(*x, weights=weights))
+    apply = jax.jit(lambda *x: apply_op(op, x, weights))
     batches = range(0, len(inputs[0]), BATCH)
     return np.concatenate([np.asarray(apply(*[x[i : i + BATCH] for x in inputs])) for i in batches])
 

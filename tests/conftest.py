@@ -15,6 +15,9 @@ from PIL import Image
 
 # Read when huggingface_hub is imported: the tests have hubs of their own, on this machine.
 os.environ.pop("HF_HUB_OFFLINE", None)
+# A weight file that the user of this machine chose must not be used.
+os.environ.pop("JAXDREAM_WEIGHTS", None)
+os.environ["JAXDREAM_CONFIG"] = str(ROOT / "no configuration")
 
 # Before the package is imported, so that every shape in a public annotation is checked.
 install_import_hook("jaxdream", "beartype.beartype")

@@ -15,6 +15,13 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / max(np.mean((np.asarray(a) - np.asarray(b)) ** 2), 1e-12)))
 
 
+def deprocess(model, x):
+    """The picture (RGB, 0..255) that ``model.preprocess`` turns into ``x``."""
+    seen = model.preprocessing
+    image = np.asarray(x) * np.asarray(seen.scale, np.float32) + np.asarray(seen.mean, np.float32)
+    return image[..., ::-1] if seen.order == "BGR" else image
+
+
 def read_until(terminal: int, text: str, seconds: float) -> str:
     """What a terminal shows until it has shown ``text``, or until its program ends."""
     shown = ""

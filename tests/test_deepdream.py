@@ -167,12 +167,12 @@ def silent(model):
 
     weights = {
         f"{scope}/{part}": getattr(value, part)[...]
-        for scope, value in model.layers.items()
+        for scope, value in model.params.items()
         for part in ("kernel", "bias")
     }
     weights["first/kernel"] = 0 * weights["first/kernel"]
     weights["first/bias"] = weights["first/bias"] * 0 - 1
-    return Network("silent", model.graph, model.pixels, "relu", weights, "")
+    return Network("silent", model.graph, model.preprocessing, "relu", weights, "")
 
 
 def test_a_gradient_of_zero_says_so(tiny, picture):

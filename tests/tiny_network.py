@@ -1,4 +1,4 @@
-"""The network that stands for a real one in tests, also in processes that they start."""
+"""A small network for tests, and for the processes that they start."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @cache
 def tiny_network():
-    """Three layers with random weights: quick to compile, sees 2 pixels or more."""
+    """Three layers with random weights: quick to compile, its smallest picture has 2x2 pixels."""
     from jaxdream.models.graph import Graph, GraphBuilder
     from jaxdream.models.network import Network
     from jaxdream.models.ops import Conv, Input, MaxPool, Relu
@@ -24,3 +24,12 @@ def tiny_network():
         weights[f"{scope}/kernel"] = random.normal(0, 0.3, shape).astype(np.float32)
         weights[f"{scope}/bias"] = random.normal(0, 0.1, shape[-1:]).astype(np.float32)
     return Network("tiny", graph, CAFFE, "second", weights, "no file")
+
+
+def weights_of(model):
+    """The arrays of a network by weight name, as its constructor takes them."""
+    return {
+        f"{scope}/{kind}": getattr(layer, kind)[...]
+        for scope, layer in model.params.items()
+        for kind in ("kernel", "bias")
+    }

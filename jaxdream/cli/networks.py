@@ -1,6 +1,7 @@
-"""``jaxdream layers``, ``models`` and ``weights``; each returns the exit code."""
+"""``jaxdream layers``, ``models``, ``classes`` and ``weights``; each returns the exit code."""
 
 import argparse
+import os
 from pathlib import Path
 
 from jaxdream.cli import session
@@ -8,12 +9,11 @@ from jaxdream.errors import JaxdreamError
 
 
 def list_layers(options: argparse.Namespace) -> int:
-    from jaxdream.models.weights.load import local_model
-    from jaxdream.models.weights.registry import record_of
+    from jaxdream.models.weights.load import find_record
 
-    record = record_of(local_model() if options.model == "auto" else options.model)
+    record = find_record(options.model, options.weights)
     graph = record.build()
-    infos = graph.layers()
+    infos = graph.layer_infos()
     width = max(len(info.name) for info in infos)
     print(f"{record.model}: {record.summary}; * looks good, ** the default")
     print(f"   {'layer':{width}}  channels  stride  receptive field")
@@ -30,7 +30,10 @@ def list_layers(options: argparse.Namespace) -> int:
 
 def list_models(options: argparse.Namespace) -> int:
     del options
-    from jaxdream.models.weights.load import status
+    from huggingface_hub import constants
+
+    from jaxdream.models.weights.default_file import default_file
+    from jaxdream.models.weights.local import cache_dir, status
     from jaxdream.models.weights.registry import RECORDS
 
     for record in RECORDS:
@@ -38,31 +41,73 @@ def list_models(options: argparse.Namespace) -> int:
         print(f"{record.model:20} {status(record):12} {record.megabytes:4} MB  {record.summary}")
         print(f"{'':20} {where}; {record.origin}; licence: {record.licence}")
     print(
-        "\nbundled, cached: here; downloadable: fetched when first asked for; "
-        "file only: give the file by --weights PATH"
+        "\nbundled, cached: on this machine; downloadable: downloaded when it is first used; "
+        "file only: name the file with --weights PATH or `jaxdream weights use PATH`"
     )
+    if file := default_file():
+        print(f"used if no --weights are given: {file.path} (named by {file.source})")
+    print(f"downloaded files: {constants.HF_HUB_CACHE}")
+    print(f"converted files: {cache_dir() / 'weights'}")
+    return 0
+
+
+def list_classes(options: argparse.Namespace) -> int:
+    from jaxdream.objectives.labels import imagenet_classes
+
+    word = (options.word or "").replace("_", " ").lower()
+    found = [c for c in imagenet_classes() if word in ", ".join(c.names).lower()]
+    if not found:
+        raise JaxdreamError(
+            f"no class has {options.word!r} in its names: `jaxdream classes` lists all"
+        )
+    for image_class in found:
+        print(f"{image_class.index:3}  {image_class.synset}  {', '.join(image_class.names)}")
     return 0
 
 
 def convert_weights(options: argparse.Namespace) -> int:
     from jaxdream.models.weights import check
-    from jaxdream.models.weights.load import load_file
+    from jaxdream.models.weights.local import load_file
 
     output = Path(options.output)
     if output.suffix != ".safetensors":
-        raise JaxdreamError(f"{output}: converted weights go to a .safetensors file")
+        raise JaxdreamError(f"{output}: give converted weights a name that ends in .safetensors")
     session.check_not_input(output, [options.input])
-    record, local = load_file(options.model, Path(options.input), session.say)
+    record, local = load_file(options.model, Path(options.input))
     check.write_weights(output, local.arrays, model=record.model)
     print(f"wrote {output}: {_summary(record, local)}")
     return 0
 
 
 def verify_weights(options: argparse.Namespace) -> int:
-    from jaxdream.models.weights.load import load_file
+    from jaxdream.models.weights.local import differs_from_published, load_file
 
-    record, local = load_file(options.model, Path(options.input), session.say)
-    print(f"{options.input} is sound: {_summary(record, local)}")
+    path = Path(options.input)
+    record, local = load_file(options.model, path)
+    print(f"{path} is sound: {_summary(record, local)}")
+    if differs_from_published(path):
+        session.say(
+            f"{path} is not the published file of that name: its hash differs, as that of a copy "
+            "without the auxiliary heads does"
+        )
+    return 0
+
+
+def use_weights(options: argparse.Namespace) -> int:
+    from jaxdream.models.weights import default_file
+    from jaxdream.models.weights.local import load_file
+
+    if options.forget == (options.input is not None):
+        raise JaxdreamError("`jaxdream weights use` takes either a weight file or --forget")
+    if options.forget:
+        print("forgot the weight file" if default_file.forget() else "no weight file to forget")
+        return 0
+    path = Path(options.input)
+    record, local = load_file(options.model, path)
+    default_file.remember(path, record.model)
+    print(f"using {path} from now on: {_summary(record, local)}")
+    if named := os.environ.get(default_file.VARIABLE):
+        session.say(f"{default_file.VARIABLE} is set and wins: {named} is used")
     return 0
 
 

@@ -1,7 +1,8 @@
 """GoogLeNet (Szegedy et al. 2014) as BVLC trained it in Caffe: the network of DeepDream.
 
-Layer names are Caffe's. A convolution's own name stops before its ReLU, which has a name of its
-own; ``.../output`` is the concatenation of the four branches, after their ReLUs.
+Layer names are Caffe's. A convolution is named before its ReLU, which has a name of its own;
+``.../output`` is the concatenation of the four branches, after their ReLUs. ``4c``,
+``inception_4c`` and ``mixed4c`` (the name in lucid) are aliases of ``inception_4c/output``.
 """
 
 from functools import cache
@@ -52,9 +53,10 @@ def googlenet(width: float | tuple[float, float, float] = 1.0, lrn: bool = True)
     """The graph of GoogLeNet, or of a sibling with every width scaled (to multiples of 8).
 
     Args:
-        width: factor on the channels of every convolution; 1 is the original. Three factors are
-            for the layers through 3b, for 4a to 4e, and for 5a and 5b.
-        lrn: with the two local response normalisations; without, their names are kept.
+        width: factor on the channels of every convolution; 1 is the original. Three factors apply
+            to the layers through 3b, to 4a to 4e, and to 5a and 5b.
+        lrn: whether it has the two local response normalisations; without them, their names are
+            kept for layers that do nothing.
     """
     build = GraphBuilder()
     early, middle, late = width if isinstance(width, tuple) else (width,) * 3
@@ -70,17 +72,17 @@ def googlenet(width: float | tuple[float, float, float] = 1.0, lrn: bool = True)
 
     def inception(block: str, x: str) -> str:
         ones, reduce_3, threes, reduce_5, fives, projection = INCEPTION_WIDTHS[block]
-        at = f"inception_{block}"
+        scope = f"inception_{block}"
 
         def branch(kind: str, x: str, features: int, side: int) -> str:
-            return conv(f"{at}/{kind}", f"{at}/relu_{kind}", x, features, side)
+            return conv(f"{scope}/{kind}", f"{scope}/relu_{kind}", x, features, side)
 
         one = branch("1x1", x, ones, 1)
         three = branch("3x3", branch("3x3_reduce", x, reduce_3, 1), threes, 3)
         five = branch("5x5", branch("5x5_reduce", x, reduce_5, 1), fives, 5)
-        pooled = build.add(f"{at}/pool", MaxPool((3, 3), 1, (1, 1)), x)
+        pooled = build.add(f"{scope}/pool", MaxPool((3, 3), 1, (1, 1)), x)
         pool = branch("pool_proj", pooled, projection, 1)
-        return build.add(f"{at}/output", Concat(), one, three, five, pool)
+        return build.add(f"{scope}/output", Concat(), one, three, five, pool)
 
     def halve(name: str, x: str) -> str:
         return build.add(name, MaxPool((3, 3), 2, ceil=True), x)
@@ -101,4 +103,12 @@ def googlenet(width: float | tuple[float, float, float] = 1.0, lrn: bool = True)
     x = build.add("pool5/drop_7x7_s1", Identity(), x)
     x = build.add("loss3/classifier", Dense(CLASSES), x)
     build.add("prob", Softmax(), x)
-    return Graph(build.nodes, {"logits": "loss3/classifier"}, GOOD_LAYERS)
+    return Graph(build.nodes, _aliases(), GOOD_LAYERS)
+
+
+def _aliases() -> dict[str, str]:
+    aliases = {"logits": "loss3/classifier"}
+    for block in INCEPTION_WIDTHS:
+        for alias in (block, f"inception_{block}", f"mixed{block}"):
+            aliases[alias] = f"inception_{block}/output"
+    return aliases

@@ -1,8 +1,8 @@
-"""A network as a table of named nodes, and what the table tells without running anything.
+"""A network as a table of named nodes, and its geometry, computed without running it.
 
-One table serves the interpreter (``Network``), the strict weight loader (names and shapes), the
-octave planner (smallest picture a layer can see) and ``jaxdream layers`` (channels, stride,
-receptive field).
+The same table is used by the interpreter (``Network``), the strict weight loader (names and
+shapes), the octave planner (the smallest picture for a layer) and ``jaxdream layers`` (channels,
+stride, receptive field).
 """
 
 import difflib
@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.ops import Input, Op
+from jaxdream.models.ops import Input, Op, WeightedOp
+
+# Of names, from 0 to 1: the least that is worth suggesting, and the advantage of a good layer.
+_SIMILAR = 0.4
+_PREFERENCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Node:
 
     @property
     def scope(self) -> str:
-        """The name its weights have: of the layer that a ``/linear`` is the inside of."""
+        """The name of its weights: without ``/linear``, the convolution inside a layer."""
         return self.name.removesuffix("/linear")
 
 
@@ -35,36 +39,47 @@ class LayerInfo:
     name: str
     channels: int
     stride: int
-    receptive_field: tuple[int, int] | None  # (height, width); None where it is the whole picture
+    receptive_field: tuple[int, int] | None  # (height, width); None if it is the whole picture
 
 
 @dataclass(frozen=True, eq=False)
 class Graph:
     """Nodes in an order in which they can be computed.
 
-    Compared by identity: builders are cached, so one architecture is one graph, and comparing it
-    costs nothing when it travels as static data into a compiled function.
+    Graphs are compared by identity: builders are cached, so one architecture is one graph, and
+    comparing it costs nothing when it is static data of a compiled function.
     """
 
     nodes: Mapping[str, Node]
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    good_layers: tuple[str, ...] = ()  # curated: those whose dreams are worth looking at
+    aliases: Mapping[str, str] = field(default_factory=dict)  # other names of layers
+    good_layers: tuple[str, ...] = ()  # chosen by hand: their dreams look good
 
     def resolve(self, name: str) -> str:
-        """The layer's own name for a name or alias; an unknown one lists the nearest.
+        """The layer's own name for a name or alias.
 
         Raises:
-            JaxdreamError: no such layer.
+            JaxdreamError: no such layer; the message lists the nearest.
         """
         name = self.aliases.get(name, name)
         if name in self.nodes:
             return name
-        known = [*self.nodes, *self.aliases]
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        near = self._nearest(name)
         hint = f"the nearest are {', '.join(near)}"
         if not near:
             hint = f"this network has others, such as {', '.join(self.good_layers[:3])}"
         raise JaxdreamError(f"no layer {name!r}: {hint} (`jaxdream layers` lists all)")
+
+    def _nearest(self, name: str) -> list[str]:
+        """Up to three layers with a similar name or alias, preferring those that look good."""
+        scores: dict[str, float] = {}
+        layers = {**{layer: layer for layer in self.nodes}, **self.aliases}
+        for known, layer in layers.items():
+            similarity = difflib.SequenceMatcher(None, name.lower(), known.lower()).ratio()
+            if similarity >= _SIMILAR:
+                preferred = layer in self.good_layers or layer.endswith("/output")
+                score = similarity + (_PREFERENCE if preferred else 0)
+                scores[layer] = max(score, scores.get(layer, 0))
+        return sorted(scores, key=scores.__getitem__, reverse=True)[:3]
 
     def needed(self, names: Iterable[str]) -> tuple[Node, ...]:
         """The nodes that these layers depend on, themselves included, in order."""
@@ -84,13 +99,11 @@ class Graph:
 
     @cached_property
     def kernel_shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """Shape of the kernel by the scope of its weights; the bias has its last axis."""
-        shapes = {}
+        """Shape of the kernel by the scope of its weights; the bias has the kernel's last axis."""
+        shapes: dict[str, tuple[int, ...]] = {}
         for node in self.nodes.values():
-            if node.inputs:
-                shape = node.op.kernel_shape(self.channels[node.inputs[0]])
-                if shape is not None:
-                    shapes[node.scope] = shape
+            if isinstance(node.op, WeightedOp):
+                shapes[node.scope] = node.op.kernel_shape(self.channels[node.inputs[0]])
         return shapes
 
     @cached_property
@@ -118,12 +131,14 @@ class Graph:
         return side
 
     def halo(self, *names: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
-        """How far these layers see: pixels before and after the pixel that a position lies on.
+        """The pixels that a value of these layers depends on, around the pixel of its position.
 
-        For rows, then for columns. None where one of them sees the whole picture.
+        Returns:
+            Pixels (before, after) that pixel, for rows, then for columns; None if one of the layers
+            depends on the whole picture.
         """
         nodes = self.needed(names)
-        if any(node.op.sees_all for node in nodes):
+        if any(node.op.is_global for node in nodes):
             return None
 
         def along(axis: int) -> tuple[int, int]:
@@ -142,7 +157,7 @@ class Graph:
 
         return along(0), along(1)
 
-    def layers(self) -> list[LayerInfo]:
+    def layer_infos(self) -> list[LayerInfo]:
         """Every layer with its channels, stride and receptive field."""
         fields: dict[str, tuple[int, int] | None] = {}
         for node in self.nodes.values():
@@ -158,7 +173,7 @@ def _receptive_field(op: Op, stride: int, before: list[tuple[int, int] | None]):
     if isinstance(op, Input):
         return (1, 1)
     known = [field for field in before if field is not None]
-    if op.sees_all or len(known) < len(before):
+    if op.is_global or len(known) < len(before):
         return None
     height, width = (
         max(field[axis] for field in known) + (op.window[axis] - 1) * stride for axis in (0, 1)

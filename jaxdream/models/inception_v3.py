@@ -24,7 +24,7 @@ from jaxdream.models.ops import (
 CLASSES = 1000
 GOOD_LAYERS = ("mixed", "mixed_2", "mixed_3", "mixed_4", "mixed_5", "mixed_6", "mixed_7")
 
-# TensorFlow's scope, torchvision's module, for everything that is not inside a block.
+# TensorFlow's scope and torchvision's module, for the layers outside blocks.
 _STEM = {
     "conv": "Conv2d_1a_3x3",
     "conv_1": "Conv2d_2a_3x3",
@@ -110,7 +110,7 @@ _BRANCHES = dict(
 
 
 def torch_names() -> dict[str, str]:
-    """Our name of every layer with weights, and its module in torchvision and timm."""
+    """The module in torchvision and timm of every layer with weights, by our name."""
     names = {ours: theirs for ours, theirs in _STEM.items() if ours.startswith("conv")}
     for block, branches in _BRANCHES.items():
         names |= {f"{block}/{ours}": f"{_BLOCKS[block]}.{b}" for ours, b in branches.items()}
@@ -145,55 +145,55 @@ def _stem(build: _Builder) -> str:
     return build.add("pool_1", MaxPool((3, 3), 2), x)
 
 
-def _block_35(build: _Builder, at: str, x: str, pool: AveragePool, pool_features: int) -> str:
-    one = build.conv(f"{at}/conv", x, 64)
-    five = build.chain(f"{at}/tower", x, (48, (1, 1)), (64, (5, 5)))
-    double = build.chain(f"{at}/tower_1", x, (64, (1, 1)), (96, (3, 3)), (96, (3, 3)))
-    pooled = build.add(f"{at}/tower_2/pool", pool, x)
-    pooled = build.conv(f"{at}/tower_2/conv", pooled, pool_features)
-    return build.add(at, Concat(), one, five, double, pooled)
+def _block_35(build: _Builder, scope: str, x: str, pool: AveragePool, pool_features: int) -> str:
+    one = build.conv(f"{scope}/conv", x, 64)
+    five = build.chain(f"{scope}/tower", x, (48, (1, 1)), (64, (5, 5)))
+    double = build.chain(f"{scope}/tower_1", x, (64, (1, 1)), (96, (3, 3)), (96, (3, 3)))
+    pooled = build.add(f"{scope}/tower_2/pool", pool, x)
+    pooled = build.conv(f"{scope}/tower_2/conv", pooled, pool_features)
+    return build.add(scope, Concat(), one, five, double, pooled)
 
 
-def _block_35_to_17(build: _Builder, at: str, x: str) -> str:
-    three = build.conv(f"{at}/conv", x, 384, (3, 3), stride=2, same=False)
-    double = build.chain(f"{at}/tower", x, (64, (1, 1)), (96, (3, 3)))
-    double = build.halve(f"{at}/tower", double, 2, 96)
-    pooled = build.add(f"{at}/pool", MaxPool((3, 3), 2), x)
-    return build.add(at, Concat(), three, double, pooled)
+def _block_35_to_17(build: _Builder, scope: str, x: str) -> str:
+    three = build.conv(f"{scope}/conv", x, 384, (3, 3), stride=2, same=False)
+    double = build.chain(f"{scope}/tower", x, (64, (1, 1)), (96, (3, 3)))
+    double = build.halve(f"{scope}/tower", double, 2, 96)
+    pooled = build.add(f"{scope}/pool", MaxPool((3, 3), 2), x)
+    return build.add(scope, Concat(), three, double, pooled)
 
 
-def _block_17(build: _Builder, at: str, x: str, pool: AveragePool, n: int) -> str:
-    one = build.conv(f"{at}/conv", x, 192)
-    seven = build.chain(f"{at}/tower", x, (n, (1, 1)), (n, (1, 7)), (192, (7, 1)))
+def _block_17(build: _Builder, scope: str, x: str, pool: AveragePool, n: int) -> str:
+    one = build.conv(f"{scope}/conv", x, 192)
+    seven = build.chain(f"{scope}/tower", x, (n, (1, 1)), (n, (1, 7)), (192, (7, 1)))
     double = [(n, (1, 1)), (n, (7, 1)), (n, (1, 7)), (n, (7, 1)), (192, (1, 7))]
-    double = build.chain(f"{at}/tower_1", x, *double)
-    pooled = build.add(f"{at}/tower_2/pool", pool, x)
-    pooled = build.conv(f"{at}/tower_2/conv", pooled, 192)
-    return build.add(at, Concat(), one, seven, double, pooled)
+    double = build.chain(f"{scope}/tower_1", x, *double)
+    pooled = build.add(f"{scope}/tower_2/pool", pool, x)
+    pooled = build.conv(f"{scope}/tower_2/conv", pooled, 192)
+    return build.add(scope, Concat(), one, seven, double, pooled)
 
 
-def _block_17_to_8(build: _Builder, at: str, x: str) -> str:
-    three = build.chain(f"{at}/tower", x, (192, (1, 1)))
-    three = build.halve(f"{at}/tower", three, 1, 320)
-    seven = build.chain(f"{at}/tower_1", x, (192, (1, 1)), (192, (1, 7)), (192, (7, 1)))
-    seven = build.halve(f"{at}/tower_1", seven, 3, 192)
-    pooled = build.add(f"{at}/pool", MaxPool((3, 3), 2), x)
-    return build.add(at, Concat(), three, seven, pooled)
+def _block_17_to_8(build: _Builder, scope: str, x: str) -> str:
+    three = build.chain(f"{scope}/tower", x, (192, (1, 1)))
+    three = build.halve(f"{scope}/tower", three, 1, 320)
+    seven = build.chain(f"{scope}/tower_1", x, (192, (1, 1)), (192, (1, 7)), (192, (7, 1)))
+    seven = build.halve(f"{scope}/tower_1", seven, 3, 192)
+    pooled = build.add(f"{scope}/pool", MaxPool((3, 3), 2), x)
+    return build.add(scope, Concat(), three, seven, pooled)
 
 
-def _block_8(build: _Builder, at: str, x: str, pool: AveragePool | MaxPool) -> str:
+def _block_8(build: _Builder, scope: str, x: str, pool: AveragePool | MaxPool) -> str:
     def fork(scope: str, x: str) -> str:
         wide = build.conv(f"{scope}/mixed/conv", x, 384, (1, 3))
         tall = build.conv(f"{scope}/mixed/conv_1", x, 384, (3, 1))
         return build.add(f"{scope}/mixed", Concat(), wide, tall)
 
-    one = build.conv(f"{at}/conv", x, 320)
-    three = fork(f"{at}/tower", build.chain(f"{at}/tower", x, (384, (1, 1))))
-    double = build.chain(f"{at}/tower_1", x, (448, (1, 1)), (384, (3, 3)))
-    double = fork(f"{at}/tower_1", double)
-    pooled = build.add(f"{at}/tower_2/pool", pool, x)
-    pooled = build.conv(f"{at}/tower_2/conv", pooled, 192)
-    return build.add(at, Concat(), one, three, double, pooled)
+    one = build.conv(f"{scope}/conv", x, 320)
+    three = fork(f"{scope}/tower", build.chain(f"{scope}/tower", x, (384, (1, 1))))
+    double = build.chain(f"{scope}/tower_1", x, (448, (1, 1)), (384, (3, 3)))
+    double = fork(f"{scope}/tower_1", double)
+    pooled = build.add(f"{scope}/tower_2/pool", pool, x)
+    pooled = build.conv(f"{scope}/tower_2/conv", pooled, 192)
+    return build.add(scope, Concat(), one, three, double, pooled)
 
 
 @cache
@@ -201,9 +201,9 @@ def inception_v3(*, torch: bool = True, last: str | None = None) -> Graph:
     """The graph of Inception v3.
 
     Args:
-        torch: as torchvision and timm compute it; otherwise as TensorFlow's 2015 graph, whose
-            average pools leave the padding out of the mean and whose last block pools by maximum.
-        last: the last block, for weights that end early; by default the classifier.
+        torch: compute as torchvision and timm do; otherwise as TensorFlow's 2015 graph, whose
+            average pools leave the padding out of the mean and whose last block has a max-pool.
+        last: the last block, for weight files that end early; by default the classifier is last.
     """
     build = _Builder()
     average = AveragePool(counts_padding=torch)
@@ -218,8 +218,8 @@ def inception_v3(*, torch: bool = True, last: str | None = None) -> Graph:
         elif i == 8:
             x = _block_17_to_8(build, block, x)
         else:
-            by_maximum = i == 10 and not torch
-            x = _block_8(build, block, x, MaxPool((3, 3), 1, (1, 1)) if by_maximum else average)
+            has_max_pool = i == 10 and not torch
+            x = _block_8(build, block, x, MaxPool((3, 3), 1, (1, 1)) if has_max_pool else average)
         if block == last:
             break
     if last is None:

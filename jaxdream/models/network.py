@@ -1,19 +1,22 @@
 """The Flax module: a graph, its weights, and the one interpreter that runs it.
 
-The module holds arrays and static data only and is a pytree, so it travels as an argument into
-``jax.jit``, ``jax.grad`` and ``jax.vmap``. Build it with ``jaxdream.load_model``.
+The module holds only arrays and static data and is a pytree, so that it is passed as an argument
+into ``jax.jit``, ``jax.grad`` and ``jax.vmap``. Build it with ``jaxdream.load_model``.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
 
-from jaxdream.models.graph import Graph, Node
-from jaxdream.models.ops import Weights, masked
-from jaxdream.models.regions import Layout, Region
-from jaxdream.models.weights.registry import PixelRange, Precision
+from jaxdream.errors import JaxdreamError
+from jaxdream.models.graph import Graph, LayerInfo, Node
+from jaxdream.models.ops import Weights, apply_mask, apply_op
+from jaxdream.models.regions import Region, RegionMasks
+from jaxdream.models.weights.registry import Preprocessing
+from jaxdream.settings import PRECISIONS, Precision
 from jaxdream.types import AnyArray
 
 # Arrays by weight name: "inception_3a/1x1/kernel" (height, width, in, out) and ".../bias" (out,).
@@ -43,41 +46,36 @@ def evaluate_region(
     apply: Callable[[Node, Sequence[Array], Array | None], Array],
     region: Region,
 ) -> dict[str, Array]:
-    """``evaluate`` on the part of a picture that ``x`` holds; what does not count is zero.
+    """``evaluate`` on the region of a picture that ``x`` holds; values not owned by it are zero.
 
-    ``apply`` is also told which positions of the node's first input are in the picture.
+    ``apply(node, inputs, valid)`` also gets the mask of the positions of the node's first input
+    that are in the picture, or None where the node does not depend on it.
     """
-    layout = Layout(graph, region)
+    masks = RegionMasks(graph, region)
     nonnegative: dict[str, bool] = {}
 
-    def apply_inside(node: Node, inputs: Sequence[Array]) -> Array:
+    def apply_with_border(node: Node, inputs: Sequence[Array]) -> Array:
         before = [nonnegative[name] for name in node.inputs]
         nonnegative[node.name] = node.op.nonnegative(*before)
-        layout.add(node)
-        if not node.op.looks_outside:
+        masks.add(node)
+        if not node.op.needs_border:  # its windows stay inside the map
             return apply(node, inputs, None)
-        # Only here does it matter what lies outside: the others' windows stay in the map.
-        outside = node.op.outside(*before)
-        inside = [layout.inside(name, x.shape) for name, x in zip(node.inputs, inputs, strict=True)]
-        inputs = [only(where, x, outside) for where, x in zip(inside, inputs, strict=True)]
-        y = apply(node, inputs, inside[0])
-        # What is infinite must not get into a sum.
-        return y if outside == 0 else only(layout.inside(node.name, y.shape), y, 0.0)
+        border = node.op.border_value(*before)
+        valid = [masks.valid(name, x.shape) for name, x in zip(node.inputs, inputs, strict=True)]
+        inputs = [apply_mask(x, mask, border) for mask, x in zip(valid, inputs, strict=True)]
+        y = apply(node, inputs, valid[0])
+        # An infinite border must not get into a sum.
+        return y if border == 0 else apply_mask(y, masks.valid(node.name, y.shape), 0.0)
 
     for node in graph.nodes.values():
         if not node.inputs:
-            layout.add(node)
+            masks.add(node)
             nonnegative[node.name] = node.op.nonnegative()
-    activations = evaluate(graph, x, layers, apply_inside)
+    activations = evaluate(graph, x, layers, apply_with_border)
     for name, activation in activations.items():
-        counted = layout.counted(graph.resolve(name), activation.shape)
-        activations[name] = only(counted, activation, 0.0)
+        owned = masks.owned(graph.resolve(name), activation.shape)
+        activations[name] = apply_mask(activation, owned, 0.0)
     return activations
-
-
-def only(where: Bool[Array, "h w 1"] | None, x: Array, outside: float) -> Array:
-    """A map where it is the picture's, and ``outside`` elsewhere."""
-    return x if where is None else masked(x, where, outside)
 
 
 class Layer(nnx.Module):
@@ -94,18 +92,19 @@ class Network(nnx.Module):
     Attributes:
         name: the model's name in the registry.
         graph: its table of layers.
-        pixels: what it sees of a picture.
+        preprocessing: how a picture becomes its input.
         default_layer: the layer dreamed when none is named.
         weights_sha256: hash of the weight values, which identifies them in a recipe.
         precision: "float32", or "bfloat16" for weights and activations of half the size. Pictures,
             objectives and gradients of pictures are float32 in either.
+        params: kernels and biases, by the scope of their layer.
     """
 
     def __init__(
         self,
         name: str,
         graph: Graph,
-        pixels: PixelRange,
+        preprocessing: Preprocessing,
         default_layer: str,
         weights: WeightArrays,
         weights_sha256: str,
@@ -114,11 +113,11 @@ class Network(nnx.Module):
     ) -> None:
         self.name = name
         self.graph = graph
-        self.pixels = pixels
+        self.preprocessing = preprocessing
         self.default_layer = default_layer
         self.weights_sha256 = weights_sha256
-        self.precision = precision
-        self.layers = nnx.Dict(
+        self.precision: Precision = precision
+        self.params = nnx.Dict(
             {
                 scope: Layer(
                     jnp.asarray(weights[f"{scope}/kernel"], precision),
@@ -130,7 +129,7 @@ class Network(nnx.Module):
 
     def __call__(
         self,
-        x: Float[AnyArray, "n h w 3"],
+        x: Float[AnyArray, "..."],
         *,
         layers: Sequence[str],
         region: Region | None = None,
@@ -138,19 +137,24 @@ class Network(nnx.Module):
         """Activations of the named layers.
 
         Args:
-            x: preprocessed pictures (``preprocess``), NHWC, at least
+            x: preprocessed pictures (``preprocess``), (n, h, w, 3), at least
                 ``graph.minimum_size(layer)`` pixels a side.
             layers: names or aliases.
-            region: what ``x`` holds of a picture, if it is larger than the picture or a part of
-                it; by default all of it, exactly.
+            region: the part of a picture that ``x`` holds, if ``x`` is larger than the picture or a
+                tile of it; by default the whole picture, without padding.
 
         Returns:
             For each name asked for, (n, h, w, c); (n, classes) for logits and probabilities; in
-            float32. Of a region, what does not count is zero.
+            float32. With a region, values that it does not own are zero.
 
         Raises:
-            JaxdreamError: an unknown layer; names the nearest.
+            JaxdreamError: an unknown layer (the message names the nearest), or an ``x`` of another
+                shape.
         """
+        if x.ndim != 4 or x.shape[-1] != 3:
+            raise JaxdreamError(
+                f"x has the shape {x.shape}: give a batch of pictures, (n, height, width, 3)"
+            )
         x = jnp.asarray(x, self.precision)
         if region is None:
             activations = evaluate(self.graph, x, layers, self.apply)
@@ -158,34 +162,63 @@ class Network(nnx.Module):
             activations = evaluate_region(self.graph, x, layers, self.apply, region)
         return {name: value.astype(jnp.float32) for name, value in activations.items()}
 
+    def __repr__(self) -> str:
+        count = sum(math.prod(s) + s[-1] for s in self.graph.kernel_shapes.values())
+        return f"Network({self.name!r}, {count:,} parameters, {self.precision})"
+
     def apply(
         self,
         node: Node,
         inputs: Sequence[Array],
-        inside: Bool[Array, "h w 1"] | None = None,
+        valid: Bool[Array, "h w 1"] | None = None,
     ) -> Array:
         """One node of the table on its inputs, with this network's weights.
 
-        On a canvas, ``inside`` tells which positions of the first input are in the picture.
+        In a padded array, ``valid`` is true at the positions of the first input that are in the
+        picture.
         """
-        layer = self.layers.get(node.scope, None)
+        layer = self.params.get(node.scope, None)
         weights = Weights(layer.kernel[...], layer.bias[...]) if layer else None
-        return node.op.apply(*inputs, weights=weights, inside=inside)
+        return apply_op(node.op, inputs, weights, valid)
+
+    def layers(self) -> list[LayerInfo]:
+        """Every layer with its channels, stride and receptive field."""
+        return self.graph.layer_infos()
+
+    def with_precision(self, precision: Precision) -> "Network":
+        """This network with weights and activations of another precision.
+
+        Raises:
+            JaxdreamError: an unknown precision, or float32 from bfloat16.
+        """
+        if precision not in PRECISIONS:
+            raise JaxdreamError(f"precision is {' or '.join(PRECISIONS)}, not {precision!r}")
+        if precision == self.precision:
+            return self
+        if precision == "float32":
+            raise JaxdreamError(
+                f"this {self.name} holds bfloat16 weights, whose other digits are gone: load it "
+                "again with precision='float32'"
+            )
+        weights = {
+            f"{scope}/{kind}": getattr(layer, kind)[...]
+            for scope, layer in self.params.items()
+            for kind in Weights._fields
+        }
+        return Network(
+            self.name,
+            self.graph,
+            self.preprocessing,
+            self.default_layer,
+            weights,
+            self.weights_sha256,
+            precision=precision,
+        )
 
     def preprocess(self, image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
-        """What the network sees of a picture (RGB, 0..255)."""
+        """The network's input for a picture (float32, RGB, 0..255)."""
         image = jnp.asarray(image)
-        if self.pixels.order == "BGR":
+        if self.preprocessing.order == "BGR":
             image = image[..., ::-1]
-        return (image - self._pixel_mean()) / self._pixel_scale()
-
-    def deprocess(self, x: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
-        """The inverse of ``preprocess``: a picture (RGB, 0..255, not clipped or rounded)."""
-        image = jnp.asarray(x) * self._pixel_scale() + self._pixel_mean()
-        return image[..., ::-1] if self.pixels.order == "BGR" else image
-
-    def _pixel_mean(self) -> Array:
-        return jnp.asarray(self.pixels.mean, jnp.float32)
-
-    def _pixel_scale(self) -> Array:
-        return jnp.asarray(self.pixels.scale, jnp.float32)
+        mean = jnp.asarray(self.preprocessing.mean, jnp.float32)
+        return (image - mean) / jnp.asarray(self.preprocessing.scale, jnp.float32)

@@ -1,10 +1,11 @@
-"""ReLUs that can be woken: for starts from noise, on which what one looks for may be silent.
+"""Redirected ReLU gradients, for optimisation from noise.
 
-A ReLU whose inputs are all negative lets no gradient through, and a picture that excites nothing
-never changes. Here such a ReLU, and only such, lets through what would raise its inputs.
+A ReLU whose inputs are all negative passes no gradient, so a picture that activates no unit of a
+layer never changes. Here such a ReLU, and only such, passes those gradients that would raise its
+inputs.
 
-Source: the "redirected" gradients of ``lucid``'s ``misc/redirected_relu_grad.py`` (Google), whose
-rule this is, in our own words: only where a picture would otherwise get no gradient at all.
+Source: the "redirected" gradients of ``lucid``'s ``misc/redirected_relu_grad.py`` (Google), used
+here only where a picture would otherwise get no gradient at all.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ from jaxdream.models.ops import Relu
 
 
 @jax.custom_vjp
-def waking_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """ReLU of one picture's map; where no gradient passes at all, that which raises ``x`` does."""
+def redirected_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """ReLU of one picture's map; if no gradient passes at all, that which raises ``x`` does."""
     return jax.nn.relu(x)
 
 
@@ -28,23 +29,23 @@ def _forward(x: Array) -> tuple[Array, Array]:
     return jax.nn.relu(x), x > 0
 
 
-def _backward(awake: Array, gradient: Array) -> tuple[Array]:
-    passed = jnp.where(awake, gradient, 0)
-    silent = jnp.all(passed == 0)
-    return (jnp.where(silent, jnp.maximum(gradient, 0), passed),)
+def _backward(active: Array, gradient: Array) -> tuple[Array]:
+    passed = jnp.where(active, gradient, 0)
+    all_zero = jnp.all(passed == 0)
+    return (jnp.where(all_zero, jnp.maximum(gradient, 0), passed),)
 
 
-waking_relu.defvjp(_forward, _backward)
+redirected_relu.defvjp(_forward, _backward)
 
 
-def waking_activations(
+def redirected_activations(
     model: Network, x: Float[Array, "1 h w 3"], layers: Sequence[str]
 ) -> dict[str, Array]:
-    """The activations ``model(x, layers=layers)`` of one picture, with ReLUs that can be woken."""
+    """``model(x, layers=layers)`` for one picture, with redirected ReLU gradients."""
 
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
         if isinstance(node.op, Relu):
-            return waking_relu(inputs[0])
+            return redirected_relu(inputs[0])
         return model.apply(node, inputs)
 
     return evaluate(model.graph, x, layers, apply)

@@ -17,7 +17,6 @@ from jaxtyping import Array, Float, Integer
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.resample import resize
-from jaxdream.models.ops.convolution_kernel import EXACT
 from jaxdream.objectives.base import (
     STATIC,
     Activations,
@@ -29,7 +28,7 @@ from jaxdream.objectives.base import (
     pytree,
     shown,
 )
-from jaxdream.types import AnyArray
+from jaxdream.types import EXACT, AnyArray
 
 if TYPE_CHECKING:
     from jaxdream.models.graph import Graph

@@ -18,8 +18,10 @@ def first_filters(model: Network) -> Float[np.ndarray, "n h w 3"]:
     network sees it is divided out.
     """
     scope = next(iter(model.graph.kernel_shapes))
-    kernel = np.asarray(model.layers[scope].kernel[...]) / np.asarray(model.pixels.scale)[:, None]
-    if model.pixels.order == "BGR":
+    kernel = (
+        np.asarray(model.params[scope].kernel[...]) / np.asarray(model.preprocessing.scale)[:, None]
+    )
+    if model.preprocessing.order == "BGR":
         kernel = kernel[:, :, ::-1]
     filters = np.moveaxis(kernel, -1, 0).astype(np.float32)
     low = filters.min(axis=(1, 2, 3), keepdims=True)

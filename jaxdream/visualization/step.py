@@ -16,7 +16,7 @@ from jaxdream.algorithm.ascent import StepInfo
 from jaxdream.algorithm.optimizers import normalize_by_mean_abs
 from jaxdream.execution.jit import program
 from jaxdream.models.network import Network
-from jaxdream.models.redirected_relu import waking_activations
+from jaxdream.models.redirected_relu import redirected_activations
 from jaxdream.objectives.base import Objective
 from jaxdream.visualization.fourier import FourierImage
 from jaxdream.visualization.transforms import Robustness, random_view
@@ -90,7 +90,7 @@ def _gradients(
     def one(objective: Objective, image: Array, key: Array) -> tuple[Array, Array | None]:
         if robustness is not None:
             image = random_view(key, image, robustness=robustness)
-        activations = waking_activations(model, model.preprocess(image)[None], layers)
+        activations = redirected_activations(model, model.preprocess(image)[None], layers)
         value = objective({name: activations[name][0] for name in objectives.layers})
         return value, None if differ_at is None else activations[differ_at][0]
 

@@ -38,15 +38,15 @@ def test_gradient_against_finite_differences(tiny, picture):
 
 def test_gradient_is_per_pixel_level_whatever_the_network_sees(tiny, picture):
     from jaxdream.models.network import Network
-    from jaxdream.models.weights.registry import PixelRange
+    from jaxdream.models.weights.registry import Preprocessing
 
     def first_pixel(activations):
         return activations["data"][0, 0].sum()
 
-    scaled = PixelRange("RGB", (0.0, 0.0, 0.0), (100.0, 100.0, 100.0))
+    scaled = Preprocessing("RGB", (0.0, 0.0, 0.0), (100.0, 100.0, 100.0))
     weights = {
         f"{scope}/{part}": getattr(value, part)[...]
-        for scope, value in tiny.layers.items()
+        for scope, value in tiny.params.items()
         for part in ("kernel", "bias")
     }
     model = Network("scaled", tiny.graph, scaled, "second", weights, "")

@@ -99,7 +99,7 @@ def test_bad_values_are_one_line_and_write_nothing(run, photo, tmp_path, case):
     lines = [
         line
         for line in done.stderr.splitlines()
-        if "dreaming with" not in line and "is used at" not in line
+        if "using the bundled network" not in line and "is used at" not in line
     ]
     assert len(lines) == 1, done.stderr
     assert says in lines[0]

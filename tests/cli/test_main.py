@@ -138,7 +138,7 @@ def test_bad_input_is_one_line_and_writes_nothing(run_in, corpus, case):
     before = {path: path.read_bytes() for path in corpus.rglob("*") if path.is_file()}
     done = run_in(corpus, "dream", *arguments.split())
     assert done.returncode == 2
-    lines = [line for line in done.stderr.splitlines() if "dreaming with" not in line]
+    lines = [line for line in done.stderr.splitlines() if "using the bundled network" not in line]
     assert len(lines) == 1, done.stderr
     assert says in lines[0]
     assert {path: path.read_bytes() for path in corpus.rglob("*") if path.is_file()} == before

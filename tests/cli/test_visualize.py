@@ -171,7 +171,7 @@ def test_what_the_network_lacks_is_one_line_too(run_in, corpus, case):
     before = {path.name for path in corpus.iterdir()}
     done = run_in(corpus, *arguments.split())
     assert done.returncode == 2
-    lines = [line for line in done.stderr.splitlines() if "dreaming with" not in line]
+    lines = [line for line in done.stderr.splitlines() if "using the bundled network" not in line]
     assert len(lines) == 1, done.stderr
     assert says in lines[0]
     assert {path.name for path in corpus.iterdir()} == before

@@ -39,7 +39,7 @@ def test_every_position_counts_in_one_part_that_has_all_it_sees(side, length, be
     counted = np.zeros(side, int)
     for region in regions:
         origin, first, stop = (
-            int(value[0]) for value in (region.origin, region.first, region.stop)
+            int(value[0]) for value in (region.origin, region.owned_start, region.owned_stop)
         )
         counted[first:stop] += 1
         assert origin % stride == first % stride == 0
@@ -85,7 +85,7 @@ def test_googlenets_gradient_by_parts(shared, googlenet):
     """
     objective = layer("inception_3b/output") + layer("conv2/3x3")
     (octave,) = octave_programs(googlenet, objective, [(250, 330)])
-    (top, bottom), (left, right) = googlenet.graph.reach(*objective.layers)
+    (top, bottom), (left, right) = googlenet.graph.halo(*objective.layers)
     assert (top, bottom) == (left, right) == (39, 51)
     canvas = Canvas((250, 330), (250, 330), parts=Parts((192, 224), (56, 56), (56, 56)))
     octave = dataclasses.replace(octave, canvas=canvas)

@@ -141,10 +141,12 @@ def test_the_picture_that_was_given_is_still_there_after_an_octave_in_its_place(
 def test_precision_is_the_networks_and_exact_where_it_is_float32(tiny, precision, kind):
     weights = {
         f"{scope}/{name}": np.asarray(getattr(part, name)[...])
-        for scope, part in tiny.layers.items()
+        for scope, part in tiny.params.items()
         for name in ("kernel", "bias")
     }
-    model = Network("tiny", tiny.graph, tiny.pixels, "second", weights, "", precision=precision)
+    model = Network(
+        "tiny", tiny.graph, tiny.preprocessing, "second", weights, "", precision=precision
+    )
     text = lowered(model, 1).as_text()
     products = [line for line in text.splitlines() if "stablehlo.convolution" in line]
     assert len(products) >= 3  # forward and back

@@ -1,7 +1,8 @@
 import hashlib
 
 import pytest
-from jaxdream.images.atomic import file_hash, replacing
+from jaxdream.files.reading import file_hash
+from jaxdream.files.writing import replacing
 
 from jaxdream import JaxdreamError
 

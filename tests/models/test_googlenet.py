@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from helpers import psnr
+from helpers import deprocess, psnr
 
 import jaxdream as jd
 from jaxdream.execution.octave import run_steps
@@ -85,11 +85,11 @@ def test_classifier(shared, googlenet):
 
 
 def tied_pixels(model, image):
-    """Pixels under a window of pool1 whose maximum stands in it twice, to round-off.
+    """Pixels under a window of pool1 that holds its maximum twice, to round-off.
 
-    The picture has rows that repeat exactly, so that equal patches give equal maxima; which of
-    them comes out larger in Caffe hangs on its BLAS's order of summation, and all of the window's
-    gradient goes there.
+    The picture has rows that repeat exactly, so that equal patches give equal maxima. The order of
+    summation of Caffe's BLAS decides which of them is larger, and gets all of the window's
+    gradient.
     """
     x = model.preprocess(image)[None]
     act = np.asarray(model(x, layers=("conv1/relu_7x7",))["conv1/relu_7x7"][0])
@@ -129,7 +129,7 @@ def recorded(shared, model, name):
     golden = load(shared / "golden" / f"{name}.npz")
 
     def picture(key):
-        return np.asarray(model.deprocess(hwc(golden[key])))
+        return deprocess(model, hwc(golden[key]))
 
     octaves = sum(key.endswith("_base") for key in golden)
     steps = len(golden["offsets"]) // octaves
@@ -169,8 +169,8 @@ def test_octaves_from_their_recorded_states(shared, googlenet, name):
     image = jnp.asarray(golden["input"], jnp.float32)
     sizes = jd.plan_octaves(image.shape[:2], octaves=octaves)
     for octave, base in enumerate(jd.octave_bases(image, sizes)):
-        # The recording has scipy's defect in sizes where round-off zeroes the last row or column:
-        # not in these.
+        # For some sizes the recording has scipy's defect, a last row or column zeroed by round-off;
+        # these sizes do not.
         np.testing.assert_allclose(base, picture(f"octave{octave}_base"), atol=1e-3)
         if octave:
             detail = picture(f"step{octave * steps - 1:02}") - picture(f"octave{octave - 1}_base")
@@ -208,9 +208,10 @@ def test_every_caffe_layer_is_there():
     assert {"data", "pool1/norm1", "conv2/norm2", "pool5/drop_7x7_s1", "prob"} <= names
     kinds = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_proj")
     for block in ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b"):
-        at = f"inception_{block}/"
-        assert {at + "pool", at + "output"} <= names
-        assert {at + kind for kind in kinds} | {at + "relu_" + kind for kind in kinds} <= names
+        scope = f"inception_{block}/"
+        assert {scope + "pool", scope + "output"} <= names
+        assert {scope + kind for kind in kinds} <= names
+        assert {scope + "relu_" + kind for kind in kinds} <= names
 
 
 def test_every_layer_of_the_caffemodel_is_there_by_its_name(shared):
@@ -222,8 +223,8 @@ def test_every_layer_of_the_caffemodel_is_there_by_its_name(shared):
 
 
 @pytest.mark.parametrize("size", [(75, 101), (118, 91)])
-def test_a_canvas_changes_nothing(shared, googlenet, size):
-    """A photograph's gradient in an array of its size, and on a canvas shared by many sizes."""
+def test_padding_changes_nothing(shared, googlenet, size):
+    """A photograph's gradient in an array of its size, and in a padded array."""
     photo = jd.read_image(shared / "photos" / "cat.jpg")[100:, 150:][: size[0], : size[1]]
     step = jax.jit(jd.objective_and_gradient)
     objective = layer("inception_4c/output") + layer("inception_3b/5x5_reduce")

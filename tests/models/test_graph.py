@@ -1,7 +1,7 @@
 import pytest
 
 from jaxdream import JaxdreamError
-from jaxdream.models.googlenet import googlenet
+from jaxdream.models.googlenet import INCEPTION_WIDTHS, googlenet
 from jaxdream.models.graph import GraphBuilder
 from jaxdream.models.inception_v3 import inception_v3
 from jaxdream.models.ops import Input
@@ -24,7 +24,7 @@ def test_minimum_size_of_several_layers_is_the_largest():
 
 
 def test_geometry_of_known_layers():
-    layers = {layer.name: layer for layer in googlenet().layers()}
+    layers = {layer.name: layer for layer in googlenet().layer_infos()}
     assert layers["inception_4c/output"].channels == 512
     assert layers["inception_4c/output"].stride == 16
     # By hand: 7, +2*2, (pool1: 11), conv2 +2*4, pool2 +2*4, 3a +4*8, 3b +4*8, pool3 +2*8, ...
@@ -34,12 +34,12 @@ def test_geometry_of_known_layers():
     assert layers["pool2/3x3_s2"].receptive_field == (27, 27)
     assert layers["inception_3a/output"].receptive_field == (59, 59)
     assert layers["prob"].receptive_field is None
-    tall = {layer.name: layer for layer in inception_v3().layers()}["mixed_4/tower/conv_1"]
+    tall = {layer.name: layer for layer in inception_v3().layer_infos()}["mixed_4/tower/conv_1"]
     assert tall.receptive_field is not None
     assert tall.receptive_field[1] > tall.receptive_field[0]
 
 
-def test_needs_no_more_than_it_must():
+def test_only_needed_nodes():
     names = [node.name for node in googlenet().needed(["inception_3a/5x5_reduce"])]
     assert names[-1] == "inception_3a/5x5_reduce"
     assert "inception_3a/1x1" not in names
@@ -49,8 +49,11 @@ def test_needs_no_more_than_it_must():
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [
-        ("inception_4c/ouput", "inception_4c/output"),
-        ("inception_4c", "inception_4"),
+        ("inception_4c/ouput", "the nearest are inception_4c/output,"),
+        ("inception_4c/5x5_reduc", "inception_4c/5x5_reduce"),
+        ("inception_4f", "the nearest are inception_4"),
+        ("mixed4f", "/output"),
+        ("4F", "/output"),
         ("?", "such as conv2/3x3, inception_3a/output"),
     ],
 )
@@ -59,6 +62,25 @@ def test_unknown_layer_names_the_nearest(name, nearest):
         googlenet().resolve(name)
     assert nearest in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_nearest_layers_are_good_ones_first():
+    with pytest.raises(JaxdreamError) as error:
+        googlenet().resolve("inception_4f")
+    near = str(error.value).partition("nearest are ")[2].partition(" (")[0].split(", ")
+    assert len(near) == 3
+    assert all(name in googlenet().good_layers for name in near)
+
+
+@pytest.mark.parametrize("graph", [googlenet(), googlenet(width=0.5, lrn=False)])
+@pytest.mark.parametrize("name", ["4c", "inception_4c", "mixed4c", "inception_4c/output"])
+def test_short_names_of_blocks_are_their_outputs(graph, name):
+    assert graph.resolve(name) == "inception_4c/output"
+
+
+def test_every_block_has_its_short_name():
+    for block in INCEPTION_WIDTHS:
+        assert googlenet().resolve(block) == f"inception_{block}/output"
 
 
 def test_aliases():
@@ -74,3 +96,13 @@ def test_two_layers_of_one_name_are_a_mistake():
     build.add("data", Input())
     with pytest.raises(ValueError, match="two layers are named data"):
         build.add("data", Input())
+
+
+def test_halo_of_known_layers():
+    graph = googlenet()
+    assert graph.halo("data") == ((0, 0), (0, 0))
+    assert graph.halo("conv1/7x7_s2") == ((3, 3), (3, 3))
+    # The pool's window begins at its position and extends two positions of stride 2.
+    assert graph.halo("pool1/3x3_s2") == ((3, 7), (3, 7))
+    assert graph.halo("data", "conv1/7x7_s2") == ((3, 3), (3, 3))
+    assert graph.halo("prob") is None

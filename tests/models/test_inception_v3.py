@@ -119,25 +119,25 @@ class ByHand:
         x = self.conv("conv_4", self.conv("conv_3", max_pool(x)), same=False)
         return max_pool(x)
 
-    def block(self, at, x, *lengths):
+    def block(self, scope, x, *lengths):
         """A block that keeps its size; ``lengths`` are of its two towers."""
-        branches = [self.conv(f"{at}/conv", x)]
+        branches = [self.conv(f"{scope}/conv", x)]
         for tower, length in zip(("tower", "tower_1"), lengths, strict=True):
-            branches.append(self.chain(f"{at}/{tower}", x, length))
-        branches.append(self.conv(f"{at}/tower_2/conv", average_pool(x)))
+            branches.append(self.chain(f"{scope}/{tower}", x, length))
+        branches.append(self.conv(f"{scope}/tower_2/conv", average_pool(x)))
         return np.concatenate(branches, axis=-1)
 
     def blocks(self, x):
         """Every block through mixed_8, by name."""
         acts = {}
         x = self.stem(x)
-        for at in ("mixed", "mixed_1", "mixed_2"):
-            acts[at] = x = self.block(at, x, 2, 3)
+        for scope in ("mixed", "mixed_1", "mixed_2"):
+            acts[scope] = x = self.block(scope, x, 2, 3)
         three = self.conv("mixed_3/conv", x, stride=2, same=False)
         double = self.chain("mixed_3/tower", x, 3, halves=True)
         acts["mixed_3"] = x = np.concatenate([three, double, max_pool(x)], axis=-1)
-        for at in ("mixed_4", "mixed_5", "mixed_6", "mixed_7"):
-            acts[at] = x = self.block(at, x, 3, 5)
+        for scope in ("mixed_4", "mixed_5", "mixed_6", "mixed_7"):
+            acts[scope] = x = self.block(scope, x, 3, 5)
         three = self.chain("mixed_8/tower", x, 2, halves=True)
         seven = self.chain("mixed_8/tower_1", x, 4, halves=True)
         acts["mixed_8"] = np.concatenate([three, seven, max_pool(x)], axis=-1)

@@ -2,14 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import ndimage
+from tiny_network import weights_of
 
 from jaxdream import JaxdreamError
 from jaxdream.models.network import Network
-from jaxdream.models.ops import AveragePool, LocalResponseNorm
 from jaxdream.models.weights import registry
+from jaxdream.models.weights.registry import CAFFE
 
 
 def test_activations_by_the_names_asked_for(tiny, picture):
@@ -37,7 +35,7 @@ def test_is_a_pytree_whose_leaves_are_its_weights(tiny):
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(tiny))
 
 
-def test_other_weights_of_the_same_network_do_not_compile_anew(tiny, picture):
+def test_other_weights_of_the_same_network_need_no_new_compilation(tiny, picture):
     traces = []
 
     @jax.jit
@@ -52,22 +50,7 @@ def test_other_weights_of_the_same_network_do_not_compile_anew(tiny, picture):
     assert len(traces) == 1
 
 
-@settings(deadline=None, max_examples=10)
-@given(st.integers(0, 2**32 - 1))
-def test_deprocess_inverts_preprocess(tiny, seed):
-    levels = np.random.default_rng(seed).integers(0, 256, (5, 4, 3)).astype(np.float32)
-    np.testing.assert_array_equal(tiny.deprocess(tiny.preprocess(levels)), levels)
-    for pixels in (registry.MINUS_ONE_TO_ONE, registry.IMAGENET):
-        weights = {
-            f"{scope}/{part}": getattr(layer, part)[...]
-            for scope, layer in tiny.layers.items()
-            for part in ("kernel", "bias")
-        }
-        model = Network("other", tiny.graph, pixels, "second", weights, "")
-        np.testing.assert_allclose(model.deprocess(model.preprocess(levels)), levels, atol=1e-4)
-
-
-def test_what_each_network_sees():
+def test_preprocessing_of_each_network(tiny):
     pixel = np.array([[[10.0, 20.0, 30.0]]], np.float32)
     expected = {
         "googlenet": [30 - 104, 20 - 116, 10 - 122],
@@ -76,36 +59,48 @@ def test_what_each_network_sees():
         "inception_v3_gluon": [(10 / 255 - 0.485) / 0.229, (20 / 255 - 0.456) / 0.224,
                                (30 / 255 - 0.406) / 0.225],
     }  # fmt: skip
+    weights = weights_of(tiny)
     for name, values in expected.items():
-        pixels = registry.record_of(name).pixels
-        seen = Network.preprocess(_Sees(pixels), pixel)  # type: ignore[arg-type]
+        preprocessing = registry.record_of(name).preprocessing
+        model = Network(name, tiny.graph, preprocessing, "second", weights, "")
+        seen = model.preprocess(pixel)
         np.testing.assert_allclose(seen[0, 0], values, rtol=1e-5, atol=1e-6)
 
 
-class _Sees:
-    """As much of a network as ``preprocess`` reads."""
-
-    _pixel_mean = Network._pixel_mean
-    _pixel_scale = Network._pixel_scale
-
-    def __init__(self, pixels):
-        self.pixels = pixels
+@pytest.mark.parametrize("shape", [(24, 30, 3), (1, 24, 30, 1), (1, 24, 30, 4)])
+def test_input_of_another_shape_is_refused(tiny, shape):
+    with pytest.raises(JaxdreamError, match=r"x has the shape .*give a batch of pictures"):
+        tiny(jnp.zeros(shape), layers=("relu",))
 
 
-def test_local_response_norm_by_the_formula():
-    x = np.random.default_rng(0).normal(0, 100, (1, 2, 3, 9)).astype(np.float32)
-    summed = np.zeros_like(x)
-    for c in range(9):
-        summed[..., c] = (x[..., max(c - 2, 0) : c + 3] ** 2).sum(-1)
-    expected = x / (1 + 1e-4 / 5 * summed) ** 0.75
-    np.testing.assert_allclose(LocalResponseNorm().apply(jnp.asarray(x)), expected, rtol=1e-5)
+def test_layers(tiny):
+    assert [(info.name, info.channels, info.stride) for info in tiny.layers()] == [
+        ("data", 3, 1), ("first", 4, 1), ("relu", 4, 1), ("pool", 4, 2), ("second", 5, 2)
+    ]  # fmt: skip
 
 
-@pytest.mark.parametrize("counts_padding", [True, False])
-def test_average_pool(counts_padding):
-    x = np.random.default_rng(0).normal(size=(1, 5, 6, 2)).astype(np.float32)
-    window = np.ones((1, 3, 3, 1))
-    total = ndimage.convolve(x, window, mode="constant")
-    count = 9 if counts_padding else ndimage.convolve(np.ones_like(x), window, mode="constant")
-    pooled = AveragePool(counts_padding).apply(jnp.asarray(x))
-    np.testing.assert_allclose(pooled, total / count, atol=1e-6)
+def test_with_precision(tiny, picture):
+    assert tiny.with_precision("float32") is tiny
+    half = tiny.with_precision("bfloat16")
+    assert half.precision == "bfloat16"
+    assert half.with_precision("bfloat16") is half
+    assert all(leaf.dtype == jnp.bfloat16 for leaf in jax.tree.leaves(half))
+    loaded = Network(
+        "tiny", tiny.graph, CAFFE, "second", weights_of(tiny), "no file", precision="bfloat16"
+    )
+    x = tiny.preprocess(picture)[None]
+    exact, got, expected = (
+        model(x, layers=("second",))["second"] for model in (tiny, half, loaded)
+    )
+    np.testing.assert_array_equal(got, expected)
+    difference = float(jnp.abs(got - exact).max())
+    assert 0 < difference < 0.05 * float(jnp.abs(exact).max())
+
+
+def test_lost_digits_do_not_come_back(tiny):
+    with pytest.raises(JaxdreamError, match="load it again with precision='float32'"):
+        tiny.with_precision("bfloat16").with_precision("float32")
+
+
+def test_repr_is_one_line(tiny):
+    assert repr(tiny) == "Network('tiny', 297 parameters, float32)"

@@ -1,4 +1,4 @@
-"""A canvas larger than the picture, or smaller: the same numbers as in exact arrays."""
+"""Pictures in padded arrays, and tiles of pictures: the same numbers as in exact arrays."""
 
 from functools import partial
 
@@ -22,11 +22,11 @@ from jaxdream.models.ops import (
     MaxPool,
     Relu,
 )
-from jaxdream.models.regions import Region, whole
+from jaxdream.models.regions import Region, full_region, rectangle_mask
 from jaxdream.models.weights.registry import CAFFE
 
 LAYERS = ("early", "out", "data")
-CANVAS = (48, 64)
+PADDED = (48, 64)
 
 
 @pytest.fixture(scope="module")
@@ -72,10 +72,10 @@ def picture_of(height, width):
     return picture
 
 
-def on_canvas(picture, shape=CANVAS):
-    canvas = np.full((*shape, 3), 77, np.float32)  # what is outside must not matter
-    canvas[: picture.shape[0], : picture.shape[1]] = picture
-    return canvas
+def pad(picture, shape=PADDED):
+    array = np.full((*shape, 3), 77, np.float32)  # values outside the picture must not matter
+    array[: picture.shape[0], : picture.shape[1]] = picture
+    return array
 
 
 def close(actual, expected, tolerance=1e-5):
@@ -84,50 +84,58 @@ def close(actual, expected, tolerance=1e-5):
 
 
 @settings(deadline=None, max_examples=4)
-@given(st.integers(20, CANVAS[0]), st.integers(20, CANVAS[1]))
-def test_a_picture_on_a_larger_canvas(zoo, height, width):
+@given(st.integers(20, PADDED[0]), st.integers(20, PADDED[1]))
+def test_a_picture_in_a_padded_array(zoo, height, width):
     picture = picture_of(height, width)
-    (loss, acts), gradient = measure((*LAYERS, "logits"), zoo, picture)
-    region = whole(np.array([height, width]))
-    (loss_c, acts_c), gradient_c = measure((*LAYERS, "logits"), zoo, on_canvas(picture), region)
-    assert loss_c == pytest.approx(float(loss), rel=1e-5)
-    close(gradient_c[:height, :width], gradient)
-    assert not gradient_c[height:].any()
-    assert not gradient_c[:, width:].any()
-    close(acts_c["logits"], acts["logits"])
+    (value, acts), gradient = measure((*LAYERS, "logits"), zoo, picture)
+    region = full_region(np.array([height, width]))
+    (value_p, acts_p), gradient_p = measure((*LAYERS, "logits"), zoo, pad(picture), region)
+    assert value_p == pytest.approx(float(value), rel=1e-5)
+    close(gradient_p[:height, :width], gradient)
+    assert not gradient_p[height:].any()
+    assert not gradient_p[:, width:].any()
+    close(acts_p["logits"], acts["logits"])
     for name in LAYERS:
         _, h, w, _ = acts[name].shape
-        close(acts_c[name][:, :h, :w], acts[name])
-        assert not acts_c[name][:, h:].any()
-        assert not acts_c[name][:, :, w:].any()
+        close(acts_p[name][:, :h, :w], acts[name])
+        assert not acts_p[name][:, h:].any()
+        assert not acts_p[name][:, :, w:].any()
 
 
-def test_the_parts_of_a_picture_add_up(zoo):
+def test_the_tiles_of_a_picture_add_up(zoo):
     height, width, step, halo = 101, 70, 32, 32
     picture = picture_of(height, width)
-    (loss, _), gradient = measure(LAYERS, zoo, picture)
+    (value, _), gradient = measure(LAYERS, zoo, picture)
     total, summed = 0.0, np.zeros_like(picture)
     shape = (step + 2 * halo,) * 2
     for top in range(0, height, step):
         for left in range(0, width, step):
-            first = np.array([top, left])
-            origin = np.maximum(first - halo, 0)
-            region = Region(np.array([height, width]), origin, first, first + step)
-            part = picture[origin[0] :, origin[1] :][: shape[0], : shape[1]]
-            (part_loss, _), part_gradient = measure(LAYERS, zoo, on_canvas(part, shape), region)
-            total += float(part_loss)
-            h, w = part.shape[:2]
-            summed[origin[0] :, origin[1] :][:h, :w] += part_gradient[:h, :w]
-    assert total == pytest.approx(float(loss), rel=1e-5)
+            start = np.array([top, left])
+            origin = np.maximum(start - halo, 0)
+            region = Region(np.array([height, width]), origin, start, start + step)
+            tile = picture[origin[0] :, origin[1] :][: shape[0], : shape[1]]
+            (tile_value, _), tile_gradient = measure(LAYERS, zoo, pad(tile, shape), region)
+            total += float(tile_value)
+            h, w = tile.shape[:2]
+            summed[origin[0] :, origin[1] :][:h, :w] += tile_gradient[:h, :w]
+    assert total == pytest.approx(float(value), rel=1e-5)
     close(summed, gradient)
 
 
 def test_pictures_of_different_sizes_in_one_batch(zoo):
     sizes = [(48, 64), (33, 40)]
     pictures = [picture_of(*size) for size in sizes]
-    batch = np.stack([on_canvas(picture) for picture in pictures])
-    regions = jax.vmap(whole)(np.array(sizes))
+    batch = np.stack([pad(picture) for picture in pictures])
+    regions = jax.vmap(full_region)(np.array(sizes))
     (_, _), gradients = jax.vmap(partial(measure, LAYERS), (None, 0, 0))(zoo, batch, regions)
     for picture, gradient in zip(pictures, gradients, strict=True):
         h, w = picture.shape[:2]
         close(gradient[:h, :w], measure(LAYERS, zoo, picture)[1])
+
+
+def test_rectangle_mask():
+    mask = rectangle_mask(np.array([1, 0]), np.array([3, 2]), (4, 3, 5))
+    expected = np.zeros((4, 3), bool)
+    expected[1:3, :2] = True
+    np.testing.assert_array_equal(mask[..., 0], expected)
+    assert mask.shape == (4, 3, 1)

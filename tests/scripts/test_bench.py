@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from bench_graph import Subject
 from bench_results import FIRST, LAYOUTS, SECOND, LayerTimes, Measured, Results, Run, Runs, Steps
+from helpers import deprocess
 
 import jaxdream as jd
 from jaxdream.models.googlenet import googlenet
@@ -52,7 +53,7 @@ def test_operations_of_googlenet_are_those_published():
 def test_random_weights_keep_activations_in_range():
     graph = googlenet()
     weights = bench_graph.random_weights(graph)
-    pixels = record_of("googlenet").pixels
+    pixels = record_of("googlenet").preprocessing
     model = Network("googlenet", graph, pixels, "prob", weights, "random")
     image = np.random.default_rng(0).uniform(0, 255, (64, 64, 3)).astype(np.float32)
     act = model(model.preprocess(image)[None], layers=("conv2/3x3",))
@@ -154,7 +155,7 @@ def test_pytorch_computes_what_jaxdream_does(name):
     import torch
 
     record = record_of(name)
-    pixels, end, offset = record.pixels, record.default_layer, (7, -5)
+    pixels, end, offset = record.preprocessing, record.default_layer, (7, -5)
     subject = subject_of(name, record.build(), pixels, end)
     model = bench_steps.network_of(subject)
     image = bench_steps.picture((97, 110))
@@ -191,7 +192,7 @@ def test_pytorch_computes_what_jaxdream_does(name):
         after = bench_torch.ascent_step(
             network, nchw(image), offset, step_size=1.5 / pixels.scale[0], low=low, high=high
         )
-        error = np.abs(np.asarray(model.deprocess(hwc(after))) - stepped).max(-1)
+        error = np.abs(np.asarray(deprocess(model, hwc(after))) - stepped).max(-1)
         assert np.mean(error < 0.05) > 0.99
 
 
@@ -199,7 +200,7 @@ def test_pytorch_computes_what_jaxdream_does(name):
 def test_layer_by_layer(tiny):
     import bench_steps
 
-    subject = subject_of("tiny", tiny.graph, tiny.pixels, "second")
+    subject = subject_of("tiny", tiny.graph, tiny.preprocessing, "second")
     times = bench_steps.measure_layers(
         subject, (24, 30), rounds=2, platform="cpu", quiet=bench_machine.Quiet(0)
     )

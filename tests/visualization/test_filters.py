@@ -9,7 +9,7 @@ from jaxdream.visualization.filters import first_filters
 def network(tiny, pixels, kernel):
     weights = {
         f"{scope}/{part}": getattr(held, part)[...]
-        for scope, held in tiny.layers.items()
+        for scope, held in tiny.params.items()
         for part in ("kernel", "bias")
     }
     return Network("tiny", tiny.graph, pixels, "second", weights | {"first/kernel": kernel}, "")

@@ -122,12 +122,12 @@ def test_diversity_makes_a_batch_differ(tiny):
 def test_a_silent_channel_is_woken(tiny):
     weights = {
         f"{scope}/{part}": getattr(held, part)[...]
-        for scope, held in tiny.layers.items()
+        for scope, held in tiny.params.items()
         for part in ("kernel", "bias")
     }
     mean = np.abs(weights["first/kernel"]).sum(axis=(0, 1, 2)) * 20
     weights["first/bias"] = jnp.asarray(-mean)
-    asleep = Network("asleep", tiny.graph, tiny.pixels, "relu", weights, "")
+    asleep = Network("asleep", tiny.graph, tiny.preprocessing, "relu", weights, "")
     objective = channel_mean(asleep, "relu", 1)
     grey = np.full((24, 24, 3), 127.5, np.float32)
     assert value(asleep, objective, grey) == 0

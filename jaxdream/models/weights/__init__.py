@@ -1,1 +1,1 @@
-"""Weight files: what is known about them, where they are, and how they are read."""
+"""Weight files: the known ones, where they are, and how they are read."""

@@ -1,6 +1,7 @@
-"""The one strict door for weights: names, shapes, dtypes and values, or one line that says why not.
+"""The strict check of weights: names, shapes, dtypes and values.
 
-Also their identity (a hash of the values, whatever file they came in) and the file we write.
+Also the hash of their values, which is the same for every kind of file, and the writer of our own
+files.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from jaxdream.files.writing import replacing
 from jaxdream.models.graph import Graph
 from jaxdream.models.weights.registry import RECORDS
 
-_LISTED = 8  # names shown of a long list
+_LISTED = 8  # names shown in a long list
 
 
 def expected_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
@@ -29,10 +30,11 @@ def expected_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 
 def check_weights(weights: Mapping[str, np.ndarray], graph: Graph, *, source: str | Path) -> None:
-    """Weights must be all that the network needs and nothing else, well shaped and finite.
+    """Make sure that weights are those that the network needs, of the right shapes and finite.
 
     Raises:
-        JaxdreamError: what is missing, extra, misshapen, not floating-point or not finite.
+        JaxdreamError: some are missing, extra, misshapen, not floating-point or not finite; the
+            message lists them.
     """
     expected = expected_shapes(graph)
     missing, extra = expected.keys() - weights.keys(), weights.keys() - expected.keys()
@@ -54,10 +56,10 @@ def check_weights(weights: Mapping[str, np.ndarray], graph: Graph, *, source: st
 
 
 def identify(weights: Mapping[str, np.ndarray], *, source: str | Path) -> str:
-    """The model whose names and shapes these are; of equals the registry's first.
+    """The model that has these names and shapes; of several, the registry's first.
 
     Raises:
-        JaxdreamError: none; names the nearest and what differs.
+        JaxdreamError: no model has them; the message names the nearest and the differences.
     """
     shapes = {(name, array.shape) for name, array in weights.items()}
 
@@ -71,7 +73,7 @@ def identify(weights: Mapping[str, np.ndarray], *, source: str | Path) -> str:
 
 
 def weights_sha256(weights: Mapping[str, np.ndarray]) -> str:
-    """Hash of names, shapes and float32 values: the same for any file that holds the same."""
+    """Hash of names, shapes and float32 values: the same for every file that holds the same."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         array = np.ascontiguousarray(weights[name], "<f4")
@@ -87,10 +89,11 @@ def write_weights(
     model: str,
     dtype: Literal["float32", "float16"] = "float32",
 ) -> None:
-    """Write weights in our layout as safetensors; the file is whole or not there.
+    """Write weights in our layout as safetensors.
 
     Raises:
-        JaxdreamError: it cannot be written, or a value is too large for the dtype.
+        JaxdreamError: it cannot be written, or a value is too large for the dtype. Then ``path`` is
+            as it was before.
     """
     from safetensors.numpy import save
 
@@ -103,17 +106,17 @@ def write_weights(
         file.write(save(arrays, metadata))
 
 
-def read_model_name(path: Path) -> str | None:
-    """The model that a file of ours says it holds; None for other files."""
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata that ``write_weights`` puts into a file; empty for other files."""
     if path.suffix.lower() != ".safetensors":
-        return None
+        return {}
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="np") as file:
-            return (file.metadata() or {}).get("jaxdream_model")
+            return file.metadata() or {}
     except (SafetensorError, OSError):
-        return None
+        return {}
 
 
 def _list(names: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
-"""The Hugging Face hub: whether it is there, its downloads, and what is wrong when it is not.
+"""The Hugging Face Hub: its downloads, and one line about the reason if there is none.
 
-All through ``huggingface_hub``, so that its cache, tokens, mirrors and offline switch are the
-user's own.
+All through ``huggingface_hub``, so that the user's own cache, token, mirror and offline switch
+apply.
 """
 
 import os
@@ -12,22 +12,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import file_hash
+from jaxdream.files.reading import file_hash, reason
 from jaxdream.models.weights.registry import BUNDLED_MODEL, WeightsRecord
 
 WAYS_OUT = (
     f"use the bundled model (--model {BUNDLED_MODEL}), a file of your own (--weights PATH) "
     "or a mirror (HF_ENDPOINT)"
 )
-HUB_TIMEOUT = 4.0  # seconds; leaves one for the rest, so that "no hub" is known within five
+HUB_TIMEOUT = 4.0  # seconds; a program that finds no hub has lost no more than five in all
+NO_CONNECTION = "no connection to a hub"
 
 
 class Unavailable(JaxdreamError):
-    """Weights that cannot be had now; ``problem`` is the message without the ways out."""
+    """Weights that cannot be downloaded now.
 
-    def __init__(self, record: WeightsRecord, problem: str) -> None:
+    ``short`` is the reason in a few words, without the ways out.
+    """
+
+    def __init__(self, record: WeightsRecord, problem: str, *, short: str | None = None) -> None:
         super().__init__(f"no weights for {record.model}: {problem}; {WAYS_OUT}")
-        self.problem = problem
+        self.short = short or problem
 
 
 def source_of(record: WeightsRecord) -> str:
@@ -35,13 +39,13 @@ def source_of(record: WeightsRecord) -> str:
 
 
 def file_size(record: WeightsRecord, *, timeout: float = HUB_TIMEOUT) -> int:
-    """Ask the hub for a file's size in bytes, and so whether there is a hub that has it.
+    """Ask the hub for a file's size in bytes, and so whether a hub has it.
 
-    Takes at most ``timeout`` seconds, also where a name lookup or a connection hangs, and none
-    when ``HF_HUB_OFFLINE`` is set.
+    Takes at most ``timeout`` seconds, also if a name lookup or a connection hangs, and no time if
+    ``HF_HUB_OFFLINE`` is set.
 
     Raises:
-        JaxdreamError: no hub, or it does not have the file or does not give it.
+        JaxdreamError: there is no hub, or it does not have the file or refuses it.
     """
     if _offline():
         raise Unavailable(record, "HF_HUB_OFFLINE is set")
@@ -54,24 +58,33 @@ def file_size(record: WeightsRecord, *, timeout: float = HUB_TIMEOUT) -> int:
         try:
             url = hf_hub_url(record.repo or "", record.file)
             found = get_hf_file_metadata(url, timeout=timeout)
-            if found.commit_hash is None:  # a portal's login page, say
+            if found.commit_hash is None:  # such as the login page of a hotel's network
                 raise OSError("answers, but is not a hub")
             answer.append(found.size or 0)
         except Exception as error:
             answer.append(error)
 
-    # A thread, since no timeout of the library covers name lookups; left behind if it hangs.
+    # In a thread, since no timeout of the library covers name lookups. If it hangs, it is left.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(max(0.0, deadline - time.monotonic()))
     if not answer:
-        raise Unavailable(record, f"no answer from {_endpoint()} in {timeout:g} s")
-    if isinstance(answer[0], Exception):
-        raise Unavailable(record, _hub_problem(record, answer[0])) from answer[0]
-    return answer[0]
+        raise Unavailable(
+            record, f"no answer from {_endpoint()} in {timeout:g} s", short=NO_CONNECTION
+        )
+    (size,) = answer
+    if isinstance(size, Exception):
+        short = NO_CONNECTION if _status_code(size) is None else None
+        raise Unavailable(record, _hub_problem(record, size), short=short) from size
+    return size
 
 
 def download(record: WeightsRecord, notify: Callable[[str], None]) -> Path:
+    """Download a file into the hub's own cache; ``notify`` gets one line before it begins.
+
+    Raises:
+        JaxdreamError: it cannot be downloaded.
+    """
     size = file_size(record)
     megabytes = round(size / 1e6) if size >= 1e6 else size / 1e6
     notify(
@@ -87,7 +100,7 @@ def download(record: WeightsRecord, notify: Callable[[str], None]) -> Path:
 
 
 def downloaded(record: WeightsRecord) -> Path | None:
-    """The file in the hub's own cache."""
+    """The file in the hub's own cache, if it is there."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(record.repo or "", record.file)
@@ -95,9 +108,9 @@ def downloaded(record: WeightsRecord) -> Path | None:
 
 
 def check_download(record: WeightsRecord, path: Path) -> bool:
-    """Whether a downloaded file is proved whole by a hash; a damaged one is removed.
+    """Whether a hash proves that a downloaded file is whole; a damaged one is removed.
 
-    The hub names a large file in its cache by the file's own sha256.
+    The hub's cache names a large file by its sha256.
 
     Raises:
         JaxdreamError: the hash differs.
@@ -115,13 +128,13 @@ def check_download(record: WeightsRecord, path: Path) -> bool:
 
 
 def discard(path: Path) -> None:
-    """Remove a file from the hub's cache, so that it is downloaded afresh."""
+    """Remove a file from the hub's cache, so that it is downloaded again."""
     for name in (path.resolve(), path):
         name.unlink(missing_ok=True)
 
 
 def _offline() -> bool:
-    """As the hub's library reads it, but without importing the library."""
+    """The offline switch as the hub's library reads it, without importing the library."""
     value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return value.upper() in {"1", "ON", "YES", "TRUE"}
 
@@ -134,19 +147,17 @@ def _endpoint() -> str:
 
 def _hub_problem(record: WeightsRecord, error: Exception) -> str:
     """What went wrong, in a few words."""
-    response = getattr(error, "response", None)
-    code = getattr(response, "status_code", None)
+    code = _status_code(error)
     if code == 404:
         return f"{_endpoint()} has no {source_of(record)}"
     if code in (401, 403):
-        return f"{_endpoint()} does not give {source_of(record)} without a token that may read it"
+        return f"{_endpoint()} refuses {source_of(record)} without a token that may read it"
     if code is not None:
         return f"{_endpoint()} answers with error {code}"
-    return f"{_endpoint()}: {one_line(error)}"
+    message = re.sub(r"\[Errno -?\d+\] ", "", reason(error))
+    return f"{_endpoint()}: {message}"
 
 
-def one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    message = re.sub(r"\[Errno -?\d+\] ", "", str(error)).strip() or type(error).__name__
-    return message.splitlines()[0]
+def _status_code(error: Exception) -> int | None:
+    """The status code of the hub's answer; None if there was no answer."""
+    return getattr(getattr(error, "response", None), "status_code", None)

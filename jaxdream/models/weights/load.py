@@ -1,48 +1,33 @@
-"""Where weights come from, and the one function that turns a name or a file into a model.
+"""``load_model``: a network from a name or a file, downloaded if allowed.
 
-Weights are looked for in the package, then among those converted before (``cache_dir``), then in
-the Hugging Face hub's own cache, and only then on the hub. What comes from the hub is converted
-once to our layout; a note beside the converted file holds the hash of its values, and a file that
-does not agree with its note is made again.
+A model's weights are looked for in the package, then among the converted files (``local``), then in
+the Hugging Face Hub's own cache, and last on the hub.
 """
 
-import json
 import logging
 import os
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import file_hash
-from jaxdream.models.weights import hub
+from jaxdream.files.reading import reason
+from jaxdream.models.weights import hub, local
+from jaxdream.models.weights.default_file import COMMAND, default_file
+from jaxdream.models.weights.local import LocalWeights, load_file
 from jaxdream.models.weights.registry import (
     BUNDLED_MODEL,
     CLASSIC_MODEL,
-    RECORDS,
-    Precision,
     WeightsRecord,
     record_of,
 )
+from jaxdream.settings import PRECISIONS, Precision
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from jaxdream.models.network import Network
 
 Notify = Callable[[str], None]
-Status = Literal["bundled", "cached", "downloadable", "file only"]
-
-
-@dataclass(frozen=True)
-class LocalWeights:
-    """Checked weights, and the file that holds them."""
-
-    path: Path
-    arrays: "Mapping[str, np.ndarray]"
-    sha256: str  # of the values
+Found = tuple[WeightsRecord, LocalWeights]
 
 
 def load_model(
@@ -50,253 +35,154 @@ def load_model(
     *,
     weights: str | os.PathLike | None = None,
     precision: Precision = "float32",
+    download: bool = False,
     notify: Notify | None = None,
 ) -> "Network":
     """A pretrained network, by name or from a weight file.
 
+    If no ``weights`` are given, the file in the environment variable ``JAXDREAM_WEIGHTS``, or else
+    the one remembered by ``jaxdream weights use``, is used: for "auto" whichever network it holds,
+    for a name if it holds that model.
+
     Args:
-        name: a model of the registry (``jaxdream models`` lists them). "auto" is the model that
-            ``weights`` holds; without ``weights`` the GoogLeNet of 2015 if it is here or can be
-            downloaded, else the small network that comes with the package.
+        name: a model of the registry (``jaxdream models`` lists them), in any letter case. It is
+            downloaded if it is not on this machine. "auto" is the model that the weight file holds;
+            without a weight file it is the GoogLeNet of 2015 if that is on this machine, else the
+            small network that comes with jaxdream.
         weights: a ``.safetensors``, ``.caffemodel``, ``.onnx``, ``.pth`` or ``.bin`` file.
         precision: "float32", which is exact, or "bfloat16": faster on accelerators made for it, in
             half the memory, and not quite the same dream.
-        notify: called with each line the user should see: a download (before it begins), which
-            network "auto" chose, a file that is not what its name says. By default the lines go
-            to the logger "jaxdream", as warnings.
+        download: whether "auto" may download the GoogLeNet of 2015 too.
+        notify: called with each line for the user: which network was chosen, and a download before
+            it begins. By default the lines go to the logger "jaxdream", as information.
 
     Returns:
         The network; its pictures are float32, RGB, (h, w, 3), 0..255 (``model.preprocess``).
 
     Raises:
-        JaxdreamError: an unknown name or precision; weights that cannot be had, read, or do not
-            fit the model.
+        JaxdreamError: an unknown name or precision; weights that cannot be downloaded or read, or
+            do not fit the model.
     """
-    if precision not in get_args(Precision):
-        raise JaxdreamError(f"precision is float32 or bfloat16, not {precision}")
-    notify = notify or logging.getLogger("jaxdream").warning
-    if weights is not None:
-        record, local = load_file(name, Path(weights), notify)
-    elif name == "auto":
-        record, local = _load_auto(notify)
-    else:
-        record = record_of(name)
-        local = _fetch(record, notify)
+    if precision not in PRECISIONS:
+        raise JaxdreamError(f"precision is {' or '.join(PRECISIONS)}, not {precision!r}")
+    record, found = _find_weights(
+        name, weights, download=download, notify=notify or logging.getLogger("jaxdream").info
+    )
     from jaxdream.models.network import Network
 
     return Network(
         record.model,
         record.build(),
-        record.pixels,
+        record.preprocessing,
         record.default_layer,
-        local.arrays,
-        local.sha256,
+        found.arrays,
+        found.sha256,
         precision=precision,
     )
 
 
-def local_model() -> str:
-    """The model that "auto" means on this machine as it is. Asks no network."""
-    return CLASSIC_MODEL if find(record_of(CLASSIC_MODEL)) else BUNDLED_MODEL
+def find_record(name: str = "auto", weights: str | os.PathLike | None = None) -> WeightsRecord:
+    """The record of the model that ``load_model`` would give. Downloads nothing.
+
+    Raises:
+        JaxdreamError: an unknown name; a weight file that cannot be read or does not fit the model.
+    """
+    if weights is not None:
+        return load_file(name, Path(weights))[0]
+    if not _is_auto(name):
+        return record_of(name)
+    file = default_file()
+    if file and file.model:
+        return record_of(file.model)
+    if found := _load_default(name):
+        return found[0]
+    return record_of(CLASSIC_MODEL if local.find(record_of(CLASSIC_MODEL)) else BUNDLED_MODEL)
 
 
-def status(record: WeightsRecord) -> Status:
-    """Whether a weight file is here, or how to get it. Asks no network."""
-    if record.bundled:
-        return "bundled"
-    if find(record) is not None:
-        return "cached"
-    return "downloadable" if record.repo else "file only"
+def _find_weights(
+    name: str, weights: str | os.PathLike | None, *, download: bool, notify: Notify
+) -> Found:
+    if weights is not None:
+        return load_file(name, Path(weights))
+    if found := _load_default(name):
+        notify(f"using {found[0].model} from {found[1].path}")
+        return found
+    if _is_auto(name):
+        return _load_auto(download=download, notify=notify)
+    record = record_of(name)
+    return record, fetch(record, download=True, notify=notify)
 
 
-def find(record: WeightsRecord) -> Path | None:
-    """The local file that holds these weights, if there is one. Asks no network."""
-    if record.bundled:
-        return bundled_path(record.file)
-    if record.repo is None:
+def _load_default(name: str) -> Found | None:
+    """The weights in the file to use if none is named, if they are of this model."""
+    wanted = None if _is_auto(name) else record_of(name).model
+    file = default_file()
+    if file is None or (wanted and file.model and file.model != wanted):
         return None
-    converted = converted_path(record)
-    if _read_note(record) is not None and converted.is_file():
-        return converted
-    return hub.downloaded(record)
-
-
-def obtain(record: WeightsRecord, *, notify: Notify) -> Path:
-    """The local file that holds these weights, checked; downloaded and converted if need be.
-
-    Args:
-        record: which weights.
-        notify: called with one line before a download begins.
-
-    Raises:
-        JaxdreamError: they are not here and cannot be downloaded; names the ways out.
-    """
-    return _fetch(record, notify).path
-
-
-def bundled_path(file: str) -> Path:
-    """A weight file that comes with the package: in a wheel inside it, in a checkout beside it.
-
-    Raises:
-        JaxdreamError: the installation lacks it.
-    """
-    package = Path(__file__).resolve().parents[2]
-    for folder in (package / "weights", package.parent / "weights"):
-        if (folder / file).is_file():
-            return folder / file
-    raise JaxdreamError(f"{file} is missing from {package / 'weights'}: reinstall jaxdream")
-
-
-def cache_dir() -> Path:
-    """Where jaxdream keeps what it can make again: ``JAXDREAM_CACHE`` or the user's cache."""
-    if chosen := os.environ.get("JAXDREAM_CACHE"):
-        return Path(chosen).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("jaxdream", appauthor=False))
-
-
-def converted_path(record: WeightsRecord) -> Path:
-    """Where the converted weights of a model are kept."""
-    return cache_dir() / "weights" / f"{record.model}.safetensors"
-
-
-# Choosing.
-
-
-def _load_auto(notify: Notify) -> tuple[WeightsRecord, LocalWeights]:
-    classic = record_of(CLASSIC_MODEL)
     try:
-        local = _fetch(classic, notify)
+        record, found = load_file(file.model or "auto", file.path)
     except JaxdreamError as error:
-        bundled = record_of(BUNDLED_MODEL)
-        problem = error.problem if isinstance(error, hub.Unavailable) else error
-        local = _fetch(bundled, notify)
-        notify(
-            f"dreaming with {bundled.model}, the small network that comes with jaxdream "
-            f"({problem}); for the classic {classic.model}: connect to a hub (HF_ENDPOINT "
-            "names a mirror) or pass its file with --weights PATH"
-        )
-        return bundled, local
-    notify(f"dreaming with {classic.model}: {classic.summary}")
-    return classic, local
+        raise JaxdreamError(f"{error} (the file is named by {file.source})") from error
+    return (record, found) if wanted in (None, record.model) else None
 
 
-def load_file(name: str, path: Path, notify: Notify) -> tuple[WeightsRecord, LocalWeights]:
-    """Checked weights from any known file; "auto" finds out which model they are of.
+def _load_auto(*, download: bool, notify: Notify) -> Found:
+    classic, bundled = record_of(CLASSIC_MODEL), record_of(BUNDLED_MODEL)
+    why = ""
+    if download or local.find(classic):
+        try:
+            found = fetch(classic, download=download, notify=notify)
+        except JaxdreamError as error:
+            why = f" ({error.short if isinstance(error, hub.Unavailable) else error})"
+        else:
+            notify(f"using {classic.model}")
+            return classic, found
+    notify(f"using the bundled network {bundled.model}{why}")
+    return bundled, fetch(bundled, download=False, notify=notify)
+
+
+def _is_auto(name: str) -> bool:
+    return name.lower() == "auto"
+
+
+def fetch(record: WeightsRecord, *, download: bool, notify: Notify) -> LocalWeights:
+    """A record's weights, checked; downloaded and converted if need be.
 
     Raises:
-        JaxdreamError: it cannot be read, or does not fit the model.
+        JaxdreamError: they are not on this machine and cannot or must not be downloaded.
     """
-    record, local = _read(None if name == "auto" else record_of(name), path)
-    published = next((r for r in RECORDS if r.file == path.name and (r.sha1 or r.sha256)), None)
-    if published and not _has_hash_of(path, published):
-        notify(
-            f"{path} is not the published {published.file} (its hash differs, as that of a copy "
-            f"saved without auxiliary heads does); its weights fit {record.model} and are used"
-        )
-    return record, local
-
-
-def _read(record: WeightsRecord | None, path: Path) -> tuple[WeightsRecord, LocalWeights]:
-    """Read and check a file; without a record, of the model it holds."""
-    from jaxdream.models.weights.check import check_weights, weights_sha256
-    from jaxdream.models.weights.porting import read_weights
-
-    arrays = read_weights(path)
-    record = record or record_of(_model_in(path, arrays))
-    check_weights(arrays, record.build(), source=path)
-    return record, LocalWeights(path, arrays, weights_sha256(arrays))
-
-
-def _model_in(path: Path, arrays: "Mapping[str, np.ndarray]") -> str:
-    """The model a file holds: as it says itself, by its hash, or by its layers."""
-    from jaxdream.models.weights.check import identify, read_model_name
-
-    if name := read_model_name(path):
-        return name
-    for record in RECORDS:
-        if Path(record.file).suffix == path.suffix and _has_hash_of(path, record):
-            return record.model
-    return identify(arrays, source=path)
-
-
-def _has_hash_of(path: Path, record: WeightsRecord) -> bool:
-    """Whether a file is the one on record; a record without a hash is no file's."""
-    algorithm, known = ("sha256", record.sha256) if record.sha256 else ("sha1", record.sha1)
-    return known is not None and file_hash(path, algorithm).startswith(known)
-
-
-# Fetching and converting.
-
-
-def _fetch(record: WeightsRecord, notify: Notify) -> LocalWeights:
     if record.bundled:
-        return _read(record, bundled_path(record.file))[1]
+        return load_file(record.model, local.bundled_path(record.file))[1]
     if record.repo is None:
-        raise JaxdreamError(f"{record.file} cannot be downloaded: pass it with --weights PATH")
-    if converted := _read_converted(record):
+        raise JaxdreamError(
+            f"{record.file} cannot be downloaded: name the file with --weights PATH or "
+            f"`{COMMAND} PATH`"
+        )
+    if converted := local.read_converted(record):
         return converted
     if source := hub.downloaded(record):
         try:
             return _convert(record, source, notify)
         except JaxdreamError as error:
-            if source.exists():  # undamaged, so another copy would be no better
+            if source.exists() or not download:  # undamaged: another copy would be no better
                 raise
             notify(f"{error}; downloading it again")
+    if not download:
+        raise JaxdreamError(f"the weights of {record.model} on this machine are damaged")
     return _convert(record, hub.download(record, notify), notify)
-
-
-def _read_converted(record: WeightsRecord) -> LocalWeights | None:
-    """The converted weights, unless they are missing, damaged, or made from another file."""
-    note = _read_note(record)
-    if note is None:
-        return None
-    try:
-        _, local = _read(record, converted_path(record))
-    except (JaxdreamError, OSError):
-        return None
-    return local if local.sha256 == note["weights_sha256"] else None
 
 
 def _convert(record: WeightsRecord, source: Path, notify: Notify) -> LocalWeights:
     """Check a downloaded file and keep it in our layout; a damaged one is removed."""
     proved = hub.check_download(record, source)
     try:
-        _, local = _read(record, source)
+        _, found = load_file(record.model, source)
     except JaxdreamError:
         if not proved:
             hub.discard(source)
         raise
     try:
-        return _write_converted(record, local)
+        return local.write_converted(record, found)
     except (JaxdreamError, OSError) as error:
-        notify(
-            f"cannot keep converted weights ({hub.one_line(error)}); dreaming without keeping them"
-        )
-        return local
-
-
-def _write_converted(record: WeightsRecord, local: LocalWeights) -> LocalWeights:
-    from jaxdream.models.weights.check import write_weights
-
-    path = converted_path(record)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    note = {"source": hub.source_of(record), "weights_sha256": local.sha256}
-    # Each process writes names of its own, then renames: of two the last wins, with equal values.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-        made, noted = Path(folder, path.name), Path(folder, "note.json")
-        write_weights(made, local.arrays, model=record.model)
-        noted.write_text(json.dumps(note))
-        os.replace(made, path)
-        os.replace(noted, path.with_suffix(".json"))
-    return LocalWeights(path, local.arrays, local.sha256)
-
-
-def _read_note(record: WeightsRecord) -> dict[str, str] | None:
-    """What was recorded of the converted weights, if they were made from this record's file."""
-    try:
-        note = json.loads(converted_path(record).with_suffix(".json").read_text())
-        return note if note["source"] == hub.source_of(record) and note["weights_sha256"] else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        notify(f"converted weights cannot be kept in {local.cache_dir()}: {reason(error)}")
+        return found

@@ -1,8 +1,7 @@
-"""What is known about every weight file: one frozen record each. Data, no behaviour.
+"""The known weight files: one frozen record each. Data, no behaviour.
 
-Several files may hold the weights of one model; the first record of a model is where
-``load_model(name)`` gets them from. A record says what the file is, never whether it is here:
-that is ``store``'s business.
+Several files may hold the weights of one model; ``load_model(name)`` gets them from the first
+record of a model. Whether a file is on this machine is known to ``load``, not to its record.
 """
 
 import difflib
@@ -15,12 +14,10 @@ from jaxdream.models.googlenet import googlenet
 from jaxdream.models.graph import Graph
 from jaxdream.models.inception_v3 import inception_v3
 
-Precision = Literal["float32", "bfloat16"]  # of a network's weights and activations
-
 
 @dataclass(frozen=True)
-class PixelRange:
-    """What the network sees of a picture: ``(pixel - mean) / scale``, channels in this order.
+class Preprocessing:
+    """How a picture becomes a network's input: ``(pixel - mean) / scale``, channels in ``order``.
 
     ``mean`` and ``scale`` are in pixel levels (0..255), one per channel, in ``order``.
     """
@@ -30,13 +27,13 @@ class PixelRange:
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
-# Google's notebook of 2015 subtracts this mean; Caffe's own examples (104, 117, 123).
-NOTEBOOK_2015 = PixelRange("BGR", (104.0, 116.0, 122.0))
-CAFFE = PixelRange("BGR", (104.0, 117.0, 123.0))
-MINUS_ONE_TO_ONE = PixelRange("RGB", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
-IMAGENET = PixelRange("RGB", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+# Google's notebook of 2015 subtracts this mean; Caffe's own examples subtract (104, 117, 123).
+NOTEBOOK_2015 = Preprocessing("BGR", (104.0, 116.0, 122.0))
+CAFFE = Preprocessing("BGR", (104.0, 117.0, 123.0))
+MINUS_ONE_TO_ONE = Preprocessing("RGB", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+IMAGENET = Preprocessing("RGB", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
-# Of the bundled network, as fractions of GoogLeNet's: through 3b, from 4a to 4e, 5a and 5b.
+# Widths of the bundled network, as fractions of GoogLeNet's: through 3b, 4a to 4e, 5a and 5b.
 MINI_WIDTHS = (1.0, 0.75, 0.5)
 
 
@@ -44,19 +41,19 @@ MINI_WIDTHS = (1.0, 0.75, 0.5)
 class WeightsRecord:
     """One weight file."""
 
-    model: str  # what --model and load_model call it
+    model: str  # its name for --model and load_model
     summary: str
     build: Callable[[], Graph]  # the architecture
-    pixels: PixelRange
+    preprocessing: Preprocessing
     default_layer: str
     licence: str
-    origin: str  # who trained it, on what
+    origin: str  # who trained it, and on which data
     file: str
     repo: str | None = None  # on the Hugging Face hub
     bundled: bool = False  # comes with the package
     megabytes: int = 0
     sha1: str | None = None
-    sha256: str | None = None  # of the file; a prefix where only that is published
+    sha256: str | None = None  # of the file; a prefix if only that is published
 
 
 def _mini() -> Graph:
@@ -71,7 +68,7 @@ _GOOGLENET = WeightsRecord(
     model="googlenet",
     summary="GoogLeNet, the network of the 2015 DeepDream",
     build=googlenet,
-    pixels=NOTEBOOK_2015,
+    preprocessing=NOTEBOOK_2015,
     default_layer="inception_4c/output",
     licence="unrestricted use",
     origin="BVLC, ImageNet 2012",
@@ -83,10 +80,10 @@ _INCEPTION_V3 = WeightsRecord(
     model="inception_v3",
     summary="Inception v3, torchvision's port of Google's weights",
     build=inception_v3,
-    pixels=MINUS_ONE_TO_ONE,
+    preprocessing=MINUS_ONE_TO_ONE,
     default_layer="mixed_4",
     licence="Apache-2.0",
-    origin="Google, ImageNet 2012, by way of torchvision",
+    origin="Google, ImageNet 2012, through torchvision",
     repo="timm/inception_v3.tv_in1k",
     file="model.safetensors",
     megabytes=95,
@@ -105,7 +102,7 @@ RECORDS: tuple[WeightsRecord, ...] = (
         model="googlenet_mini",
         summary="a narrower GoogLeNet, trained for jaxdream; comes with it",
         build=_mini,
-        pixels=CAFFE,
+        preprocessing=CAFFE,
         default_layer="inception_4c/output",
         licence="Apache-2.0",
         origin="jaxdream, distilled from BVLC GoogLeNet",
@@ -134,7 +131,7 @@ RECORDS: tuple[WeightsRecord, ...] = (
         _INCEPTION_V3,
         model="inception_v3_gluon",
         summary="Inception v3, trained by GluonCV",
-        pixels=IMAGENET,
+        preprocessing=IMAGENET,
         origin="GluonCV, ImageNet 2012",
         repo="timm/inception_v3.gluon_in1k",
     ),
@@ -142,7 +139,7 @@ RECORDS: tuple[WeightsRecord, ...] = (
         model="inception_v3_2015",
         summary="Inception v3 of TensorFlow's 2015-12-05 graph, through mixed_8",
         build=_inception_v3_2015,
-        pixels=MINUS_ONE_TO_ONE,
+        preprocessing=MINUS_ONE_TO_ONE,
         default_layer="mixed_4",
         licence="Apache-2.0",
         origin="Google, ImageNet 2012",
@@ -156,15 +153,15 @@ CLASSIC_MODEL = "googlenet"
 
 
 def record_of(model: str) -> WeightsRecord:
-    """The first record of a model.
+    """The first record of a model; upper and lower case are the same.
 
     Raises:
-        JaxdreamError: no such model; names the nearest.
+        JaxdreamError: no such model; the message names the nearest.
     """
     for record in RECORDS:
-        if record.model == model:
+        if record.model == model.lower():
             return record
     known = list(dict.fromkeys(record.model for record in RECORDS))
-    near = difflib.get_close_matches(model, known, n=1)
+    near = difflib.get_close_matches(model.lower(), known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
     raise JaxdreamError(f"no model {model!r}: {hint}")

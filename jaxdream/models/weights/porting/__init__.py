@@ -1,8 +1,8 @@
 """Weight files of other programs, read into our layout.
 
-Ours: float32 arrays by scope, ``inception_3a/1x1/kernel`` as (height, width, in, out), or (in, out)
-for a dense layer, and ``inception_3a/1x1/bias`` as (out,). A reader renames and transposes; whether
-the names and values are right for a network is the strict loader's question.
+Our layout has float32 arrays by scope: ``inception_3a/1x1/kernel`` is (height, width, in, out), or
+(in, out) for a dense layer, and ``inception_3a/1x1/bias`` is (out,). A reader renames and
+transposes; ``check`` tells whether names and values are right for a network.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ _READERS = {
 def read_weights(path: Path) -> dict[str, np.ndarray]:
     """The weights in a file, by name, float32.
 
-    What is not floating-point stays as it is, and what is too large for float32 becomes infinite,
-    for the strict check to refuse.
+    Arrays that are not floating-point stay as they are, and values too large for float32 become
+    infinite; the strict check refuses both.
 
     Raises:
-        JaxdreamError: no such file, an unknown kind of file, or a damaged one.
+        JaxdreamError: no such file, an unknown kind of file, or a damaged file.
     """
     try:
         weights = _reader(path)(path)
@@ -50,13 +50,13 @@ def _reader(path: Path) -> Callable[[Path], dict[str, np.ndarray]]:
     suffix = path.suffix.lower()
     if suffix not in _READERS:
         known = ", ".join(_READERS)
-        raise JaxdreamError(f"{path}: not a weight file jaxdream knows ({known})")
+        raise JaxdreamError(f"{path}: not a kind of weight file that jaxdream knows ({known})")
     if path.stat().st_size == 0:
         raise JaxdreamError(f"{path} is empty")
     return _READERS[suffix]
 
 
 def _as_float32(array: np.ndarray) -> np.ndarray:
-    # bfloat16 is not one of NumPy's own kinds.
+    # NumPy has no bfloat16 of its own, so its kind is not "f".
     floating = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
     return np.ascontiguousarray(array, np.float32) if floating else array

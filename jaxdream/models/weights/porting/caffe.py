@@ -1,7 +1,7 @@
-"""``.caffemodel`` files: a protobuf of which a handful of fields are needed.
+"""``.caffemodel`` files: a protobuf message of which a few fields are needed.
 
-The message is described here at run time, field by field, so that no generated code is needed.
-Field numbers are those of Caffe's ``caffe.proto``; everything else in a file is skipped.
+The message is described at run time, field by field, so that no generated code is needed. Field
+numbers are those of Caffe's ``caffe.proto``; all other fields of a file are skipped.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxdream.errors import JaxdreamError
 
-# GoogLeNet's auxiliary classifiers, of use in training only.
+# GoogLeNet's auxiliary classifiers, used only in training.
 AUXILIARY_HEADS = ("loss1/", "loss2/")
 
 # Message: field name -> (number, type), with a message's name, or a scalar type, repeated.
@@ -35,7 +35,7 @@ _MESSAGES = {
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Weights of a caffemodel, of new (``layer``) or old (``layers``) records.
+    """Weights of a caffemodel, with new (``layer``) or old (``layers``) records.
 
     Raises:
         JaxdreamError: not a caffemodel, or a damaged one.
@@ -46,20 +46,21 @@ def read(path: Path) -> dict[str, np.ndarray]:
     try:
         net.ParseFromString(path.read_bytes())
     except DecodeError:
-        raise JaxdreamError(f"{path} is not a whole caffemodel: get it again") from None
+        raise JaxdreamError(f"{path} is a damaged caffemodel or none: get it again") from None
     weights = {}
     for layer in [*net.layer, *net.layers]:
-        if not isinstance(layer.name, str):  # bytes, where they are no UTF-8
-            raise JaxdreamError(f"{path} is not a whole caffemodel: get it again")
+        if not isinstance(layer.name, str):  # bytes, if they are not UTF-8
+            raise JaxdreamError(f"{path} is a damaged caffemodel or none: get it again")
         if not layer.blobs or layer.name.startswith(AUXILIARY_HEADS):
             continue
         if f"{layer.name}/kernel" in weights:
             raise JaxdreamError(f"{path} has two layers named {layer.name!r}: a damaged file")
         kernel, *rest = (_array(blob, f"{path}: {layer.name!r}") for blob in layer.blobs)
         weights[f"{layer.name}/kernel"] = _kernel(kernel)
-        for number, array in enumerate(rest):  # past the bias, not ours to drop: see onnx.py
-            part = f"blob_{number + 1}" if number else "bias"
-            weights[f"{layer.name}/{part}"] = array.reshape(-1)
+        # Blobs after the bias are kept: the strict check names them.
+        for number, array in enumerate(rest):
+            kind = f"blob_{number + 1}" if number else "bias"
+            weights[f"{layer.name}/{kind}"] = array.reshape(-1)
     return weights
 
 
@@ -72,7 +73,7 @@ def _array(blob: Any, where: str) -> np.ndarray:
 
 
 def _kernel(array: np.ndarray) -> np.ndarray:
-    """Caffe's (out, in, height, width) or (out, in) the other way round."""
+    """Our order of the axes, from Caffe's (out, in, height, width) or (out, in)."""
     if array.ndim == 4 and array.shape[:2] == (1, 1):  # a dense layer of the old records
         array = array[0, 0]
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
@@ -80,7 +81,7 @@ def _kernel(array: np.ndarray) -> np.ndarray:
 
 @cache
 def _net_parameter() -> Any:
-    """The class of the message that a caffemodel is."""
+    """The message class of a caffemodel."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     field_type = descriptor_pb2.FieldDescriptorProto

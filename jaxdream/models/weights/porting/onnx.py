@@ -8,12 +8,12 @@ import numpy as np
 from jaxdream.errors import JaxdreamError
 from jaxdream.models.weights.porting.caffe import AUXILIARY_HEADS
 
-# What onnx raises over a damaged file, besides errors of its own.
+# Raised by onnx for a damaged file, besides its own errors.
 _DAMAGE = (OSError, ValueError, TypeError, LookupError)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Weights of an ONNX file; shapes to reshape to (lists of integers) are left out.
+    """Weights of an ONNX file, without the shapes of reshape operations (lists of integers).
 
     Raises:
         JaxdreamError: not an ONNX file, or a damaged one.
@@ -25,7 +25,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         tensors = onnx.load(path).graph.initializer
         arrays = {str(tensor.name): onnx.numpy_helper.to_array(tensor) for tensor in tensors}
     except (*_DAMAGE, DecodeError, onnx.checker.ValidationError) as error:
-        raise JaxdreamError(f"{path} is not a whole ONNX file: get it again") from error
+        raise JaxdreamError(f"{path} is a damaged ONNX file or none: get it again") from error
     weights = {}
     for name, array in arrays.items():
         is_shape = array.dtype == np.int64 and array.ndim <= 1
@@ -33,7 +33,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
             continue
         match = re.fullmatch(r"(.+)_(w|b)_0", name)
         if match is None:
-            weights[name] = array  # not ours to drop: the strict check names it
+            weights[name] = array  # kept: the strict check names it
         elif match[2] == "b":
             weights[f"{match[1]}/bias"] = array.reshape(-1)
         else:

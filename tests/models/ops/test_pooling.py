@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
-from jaxdream.models.ops import MaxPool
+from jaxdream.models.ops import AveragePool, GlobalAveragePool, MaxPool
 
 
-def by_the_book(x, op, seed):
+def max_pool_by_hand(x, op, seed):
     """Caffe's max-pool and its gradient, one window at a time."""
     _, height, width, channels = x.shape
     out_h, out_w = op.output_size((height, width))
@@ -31,18 +32,18 @@ def by_the_book(x, op, seed):
 )
 @settings(deadline=None, max_examples=15)
 @given(st.integers(3, 9), st.integers(3, 9))
-def test_value_and_gradient_with_ties(op, height, width):
+def test_max_pool_with_ties(op, height, width):
     random = np.random.default_rng(height * 10 + width)
     # Few different values, as after a ReLU: most windows hold ties.
     x = random.integers(0, 3, (1, height, width, 2)).astype(np.float32)
     out, pullback = jax.vjp(op.apply, jnp.asarray(x))
     seed = random.normal(size=out.shape).astype(np.float32)
-    expected, gradient = by_the_book(x, op, seed)
+    expected, gradient = max_pool_by_hand(x, op, seed)
     np.testing.assert_array_equal(out, expected)
     np.testing.assert_allclose(pullback(jnp.asarray(seed))[0], gradient, atol=1e-6)
 
 
-def test_second_derivative():
+def test_second_derivative_of_max_pool():
     op = MaxPool((3, 3), 2, ceil=True)
     x = jnp.asarray(np.random.default_rng(0).normal(size=(1, 7, 7, 2)), jnp.float32)
 
@@ -55,16 +56,52 @@ def test_second_derivative():
     np.testing.assert_allclose(jax.grad(slope_norm)(x), 8 * x * wins**2, rtol=1e-4, atol=1e-5)
 
 
-def test_the_gradient_has_a_gradient():
+def test_second_derivative_of_max_pool_by_differences():
     random = np.random.default_rng(0)
     x, towards = (jnp.asarray(random.normal(size=(1, 7, 9, 2)), jnp.float32) for _ in range(2))
 
     @jax.jit
     @jax.grad
     def gradient(x):
-        return 0.5 * jnp.square(MaxPool((3, 3), 2).apply(x, weights=None)).sum()
+        return 0.5 * jnp.square(MaxPool((3, 3), 2).apply(x)).sum()
 
     second = jax.grad(lambda x: (gradient(x) * towards).sum())(x)
     epsilon = 1e-3  # the gradient is linear as long as no maximum changes place
     numeric = (gradient(x + epsilon * towards) - gradient(x - epsilon * towards)) / (2 * epsilon)
     np.testing.assert_allclose(second, numeric, atol=1e-3)
+
+
+@pytest.mark.parametrize("counts_padding", [True, False])
+def test_average_pool(counts_padding):
+    x = np.random.default_rng(0).normal(size=(1, 5, 6, 2)).astype(np.float32)
+    window = np.ones((1, 3, 3, 1))
+    total = ndimage.convolve(x, window, mode="constant")
+    count = 9 if counts_padding else ndimage.convolve(np.ones_like(x), window, mode="constant")
+    pooled, pull = jax.vjp(AveragePool(counts_padding).apply, jnp.asarray(x))
+    np.testing.assert_allclose(pooled, total / count, atol=1e-6)
+    gradient = ndimage.convolve(np.ones_like(x) / count, window, mode="constant")
+    np.testing.assert_allclose(pull(jnp.ones_like(pooled))[0], gradient, atol=1e-6)
+
+
+def test_average_pool_of_valid_values_only():
+    x = np.zeros((1, 4, 4, 1), np.float32)
+    x[0, :2, :2, 0] = [[1, 2], [3, 6]]
+    valid = np.zeros((4, 4, 1), bool)
+    valid[:2, :2] = True
+    pooled = AveragePool(counts_padding=False).masked_apply(jnp.asarray(x), jnp.asarray(valid))
+    np.testing.assert_array_equal(pooled[0, :2, :2, 0], np.full((2, 2), 3))
+    assert np.isfinite(pooled).all()
+
+
+def test_global_average_pool():
+    x = np.arange(12, dtype=np.float32).reshape(1, 2, 3, 2)
+    pooled = GlobalAveragePool().apply(jnp.asarray(x))
+    np.testing.assert_allclose(pooled, x.mean((1, 2), keepdims=True))
+    valid = np.asarray([[True, True, False], [False, False, False]])[..., None]
+    masked = GlobalAveragePool().masked_apply(jnp.asarray(x * valid), jnp.asarray(valid))
+    np.testing.assert_allclose(masked, x[:, :1, :2].mean((1, 2), keepdims=True))
+
+
+def test_global_average_pool_sums_bfloat16_exactly():
+    x = jnp.ones((1, 64, 64, 1), jnp.bfloat16)  # a sum in bfloat16 stops at 256
+    assert float(GlobalAveragePool().apply(x)[0, 0, 0, 0]) == 1

@@ -1,0 +1,75 @@
+"""Operations that treat every position alike and by itself, and the network's input."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxdream.models.ops.base import PlainOp
+
+
+@dataclass(frozen=True)
+class Input(PlainOp):
+    """The preprocessed picture: three channels."""
+
+    def nonnegative(self, *_: bool) -> bool:
+        return False
+
+    def output_channels(self, *_: int) -> int:
+        return 3
+
+
+@dataclass(frozen=True)
+class Relu(PlainOp):
+    """``max(x, 0)``, with the gradient 0 where x is 0, as in Caffe."""
+
+    def nonnegative(self, *_: bool) -> bool:
+        return True
+
+    def apply(self, *inputs: Array) -> Array:
+        return _relu(inputs[0])
+
+
+@jax.custom_vjp
+def _relu(x: Array) -> Array:
+    return jnp.maximum(x, 0)
+
+
+def _relu_forward(x):
+    return _relu(x), x > 0
+
+
+def _relu_backward(positive, cotangent):
+    # Written by hand: one byte a value is kept between the passes, not x.
+    return (jnp.where(positive, cotangent, 0),)
+
+
+_relu.defvjp(_relu_forward, _relu_backward)
+
+
+@dataclass(frozen=True)
+class Identity(PlainOp):
+    """Another name for its input, such as dropout, which does nothing after training."""
+
+    def apply(self, *inputs: Array) -> Array:
+        return inputs[0]
+
+
+@dataclass(frozen=True)
+class Concat(PlainOp):
+    """The inputs one after the other, along the channels."""
+
+    def output_channels(self, *channels: int) -> int:
+        return sum(channels)
+
+    def apply(self, *inputs: Array) -> Array:
+        return jnp.concatenate(inputs, axis=-1)
+
+
+@dataclass(frozen=True)
+class Softmax(PlainOp):
+    """Probabilities from logits, along the last axis."""
+
+    def apply(self, *inputs: Array) -> Array:
+        return jax.nn.softmax(inputs[0], axis=-1)
