@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from helpers import ROOT, read_until
@@ -15,6 +16,11 @@ from PIL import Image
 
 # Read when huggingface_hub is imported: the tests have hubs of their own, on this machine.
 os.environ.pop("HF_HUB_OFFLINE", None)
+
+# The same examples in every run where they decide about a change.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 # Before the package is imported, so that every shape in a public annotation is checked.
 install_import_hook("jaxdream", "beartype.beartype")

@@ -4,6 +4,7 @@ Everything here is pure and works on one picture, RGB, 0..255; ``vmap`` makes ba
 Source: ``make_step`` of Google's 2015 notebook.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -14,9 +15,11 @@ from jaxtyping import Array, Float, Integer
 from jaxdream.algorithm.jitter import roll, rolled_part
 from jaxdream.algorithm.optimizers import mean_abs
 from jaxdream.execution.sharding import Sharding
+from jaxdream.models.graph import Graph
 from jaxdream.models.network import Network
 from jaxdream.models.regions import Region, rectangle
 from jaxdream.objectives import Objective
+from jaxdream.objectives.base import RegionActivations
 from jaxdream.types import AnyArray
 
 
@@ -63,7 +66,23 @@ def objective_value(
 ) -> Float[Array, ""]:
     """The objective's value alone; arguments are those of ``objective_and_gradient``."""
     activations = model(model.preprocess(image)[None], layers=objective.layers, region=region)
-    return objective({name: activation[0] for name, activation in activations.items()})
+    activations = {name: activation[0] for name, activation in activations.items()}
+    if region is not None:
+        count = partial(_position_count, model.graph, region)
+        activations = RegionActivations(activations, count)
+    return objective(activations)
+
+
+def _position_count(graph: Graph, region: Region, layer: str) -> Array | int:
+    """The number of positions that a layer has on the whole picture."""
+    if graph.reach(layer) is None:
+        return 1
+    sizes = {}
+    for node in graph.needed([layer]):
+        before = sizes[node.inputs[0]] if node.inputs else (region.size[0], region.size[1])
+        sizes[node.name] = node.op.output_size(before)
+    height, width = sizes[graph.resolve(layer)]
+    return height * width
 
 
 def take_step(

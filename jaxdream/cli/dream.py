@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jaxdream.cli import preview, session
 from jaxdream.cli.main import INTERRUPTED
-from jaxdream.cli.objective_options import find_files, objective_text
+from jaxdream.cli.objective_options import objective_text
 from jaxdream.errors import JaxdreamError
 from jaxdream.images import picture_files
 from jaxdream.images.picture_files import Picture
@@ -126,23 +126,27 @@ def replay_picture(options: argparse.Namespace) -> int:
             f"dreamed with jax {recipe.jax} on {recipe.platform}, this is jax {here[0]} on "
             f"{here[1]}: the same but for rounding"
         )
-    from jaxdream.objectives.files import Sources, read_objective
-    from jaxdream.objectives.text import with_files_renamed
+    from jaxdream.objectives.files import ObjectiveFiles, find_files
+    from jaxdream.objectives.text import parse_objective, with_files_renamed
 
     folders = [Path(path).parent for path in (options.input, options.dreamed)]
-    files = find_files(recipe.files, options.guide, [*folders, Path()])
-    text = with_files_renamed(recipe.objective, files)
-    objective = read_objective(text, model, Sources(recipe.guide_size, session.say))
+    paths = find_files(recipe.files, options.guide, [*folders, Path()])
+    text = with_files_renamed(recipe.objective, paths)
+    files = ObjectiveFiles(recipe.guide_size, session.say)
+    objective = parse_objective(text, model, files=files)
     done = _dream(model, objective, picture, recipe, output, **_machine(options))
     return 0 if done else INTERRUPTED
 
 
 def asked_objective(options: argparse.Namespace, model):
     """The objective that the options ask for, and how a recipe names it."""
-    from jaxdream.objectives.files import Sources, named_objective
+    from jaxdream.objectives.files import ObjectiveFiles
+    from jaxdream.objectives.text import parse_objective, without_folders
 
     text = objective_text(options, model.default_layer)
-    return named_objective(text, model, Sources(options.guide_size, session.say))
+    files = ObjectiveFiles(options.guide_size, session.say)
+    objective = parse_objective(text, model, files=files)
+    return objective, {"objective": without_folders(text), "files": files.by_name()}
 
 
 def asked_recipe(

@@ -34,7 +34,8 @@ from jaxdream.folder.worker import FileResult, FileWork, PictureFile, Report
 from jaxdream.images import picture_files
 from jaxdream.images.atomic import make_folder, remove_temporaries
 from jaxdream.models.network import Network
-from jaxdream.objectives.files import Sources, named_objective
+from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.text import parse_objective, without_folders
 from jaxdream.octave_loop import check_settings
 from jaxdream.recipe import Recipe, dream_settings, made_with
 
@@ -123,8 +124,9 @@ def dream_files(
     process = Process() if process is None else process
     files = _files(inputs, folder, seed, suffix)
     text = objective or model.default_layer
-    maximised, named = named_objective(text, model, Sources(guide_size, notify))
-    maximised.check(model.graph)
+    objective_files = ObjectiveFiles(guide_size, notify)
+    maximised = parse_objective(text, model, files=objective_files)
+    named = {"objective": without_folders(text), "files": objective_files.by_name()}
     check_settings(steps, step_size, jitter)
     plan_octaves((1, 1), octaves=octaves, octave_scale=octave_scale)  # which checks them
     if size is not None:
