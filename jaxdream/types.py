@@ -1,6 +1,10 @@
-"""The types of annotations: what goes in may be NumPy's, what comes out is JAX's."""
+"""What several folders share: types of annotations, exact products, dataclasses as pytrees.
 
-from typing import TypeAlias
+What goes into a function may be NumPy's, what comes out is JAX's.
+"""
+
+from dataclasses import fields
+from typing import TypeAlias, TypeVar
 
 import jax
 import numpy as np
@@ -15,3 +19,30 @@ Keys = Key[Array, "*keys"] | UInt32[Array, "*keys 2"]  # one key, or one for eac
 
 # By default JAX rounds float32 to less on TPU and some GPUs. bfloat16 stays bfloat16 with this too.
 EXACT = jax.lax.Precision.HIGHEST
+
+STATIC = {"static": True}  # metadata of a field that is part of the program, not of the data
+_Class = TypeVar("_Class", bound=type)
+
+
+def pytree(cls: _Class) -> _Class:
+    """Makes a dataclass a pytree: its fields are the children, except those marked ``STATIC``.
+
+    JAX's ``register_dataclass`` calls the constructor with whatever JAX puts in the place of
+    arrays, which checked annotations refuse; this does not.
+    """
+    static = {field.name: bool(field.metadata.get("static")) for field in fields(cls)}
+    children = tuple(name for name in static if not static[name])
+    others = tuple(name for name in static if static[name])
+
+    def flatten(node):
+        keyed = [(jax.tree_util.GetAttrKey(name), getattr(node, name)) for name in children]
+        return keyed, tuple(getattr(node, name) for name in others)
+
+    def unflatten(values, leaves):
+        node = object.__new__(cls)
+        node.__dict__.update(zip(others, values, strict=True))
+        node.__dict__.update(zip(children, leaves, strict=True))
+        return node
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
+    return cls

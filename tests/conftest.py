@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from helpers import ROOT, read_until
@@ -18,6 +19,11 @@ os.environ.pop("HF_HUB_OFFLINE", None)
 # A weight file that the user of this machine chose must not be used.
 os.environ.pop("JAXDREAM_WEIGHTS", None)
 os.environ["JAXDREAM_CONFIG"] = str(ROOT / "no configuration")
+
+# The same examples in every run where they decide about a change.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 # Before the package is imported, so that every shape in a public annotation is checked.
 install_import_hook("jaxdream", "beartype.beartype")

@@ -1,64 +1,43 @@
-"""The objective that a command line or a recipe asks for, and the files it is made from."""
+"""The objective that the options of a command ask for, as one text."""
 
 import argparse
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import math
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import file_hash
 
 
 def objective_text(options: argparse.Namespace, default_layer: str) -> str:
     """What ``--objective``, or ``--layer`` and ``--guide``, mean as one text.
 
     Raises:
-        JaxdreamError: they contradict each other.
+        JaxdreamError: they contradict each other, or a value is empty or out of range.
     """
     from jaxdream.objectives.text import quoted
 
     if options.objective is not None:
-        if options.layer or options.guide:
+        if options.layer is not None or options.guide:
             raise JaxdreamError(
-                "give --objective alone, or --layer and --guide: an objective names its layers "
-                'itself, and a guide as guide("FILE", LAYER)'
+                "--objective cannot be combined with --layer or --guide: name the layers in the "
+                'objective, and a guide as guide("FILE", LAYER)'
             )
         return options.objective
-    layer = options.layer or default_layer
+    layer = default_layer if options.layer is None else options.layer
+    if not layer:
+        raise JaxdreamError("--layer is empty: give the name of a layer")
+    weights = options.guide_weight or []
     if not options.guide:
-        if options.guide_weight:
-            raise JaxdreamError("--guide-weight goes with a --guide FILE before it")
+        if weights:
+            raise JaxdreamError("--guide-weight needs a --guide FILE")
         return layer
-    weights = options.guide_weight or [1.0] * len(options.guide)
-    if len(weights) != len(options.guide):
+    if weights and len(weights) != len(options.guide):
         raise JaxdreamError(
-            f"{len(options.guide)} guides and {len(weights)} weights: give --guide-weight once "
-            "for each --guide, or not at all"
+            f"--guide is given {len(options.guide)} times and --guide-weight {len(weights)} "
+            "times: give one weight for each guide, or none"
         )
-    terms = [
-        f"{weight}*guide({quoted(path)}, {layer})"
-        for path, weight in zip(options.guide, weights, strict=True)
-    ]
+    for weight in weights:
+        if not math.isfinite(weight):
+            raise JaxdreamError(f"--guide-weight must be a finite number, not {weight}")
+    terms = [f"guide({quoted(path)}, {layer})" for path in options.guide]
+    if weights:
+        terms = [f"{weight}*{term}" for weight, term in zip(weights, terms, strict=True)]
     return " + ".join(terms).removeprefix("1.0*")
-
-
-def find_files(
-    wanted: Mapping[str, str], given: Sequence[str], folders: Sequence[Path]
-) -> dict[str, str]:
-    """Where the files of a recipe are, by their names there: known by their hashes.
-
-    Raises:
-        JaxdreamError: one is not among those given nor in the folders.
-    """
-    found = {}
-    for name, sha256 in wanted.items():
-        places = [Path(path) for path in given] + [folder / name for folder in folders]
-        for place in places:
-            if place.is_file() and file_hash(place, "sha256") == sha256:
-                found[name] = str(place)
-                break
-        else:
-            raise JaxdreamError(
-                f"this was dreamed with {name} (sha256 {sha256[:12]}), which is not beside it: "
-                "give it by --guide FILE"
-            )
-    return found

@@ -11,8 +11,9 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.models.network import Network
 from jaxdream.objectives import direction, layer, logit, neuron
 from jaxdream.objectives.base import Objective
+from jaxdream.objectives.files import read_vector
 from jaxdream.objectives.labels import resolve_class
-from jaxdream.objectives.text import parse_objective, read_vector
+from jaxdream.objectives.text import parse_objective
 from jaxdream.visualization.visualize import channel_mean
 
 _MOST = 4096  # channels in one list of them, more than any layer has

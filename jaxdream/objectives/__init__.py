@@ -1,47 +1,42 @@
-"""What a dream makes grow: the objectives, as small pytrees that compose (see ``objective``).
+"""What a dream maximises: the objectives, as small pytrees that compose (see ``Objective``).
 
-Two kinds of measure. *Energies*, half a sum of squares as in 2015, of a layer or of one of its
-channels; a layer's energy is the sum of its channels'. *Dot products*, linear in the activations:
-a neuron, a direction, a class's logit, a guide, a reference. Penalties are subtracted.
+Of a channel there is the *mean* activation (``channel``), as in lucid and lucent, and the *energy*,
+half the sum of squares (``channel_energy``); the energy of a whole layer (``layer``), the objective
+of 2015, is the sum of its channels'. A neuron, a direction, a class's logit, a guide and a
+reference are *dot products*, linear in the activations. Penalties are subtracted.
+
+Arguments come in this order: the layer first, then what belongs to it. ``guide`` and
+``caricature``, which run a network on a picture, have the network first, as everywhere in
+jaxdream, and the layer last.
+
+Layers, channels and classes are looked up where the network is known: ``guide`` and ``caricature``
+raise their errors when called, all others in ``Objective.check``, which ``dream`` and
+``visualize`` call.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Integer
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.resample import resize
-from jaxdream.objectives.base import (
-    STATIC,
-    Activations,
-    Objective,
-    Product,
-    Scaled,
-    Sum,
-    check_index,
-    pytree,
-    shown,
-)
-from jaxdream.types import EXACT, AnyArray
+from jaxdream.objectives import terms
+from jaxdream.objectives.base import Activations, Objective, activations_of
+from jaxdream.objectives.labels import resolve_class
+from jaxdream.types import AnyArray
 
 if TYPE_CHECKING:
-    from jaxdream.models.graph import Graph
     from jaxdream.models.network import Network
 
 __all__ = [
     "Activations",
     "Objective",
-    "Product",
-    "Scaled",
-    "Sum",
     "caricature",
     "channel",
+    "channel_energy",
     "custom",
     "direction",
     "guide",
@@ -52,263 +47,95 @@ __all__ = [
     "total_variation",
 ]
 
-Index = int | Integer[AnyArray, "..."]
+Index = int | np.integer | Integer[AnyArray, "..."]
+Share = float | int | Float[AnyArray, ""]
 
-# Dot products of a guided step held at once: 16 million floats are 64 MB.
-_GUIDE_DOT_PRODUCTS = 1 << 24
 
-
-@dataclass(frozen=True)
-class _OfLayer(Objective):
-    """Base of the objectives that read one layer."""
-
-    layer: str = field(metadata=STATIC)
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return (self.layer,)
-
-
-class _Local(_OfLayer):
-    """Base of those that are a sum over the layer's positions."""
-
-    @property
-    def local(self) -> bool:
-        return True
-
-
-@pytree
-@dataclass(frozen=True)
-class Layer(_Local):
-    """Half the sum of squares of a layer: its gradient at the layer is the activation itself."""
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return 0.5 * jnp.sum(jnp.square(activations[self.layer]))
-
-    def __repr__(self) -> str:
-        return self.layer
-
-
-@dataclass(frozen=True)
-class _OfChannel(_OfLayer):
-    """Base of those that read one channel of it."""
-
-    index: Integer[Array, "..."]
-
-    def check(self, graph: "Graph") -> None:
-        count = graph.channels[graph.resolve(self.layer)]
-        check_index(self.index, count, self.layer, "channels")
-
-
-@pytree
-@dataclass(frozen=True)
-class Channel(_OfChannel, _Local):
-    """Half the sum of squares of one channel."""
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return 0.5 * jnp.sum(jnp.square(activations[self.layer][..., self.index]))
-
-    def __repr__(self) -> str:
-        return f"{self.layer}:{shown(self.index)}"
-
-
-@pytree
-@dataclass(frozen=True)
-class Neuron(_OfChannel):
-    """The activation of one channel at one place."""
-
-    position: Float[Array, "... 2"]  # (x, y), as shares of the layer's width and height
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        activation = activations[self.layer]
-        size = jnp.array([activation.shape[1], activation.shape[0]])
-        x, y = jnp.clip(jnp.floor(self.position * size).astype(jnp.int32), 0, size - 1)
-        return activation[y, x, self.index]
-
-    def __repr__(self) -> str:
-        x, y = (shown(self.position[..., i]) for i in (0, 1))
-        return f"neuron({self.layer}, {shown(self.index)}, {x}, {y})"
-
-
-@pytree
-@dataclass(frozen=True)
-class Direction(_Local):
-    """The dot product of every position's activations with one vector, summed up."""
-
-    vector: Float[Array, "... c"]
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return jnp.sum(jnp.matmul(activations[self.layer], self.vector, precision=EXACT))
-
-    def check(self, graph: "Graph") -> None:
-        _check_features(self.vector, graph, self.layer, "a direction")
-
-    def __repr__(self) -> str:
-        return f"direction({self.layer})"
-
-
-@pytree
-@dataclass(frozen=True)
-class Logit(Objective):
-    """The score of a class before the softmax."""
-
-    index: Integer[Array, "..."]
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return ("logits",)
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return activations["logits"][self.index]
-
-    def check(self, graph: "Graph") -> None:
-        try:
-            count = graph.channels[graph.resolve("logits")]
-        except JaxdreamError:
-            raise JaxdreamError(
-                "this network has no classifier, so it knows no classes: use another, such as "
-                "googlenet"
-            ) from None
-        check_index(self.index, count, "the classifier", "classes")
-
-    def __repr__(self) -> str:
-        return f"logit({shown(self.index)})"
-
-
-@pytree
-@dataclass(frozen=True)
-class Guide(_Local):
-    """Each position of a layer grows towards the guide's position it resembles most.
-
-    ``features`` are the guide's activations at the layer, (positions, c). The match is by dot
-    product, first maximum, and is held fixed: no gradient flows through the choice.
-    """
-
-    features: Float[Array, "... m c"]
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        x = activations[self.layer].reshape(-1, self.features.shape[-1])
-        return jnp.sum(x * _best_matches(jax.lax.stop_gradient(x), self.features))
-
-    def check(self, graph: "Graph") -> None:
-        _check_features(self.features, graph, self.layer, "a guide")
-
-    def __repr__(self) -> str:
-        return f"guide({self.layer})"
-
-
-@pytree
-@dataclass(frozen=True)
-class Caricature(_OfLayer):
-    """The dot product with a reference's activations, place by place."""
-
-    features: Float[Array, "... fh fw c"]
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        activation = activations[self.layer]
-        return jnp.sum(
-            activation * resize(self.features, (activation.shape[0], activation.shape[1]))
-        )
-
-    def check(self, graph: "Graph") -> None:
-        _check_features(self.features, graph, self.layer, "a reference")
-
-    def __repr__(self) -> str:
-        return f"caricature({self.layer})"
-
-
-@pytree
-@dataclass(frozen=True)
-class L1(_Local):
-    """The sum of absolute values: subtracted, it makes a layer sparse."""
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return jnp.sum(jnp.abs(activations[self.layer]))
-
-    def __repr__(self) -> str:
-        return f"l1({self.layer})"
-
-
-@pytree
-@dataclass(frozen=True)
-class TotalVariation(_OfLayer):
-    """The sum of absolute differences between neighbours: subtracted, it makes smooth."""
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        x = activations[self.layer]
-        down, right = jnp.diff(x, axis=0), jnp.diff(x, axis=1)
-        return jnp.sum(jnp.abs(down)) + jnp.sum(jnp.abs(right))
-
-    def __repr__(self) -> str:
-        return f"total_variation({self.layer})"
-
-
-@pytree
-@dataclass(frozen=True)
-class Custom(Objective):
-    """A function of the activations; the same function object does not compile anew."""
-
-    function: Callable[[Activations], Array] = field(metadata=STATIC)
-    names: tuple[str, ...] = field(metadata=STATIC)
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return self.names
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return self.function(activations)
-
-    def __repr__(self) -> str:
-        return f"{self.function.__name__}({', '.join(self.names)})"
-
-
-def layer(name: str) -> Objective:
+def layer(layer: str) -> Objective:
     """The objective of 2015: half the sum of squares of a layer's activations.
 
     Source: Google's notebook ``deepdream/dream.ipynb`` (``objective_L2``).
     """
-    return Layer(name)
+    return terms.Layer(layer)
 
 
-def channel(name: str, index: Index) -> Objective:
-    """Half the sum of squares of channel ``index`` of a layer: its share of the layer's energy."""
-    return Channel(name, jnp.asarray(index, jnp.int32))
+def channel(layer: str, index: Index) -> Objective:
+    """The mean activation of channel ``index`` of a layer, over all positions.
+
+    Source: ``lucid``'s and ``lucent``'s ``objectives.channel``.
+
+    Raises:
+        JaxdreamError: the index is not an integer. ``check`` raises for one out of range.
+    """
+    return terms.Channel(layer, _index(index))
 
 
-def neuron(name: str, index: Index, *, position: tuple[float, float] = (0.5, 0.5)) -> Objective:
-    """The activation of channel ``index`` of a layer at one place.
+def channel_energy(layer: str, index: Index) -> Objective:
+    """Half the sum of squares of channel ``index`` of a layer: its share of the layer's energy.
+
+    Raises:
+        JaxdreamError: as ``channel``.
+    """
+    return terms.ChannelEnergy(layer, _index(index))
+
+
+def neuron(layer: str, index: Index, *, position: tuple[Share, Share] = (0.5, 0.5)) -> Objective:
+    """The activation of channel ``index`` of a layer at one position.
 
     Args:
         position: (x, y) as shares, 0..1, of the layer's width and height, since a dream has many
             sizes; the middle by default.
+
+    Raises:
+        JaxdreamError: as ``channel``; or the position is outside 0..1.
     """
-    return Neuron(name, jnp.asarray(index, jnp.int32), jnp.asarray(position, jnp.float32))
+    for share in position:
+        if not isinstance(share, Tracer) and not 0 <= share <= 1:
+            raise JaxdreamError(
+                "a neuron's position is from 0 to 1, as shares of the layer's width and height, "
+                f"not {share}"
+            )
+    # 0 is added because -0 has no text.
+    return terms.Neuron(layer, _index(index), jnp.asarray(position, jnp.float32) + 0.0)
 
 
-def direction(name: str, vector: Float[AnyArray, " c"]) -> Objective:
-    """The dot product of a layer's activations with a vector, (channels,), summed over places."""
-    return Direction(name, jnp.asarray(vector, jnp.float32))
+def direction(layer: str, vector: Float[AnyArray, " c"]) -> Objective:
+    """The dot product of a layer's activations with a vector, (channels,), summed over positions.
+
+    ``check`` raises JaxdreamError for a vector that is not finite or of another length.
+    """
+    return terms.Direction(layer, jnp.asarray(vector, jnp.float32))
 
 
-def logit(index: Index) -> Objective:
-    """The score of class ``index`` before the softmax, of a network that has a classifier."""
-    return Logit(jnp.asarray(index, jnp.int32))
+def logit(index: Index | str) -> Objective:
+    """The score of a class before the softmax, of a network that has a classifier.
+
+    Args:
+        index: of the classifier's output; or as text one of the class's names or its WordNet id,
+            such as "banana", of ImageNet's 1000 classes.
+
+    Raises:
+        JaxdreamError: no class, or several, have this name. ``check`` raises for an index out of
+            range, and where the network has no classifier.
+    """
+    number = resolve_class(index).index if isinstance(index, str) else index
+    return terms.Logit(_index(number))
 
 
-def guide(model: "Network", image: Float[AnyArray, "h w 3"], name: str) -> Objective:
-    """Dream what a guide picture shows (RGB, 0..255, its own size), as layer ``name`` sees it.
+def guide(model: "Network", image: Float[AnyArray, "h w 3"], layer: str) -> Objective:
+    """Dream what a guide picture shows (RGB, 0..255, its own size), as ``layer`` sees it.
 
     Source: Google's notebook (``objective_guide``).
 
     Raises:
-        JaxdreamError: an unknown layer, or a picture too small for it.
+        JaxdreamError: at once: an unknown layer, or a picture of another shape or too small.
     """
-    features = _features(model, image, name)
-    return Guide(name, features.reshape(-1, features.shape[-1]))
+    features = activations_of(model, image, (layer,))[layer]
+    return terms.Guide(layer, features.reshape(-1, features.shape[-1]))
 
 
-def caricature(model: "Network", image: Float[AnyArray, "h w 3"], name: str) -> Objective:
-    """Exaggerate what layer ``name`` sees of a reference (RGB, 0..255), place by place.
+def caricature(model: "Network", image: Float[AnyArray, "h w 3"], layer: str) -> Objective:
+    """Exaggerate what ``layer`` sees of a reference (RGB, 0..255), position by position.
 
     The reference is usually the picture itself. Its activations are resampled to the size of the
     octave; under jitter they stay where they are.
@@ -317,65 +144,69 @@ def caricature(model: "Network", image: Float[AnyArray, "h w 3"], name: str) -> 
     Interpretability", Distill 2018, and of ``lucid``'s caricatures.
 
     Raises:
-        JaxdreamError: an unknown layer, or a picture too small for it.
+        JaxdreamError: at once, as ``guide``.
     """
-    return Caricature(name, _features(model, image, name))
+    return terms.Caricature(layer, activations_of(model, image, (layer,))[layer])
 
 
-def l1(name: str) -> Objective:
+def l1(layer: str) -> Objective:
     """The sum of a layer's absolute values; subtract it to keep a layer sparse."""
-    return L1(name)
+    return terms.L1(layer)
 
 
-def total_variation(name: str = "data") -> Objective:
+def total_variation(layer: str = "data") -> Objective:
     """The sum of absolute differences of neighbours; subtract it to keep something smooth.
 
     By default of the picture itself, in the network's units (``preprocess``): levels of 255 for
     GoogLeNet.
     """
-    return TotalVariation(name)
+    return terms.TotalVariation(layer)
 
 
+@overload
+def custom(*layers: str) -> Callable[[Callable[..., Array]], Objective]: ...
+
+
+@overload
 def custom(
-    function: Callable[[Activations], Float[Array, ""]], layers: tuple[str, ...]
-) -> Objective:
-    """An objective from a function of the activations of these layers.
+    function: Callable[[Activations], Array], layers: tuple[str, ...] | list[str], /
+) -> Objective: ...
 
-    The function is given a mapping from layer name to the activations of one picture, (h, w, c),
-    and returns a scalar.
+
+def custom(*arguments):
+    """An objective from a function of activations, which returns a scalar; also a decorator::
+
+        @custom("inception_4c/output")
+        def left_half(x):
+            return jnp.mean(x[:, : x.shape[1] // 2])
+
+    With one layer, the decorated function is given its activations on one picture, (h, w, c); with
+    several, a mapping from layer name to these. As a call, ``custom(function, layers)``, the
+    function is always given the mapping. The same function object is compiled once.
+
+    Raises:
+        JaxdreamError: no layer's name is given.
     """
-    return Custom(function, tuple(layers))
-
-
-def _features(model: "Network", image: Float[AnyArray, "h w 3"], name: str) -> Array:
-    smallest = model.graph.minimum_size(name)
-    if min(image.shape[:2]) < smallest:
+    names, function = arguments, None
+    if arguments and callable(arguments[0]):
+        function, names = arguments[0], tuple(*arguments[1:])
+    if not names or not all(isinstance(name, str) for name in names):
         raise JaxdreamError(
-            f"the picture is {image.shape[1]}x{image.shape[0]} pixels and {name} needs at least "
-            f"{smallest}x{smallest}: use a larger one or an earlier layer"
+            'custom takes the names of layers, as in @custom("inception_4c/output") or '
+            'custom(function, ("inception_4c/output",))'
         )
-    return model(model.preprocess(image)[None], layers=(name,))[name][0]
+    if function is not None:
+        return terms.Custom(function, names, takes_mapping=True)
+    return lambda function: terms.Custom(function, names, takes_mapping=len(names) > 1)
 
 
-def _check_features(features: Array, graph: "Graph", layer: str, what: str) -> None:
-    count = graph.channels[graph.resolve(layer)]
-    if features.shape[-1] != count:
-        raise JaxdreamError(
-            f"{layer} has {count} channels, so {what} for it has as many numbers, not "
-            f"{features.shape[-1]}"
-        )
-    if not isinstance(features, Tracer) and not np.isfinite(features).all():
-        raise JaxdreamError(f"{what} for {layer} has values that are not finite")
-
-
-def _best_matches(x: Float[Array, "n c"], y: Float[Array, "m c"]) -> Float[Array, "n c"]:
-    """For each row of ``x`` the row of ``y`` with the largest dot product, in bounded memory."""
-    rows = max(1, _GUIDE_DOT_PRODUCTS // y.shape[0])
-    if x.shape[0] <= rows:
-        return y[jnp.argmax(jnp.matmul(x, y.T, precision=EXACT), axis=1)]
-
-    def best_match(row: Array) -> Array:
-        return jnp.argmax(jnp.matmul(y, row, precision=EXACT))
-
-    best = jax.lax.map(best_match, x, batch_size=rows)
-    return y[best]
+def _index(index) -> Integer[Array, "..."]:
+    if not isinstance(index, Tracer):
+        if not isinstance(index, int | np.integer | np.ndarray | jnp.ndarray):
+            raise JaxdreamError(f"an index is one integer, not {index!r}: add several objectives")
+        index = np.asarray(index)
+        if np.any(np.abs(index) >= 2**31):
+            raise JaxdreamError(f"the index {index} is out of range")
+    if not jnp.issubdtype(index.dtype, jnp.integer):
+        raise JaxdreamError(f"an index is an integer, not {index.dtype}")
+    return jnp.asarray(index, jnp.int32)

@@ -6,26 +6,29 @@ names the layers it reads. Objectives add, subtract, multiply and negate::
 
     layer("inception_4c/output") + 0.5 * layer("inception_3b/output")
 
-A *local* objective is a sum over positions of what is zero where the activations are, so that it
-can be computed with zeros around the picture, or part by part; any other one is computed
-on the whole picture in arrays of its very size, a compiled program for each.
+A *local* objective is a sum over spatial positions of a function that is 0 at zero activation, so
+that padding with zeros and summing over tiles are exact. It may be divided by ``position_count``.
+Any other objective is computed on the whole picture, in arrays of exactly its size, by a program
+compiled for that size.
 
-They are pytrees: the weights, indices and features in them are arrays that ``jax.grad`` can reach
-and that change without a new compilation; the layer names are static. Batches are for ``vmap``.
+Objectives are pytrees: the weights, indices and features in them are arrays, of which ``jax.grad``
+gives gradients and which change without a new compilation; layer names are static. Batches are
+for ``vmap``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Num
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.types import AnyArray
+from jaxdream.types import AnyArray, pytree
 
 if TYPE_CHECKING:
     from jaxdream.models.graph import Graph
@@ -33,38 +36,32 @@ if TYPE_CHECKING:
     from jaxdream.models.regions import Region
 
 Activations = Mapping[str, Array]
-Scalar = int | float | Float[AnyArray, "..."]
-
-STATIC = {"static": True}  # marks a field as part of the program, not of the data
-_Class = TypeVar("_Class", bound=type)
+Scalar = int | float | np.integer | np.floating | Num[AnyArray, "..."]
+_NUMBERS = (int, float, np.integer, np.floating, np.ndarray, jax.Array)
 
 
-def pytree(cls: _Class) -> _Class:
-    """Makes a dataclass a pytree: its fields are the children, but for those marked ``STATIC``.
+class RegionActivations(dict[str, Array]):
+    """Activations of a padded picture or of a tile: zero where they are not to be counted.
 
-    Unlike JAX's own registration this one does not call the constructor with what JAX puts in the
-    place of arrays.
+    ``position_count(layer)`` is the number of positions that the layer has on the whole picture.
     """
-    static = {field.name: bool(field.metadata.get("static")) for field in fields(cls)}
-    children = tuple(name for name in static if not static[name])
-    others = tuple(name for name in static if static[name])
 
-    def flatten(node):
-        keyed = [(jax.tree_util.GetAttrKey(name), getattr(node, name)) for name in children]
-        return keyed, tuple(getattr(node, name) for name in others)
+    def __init__(self, activations: Activations, position_count: Callable[[str], Array | int]):
+        super().__init__(activations)
+        self.position_count = position_count
 
-    def unflatten(values, leaves):
-        node = object.__new__(cls)
-        node.__dict__.update(zip(others, values, strict=True))
-        node.__dict__.update(zip(children, leaves, strict=True))
-        return node
 
-    jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
-    return cls
+def position_count(activations: Activations, layer: str) -> Array | int:
+    """The number of positions that a layer has on the whole picture; 1 for logits."""
+    if isinstance(activations, RegionActivations):
+        return activations.position_count(layer)
+    return int(np.prod(activations[layer].shape[:-1]))
 
 
 class Objective:
     """Base of all objectives: the arithmetic."""
+
+    __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to this class
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -72,7 +69,22 @@ class Objective:
         raise NotImplementedError
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
+        """The value for the activations of one picture, by layer: (h, w, c), or (classes,)."""
         raise NotImplementedError
+
+    @property
+    def local(self) -> bool:
+        """Whether padding with zeros and summing over tiles are exact (see the module)."""
+        return False
+
+    def check(self, graph: "Graph") -> None:
+        """Make sure that this network has what the objective reads.
+
+        Raises:
+            JaxdreamError: there is no such layer (names the nearest), or no such channel in it.
+        """
+        for name in self.layers:
+            graph.resolve(name)
 
     def value(
         self,
@@ -81,7 +93,7 @@ class Objective:
         *,
         region: "Region | None" = None,
     ) -> Float[Array, ""]:
-        """The objective's value on a picture (RGB, 0..255).
+        """The value on a picture (RGB, 0..255, (h, w, 3)).
 
         Args:
             region: which part of a padded or tiled picture ``image`` holds, and which part of
@@ -89,64 +101,58 @@ class Objective:
                 picture.
 
         Raises:
-            JaxdreamError: an unknown layer.
+            JaxdreamError: as ``check``; or the picture has another shape, or is too small.
         """
+        if region is None:
+            self.check(model.graph)
+            return self(activations_of(model, image, self.layers))
         activations = model(model.preprocess(image)[None], layers=self.layers, region=region)
-        return self({name: activation[0] for name, activation in activations.items()})
-
-    @property
-    def local(self) -> bool:
-        """Whether it is a sum over positions, each of them zero where the activations are."""
-        return False
-
-    def check(self, graph: "Graph") -> None:
-        """Make sure that this network has what the objective reads.
-
-        Raises:
-            JaxdreamError: no such layer (names the nearest), or no such channel in it.
-        """
-        for name in self.layers:
-            graph.resolve(name)
+        first = {name: activation[0] for name, activation in activations.items()}
+        return self(RegionActivations(first, partial(_region_position_count, model.graph, region)))
 
     def __add__(self, other: "Objective | int") -> "Objective":
         if isinstance(other, int) and other == 0:  # where sum() begins
             return self
+        if isinstance(other, _NUMBERS):
+            raise JaxdreamError(
+                "adding a number to an objective changes no picture: multiply by it instead"
+            )
         if not isinstance(other, Objective):
             return NotImplemented
         return Sum((*_terms(self), *_terms(other)))
 
     __radd__ = __add__
 
+    def __sub__(self, other: "Objective") -> "Objective":
+        return self + (-other if isinstance(other, Objective) else other)
+
     def __mul__(self, other: "Objective | Scalar") -> "Objective":
         if isinstance(other, Objective):
-            return Product(self, other)
-        if isinstance(other, str):
+            # The weights come first, as in the text, so that it is read as the same leaves.
+            (mine, first), (others, second) = _split(self), _split(other)
+            return _scaled(_times(mine, others), Product((*_factors(first), *_factors(second))))
+        if not isinstance(other, _NUMBERS):
             return NotImplemented
-        weight = jnp.asarray(other, jnp.float32)
-        if isinstance(self, Scaled):
-            return Scaled(self.weight * weight, self.objective)
-        return Scaled(weight, self)
+        weight, objective = _split(self)
+        return _scaled(_times(weight, _weight(other)), objective)
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: Scalar) -> "Objective":
-        if isinstance(divisor, Objective | str):
+        if not isinstance(divisor, _NUMBERS):
             return NotImplemented
+        if not isinstance(divisor, Tracer) and not np.all(divisor):
+            raise JaxdreamError("an objective cannot be divided by 0")
         return self * (1 / divisor)
 
     def __neg__(self) -> "Objective":
-        return -1.0 * self
-
-    def __sub__(self, other: "Objective") -> "Objective":
-        if not isinstance(other, Objective):
-            return NotImplemented
-        return self + -other
+        return self * -1.0
 
 
 @pytree
 @dataclass(frozen=True)
 class Scaled(Objective):
-    """An objective times a weight."""
+    """An objective, itself not scaled, times a weight."""
 
     weight: Float[Array, "..."]
     objective: Objective
@@ -166,44 +172,46 @@ class Scaled(Objective):
         self.objective.check(graph)
 
     def __repr__(self) -> str:
-        weight = shown(self.weight)
+        weight = number_text(self.weight)
         sign = "-" if weight == "-1" else f"{weight}*"
-        return f"{sign}{_factor(self.objective)}"
+        return f"{sign}{_factor_text(self.objective)}"
 
 
 @pytree
 @dataclass(frozen=True)
 class Product(Objective):
-    """Two objectives multiplied: it grows fastest where both do."""
+    """Objectives multiplied: it grows fastest where all do. No factor is a product or scaled."""
 
-    first: Objective
-    second: Objective
+    factors: tuple[Objective, ...]
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.first.layers, *self.second.layers)))
+        return _layers_of(self.factors)
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return self.first(activations) * self.second(activations)
+        value = self.factors[0](activations)
+        for factor in self.factors[1:]:
+            value = value * factor(activations)
+        return value
 
     def check(self, graph: "Graph") -> None:
-        self.first.check(graph)
-        self.second.check(graph)
+        for factor in self.factors:
+            factor.check(graph)
 
     def __repr__(self) -> str:
-        return f"{_factor(self.first)}*{_factor(self.second, last=True)}"
+        return "*".join(map(_factor_text, self.factors))
 
 
 @pytree
 @dataclass(frozen=True)
 class Sum(Objective):
-    """Several objectives added up."""
+    """Objectives added up. No term is a sum."""
 
     terms: tuple[Objective, ...]
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for term in self.terms for name in term.layers))
+        return _layers_of(self.terms)
 
     @property
     def local(self) -> bool:
@@ -223,14 +231,45 @@ class Sum(Objective):
         return text
 
 
-def shown(value: Array | np.ndarray | float) -> str:
-    """A number of an objective as text; under a transformation it has no value to show."""
+def _region_position_count(graph: "Graph", region: "Region", layer: str) -> Array | int:
+    """The number of positions that a layer has on the whole picture of a region."""
+    if graph.halo(layer) is None:
+        return 1
+    height, width = graph.sizes(layer, (region.size[0], region.size[1]))[graph.resolve(layer)]  # pyright: ignore[reportArgumentType]
+    return height * width
+
+
+def activations_of(
+    model: "Network", image: Float[AnyArray, "h w 3"], layers: tuple[str, ...]
+) -> dict[str, Array]:
+    """The activations of one picture (RGB, 0..255), by layer: (h, w, c), or (classes,).
+
+    Raises:
+        JaxdreamError: there is no such layer, or the picture is too small or has another shape.
+    """
+    if image.ndim != 3 or image.shape[-1] != 3:
+        raise JaxdreamError(f"a picture has the shape (height, width, 3), not {image.shape}")
+    for layer in layers:
+        smallest = model.graph.minimum_size(layer)
+        if min(image.shape[:2]) < smallest:
+            raise JaxdreamError(
+                f"the picture is {image.shape[1]}x{image.shape[0]} pixels and {layer} needs at "
+                f"least {smallest}x{smallest}: use a larger one or an earlier layer"
+            )
+    activations = model(model.preprocess(image)[None], layers=layers)
+    return {name: activation[0] for name, activation in activations.items()}
+
+
+def number_text(value: AnyArray | float) -> str:
+    """A number of an objective as text; "?" for several, or under a transformation."""
     if isinstance(value, Tracer) or np.ndim(value) > 0:
         return "?"
+    if np.asarray(value).dtype.kind == "i":
+        return str(int(value))
     return str(np.float32(value)).removesuffix(".0")
 
 
-def check_index(index: int | Array, count: int, layer: str, what: str) -> None:
+def check_index(index: int | Array, count: int, layer: str, kind: str) -> None:
     """Make sure that indices into a layer exist, where their values are known.
 
     Raises:
@@ -241,14 +280,53 @@ def check_index(index: int | Array, count: int, layer: str, what: str) -> None:
     values = np.atleast_1d(np.asarray(index))
     wrong = values[(values < 0) | (values >= count)]
     if len(wrong):
-        raise JaxdreamError(f"{layer} has {what} 0 to {count - 1}, not {wrong[0]}")
+        raise JaxdreamError(f"{layer} has {kind} 0 to {count - 1}, not {wrong[0]}")
+
+
+def _weight(number: Scalar) -> AnyArray:
+    """A number as a weight in float32: checked, and still NumPy's, where it is known."""
+    if isinstance(number, Tracer):
+        return jnp.asarray(number, jnp.float32)
+    with np.errstate(over="ignore"):
+        weight = np.asarray(number, np.float32)
+    if not np.isfinite(weight).all():
+        raise JaxdreamError(f"a weight must be finite and within float32's range, not {number}")
+    return weight
+
+
+def _times(first: AnyArray | None, second: AnyArray | None) -> AnyArray | None:
+    """The product of two weights, of which None is absent."""
+    if first is None or second is None:
+        return second if first is None else first
+    if isinstance(first, Tracer) or isinstance(second, Tracer):
+        return first * second
+    # By NumPy, which also keeps the tiniest numbers.
+    with np.errstate(over="ignore"):
+        return _weight(np.asarray(first) * np.asarray(second))
+
+
+def _scaled(weight: AnyArray | None, objective: Objective) -> Objective:
+    return objective if weight is None else Scaled(jnp.asarray(weight), objective)
+
+
+def _split(objective: Objective) -> tuple[AnyArray | None, Objective]:
+    """The weight of an objective, if it has one, and the objective without it."""
+    if isinstance(objective, Scaled):
+        return objective.weight, objective.objective
+    return None, objective
 
 
 def _terms(objective: Objective) -> tuple[Objective, ...]:
     return objective.terms if isinstance(objective, Sum) else (objective,)
 
 
-def _factor(objective: Objective, *, last: bool = False) -> str:
-    """Text of a factor, in parentheses where the reading would otherwise be another."""
-    compound = (Sum, Scaled, Product) if last else (Sum,)
-    return f"({objective})" if isinstance(objective, compound) else f"{objective}"
+def _factors(objective: Objective) -> tuple[Objective, ...]:
+    return objective.factors if isinstance(objective, Product) else (objective,)
+
+
+def _layers_of(objectives: tuple[Objective, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for objective in objectives for name in objective.layers))
+
+
+def _factor_text(objective: Objective) -> str:
+    return f"({objective})" if isinstance(objective, Sum) else f"{objective}"

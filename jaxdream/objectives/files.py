@@ -1,49 +1,64 @@
-"""The files that an objective is made from, and how a recipe names them."""
+"""The files that an objective is made from: read, hashed, and found again for a recipe."""
 
-from collections.abc import Callable
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float
+
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import file_hash
 from jaxdream.images import picture_files
-from jaxdream.images.pixels import parse_size
-from jaxdream.objectives.text import (
-    Files,
-    named_files,
-    parse_objective,
-    read_vector,
-    with_files_renamed,
-)
+from jaxdream.files.reading import file_hash, reason
+
+_MOST_NUMBERS = 1 << 20  # of a vector: more than any layer has channels
+
+
+def _ignore(message: str) -> None:
+    del message
 
 
 @dataclass
-class Sources:
+class ObjectiveFiles:
     """Reads the files that an objective names, and remembers their hashes."""
 
-    guide_size: int  # pixels
-    notify: Callable[[str], None]
+    guide_size: int | None = None  # pixels; None for pictures of any size as they are
+    notify: Callable[[str], None] = _ignore
     sha256: dict[str, str] = field(default_factory=dict)  # by path
 
-    def picture(self, path: str):
-        """The pixels of a picture, made smaller if its longest side is over ``guide_size``."""
+    def picture(self, path: str) -> Float[np.ndarray, "h w 3"]:
+        """A picture, RGB, 0..255, made smaller if its longest side is over ``guide_size``.
+
+        Raises:
+            JaxdreamError: the file cannot be read, or is no picture.
+        """
         picture = picture_files.read_picture(path)
         height, width, _ = picture.pixels.shape
-        if max(height, width) > self.guide_size:
-            size = parse_size(str(self.guide_size), height, width)
+        if self.guide_size is not None and max(height, width) > self.guide_size:
+            size = picture_files.parse_size(str(self.guide_size), height, width)
             self.notify(f"{path} is used at {size[1]}x{size[0]} pixels (--guide-size)")
             picture = picture_files.resize_picture(picture, size)
         self.sha256[path] = picture.sha256
         return picture.pixels
 
-    def vector(self, path: str):
-        """The numbers of a ``.npy`` file."""
+    def vector(self, path: str) -> Float[np.ndarray, " c"]:
+        """The numbers of a ``.npy`` file.
+
+        Raises:
+            JaxdreamError: as ``read_vector``.
+        """
         vector = read_vector(path)
         self.sha256[path] = file_hash(Path(path), "sha256")
         return vector
 
     def by_name(self) -> dict[str, str]:
-        """The hashes by the files' names alone, which is all that a recipe tells of them."""
+        """The hashes by the files' names, without folders, as a recipe has them.
+
+        Raises:
+            JaxdreamError: two different files have one name.
+        """
         names: dict[str, str] = {}
         for path, sha256 in self.sha256.items():
             if names.setdefault(Path(path).name, sha256) != sha256:
@@ -51,16 +66,64 @@ class Sources:
         return names
 
 
-def read_objective(text: str, model, sources: Sources):
-    """The objective of a text, with the files that it names."""
-    return parse_objective(text, model, files=Files(sources.picture, sources.vector))
+def find_files(
+    wanted: Mapping[str, str], given: Sequence[str], folders: Sequence[Path]
+) -> dict[str, str]:
+    """The paths of a recipe's files, by their names in the recipe.
 
+    A file is recognised by its hash. It is one of those given, or has its name in one of the
+    folders; only the last part of a name in the recipe is used.
 
-def named_objective(text: str, model, sources: Sources):
-    """The objective of a text, and how a recipe names it.
+    Args:
+        wanted: sha256 by name, from the recipe.
+        given: paths of files under any names.
+        folders: where to look.
 
-    Of files, it has the names alone: where they lay here tells nothing elsewhere.
+    Raises:
+        JaxdreamError: a file is not found.
     """
-    objective = read_objective(text, model, sources)
-    portable = with_files_renamed(text, {path: Path(path).name for path in named_files(text)})
-    return objective, {"objective": portable, "files": sources.by_name()}
+    found = {}
+    for name, sha256 in wanted.items():
+        places = [*map(Path, given), *(folder / Path(name).name for folder in folders)]
+        match = next((place for place in places if _has_hash(place, sha256)), None)
+        if match is None:
+            raise JaxdreamError(
+                f"{name} (sha256 {sha256[:12]}), which this was dreamed with, was not found: give "
+                "it by --guide FILE"
+            )
+        found[name] = str(match)
+    return found
+
+
+def read_vector(path: str) -> Float[np.ndarray, " c"]:
+    """The numbers of a ``.npy`` file, (channels,).
+
+    Raises:
+        JaxdreamError: it cannot be read, holds anything else, or numbers beyond float32's range.
+    """
+    if not os.path.isfile(path):  # which also no name, however odd, makes fail
+        raise JaxdreamError(f"{path}: no such file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python's parser, about the header
+            # Mapped, not read: the size that the header declares may be any.
+            vector = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # whatever NumPy's and Python's parsers raise for a damaged file
+        raise JaxdreamError(f"{path} is not a .npy file of numbers: {reason(error)}") from error
+    if vector.ndim != 1 or vector.dtype.kind not in "fiu":
+        kind = f"an array of shape {vector.shape} and type {vector.dtype}"
+        raise JaxdreamError(f"{path} must hold one number per channel, not {kind}")
+    if len(vector) > _MOST_NUMBERS:
+        raise JaxdreamError(f"{path} holds {len(vector)} numbers: no layer has as many channels")
+    with np.errstate(over="ignore"):
+        values = np.array(vector, np.float32)
+    if not np.isfinite(values).all():
+        raise JaxdreamError(f"{path} holds numbers that are not finite, or beyond float32's range")
+    return values
+
+
+def _has_hash(path: Path, sha256: str) -> bool:
+    try:
+        return os.path.isfile(path) and file_hash(path, "sha256") == sha256
+    except OSError:  # not permitted to read it
+        return False

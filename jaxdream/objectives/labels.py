@@ -2,12 +2,15 @@
 
 import difflib
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from jaxdream.errors import JaxdreamError
+
+_SHOWN = 4  # classes that an error names
 
 
 @dataclass(frozen=True)
@@ -33,43 +36,84 @@ def imagenet_classes() -> tuple[ImageClass, ...]:
     return tuple(classes)
 
 
+def find_classes(word: str) -> tuple[ImageClass, ...]:
+    """The classes that have a word, or several, in their names; none for an empty text.
+
+    Those with whole words, or where there are none, those with part of a word. Classes whose usual
+    name has them come first, then those where it is another of their names.
+    """
+    wanted = _plain(word)
+    if not wanted:
+        return ()
+    for pattern in (rf"\b{re.escape(wanted)}\b", re.escape(wanted)):
+        found = [c for c in imagenet_classes() if _matching_names(c, pattern)]
+        if found:
+            usual = [c for c in found if re.search(pattern, _plain(c.names[0]))]
+            return tuple(dict.fromkeys([*usual, *found]))
+    return ()
+
+
+def named_classes(text: str) -> tuple[ImageClass, ...]:
+    """The classes that have exactly this name, or WordNet id; see ``resolve_class``."""
+    wanted, classes = _plain(text), imagenet_classes()
+    if "," in text:
+        return tuple(c for c in classes if wanted == _plain(", ".join(c.names)))
+    return tuple(c for c in classes if wanted in (c.synset, *map(_plain, c.names)))
+
+
 def resolve_class(text: str) -> ImageClass:
     """The class that a name, a WordNet id or an index means.
 
     Any of a class's names will do, or all of them as listed ("maillot, tank suit"); upper and
-    lower case are one, and so are spaces, underscores and hyphens.
+    lower case are the same, and so are spaces, underscores and hyphens.
 
     Raises:
-        JaxdreamError: no such class, with the nearest names; or several of that name, with their
-            indices.
+        JaxdreamError: there is no such class (names some that have the word, or the nearest), or
+            several have that name (with their indices).
     """
     classes = imagenet_classes()
-    wanted = _plain(text)
     if re.fullmatch(r"-?[0-9]{1,9}", text.strip()):
         index = int(text)
         if not 0 <= index < len(classes):
             raise JaxdreamError(f"no class {index}: the classes are 0 to {len(classes) - 1}")
         return classes[index]
-    named = [c for c in classes if wanted in (c.synset, *map(_plain, c.names))]
-    if "," in text:
-        named = [c for c in classes if wanted == _plain(", ".join(c.names))]
-    if len(named) > 1:
+    named = named_classes(text)
+    if len(named) == 1:
+        return named[0]
+    if named:
         which = ", ".join(f"{c.index} ({', '.join(c.names)})" for c in named)
         raise JaxdreamError(f"{len(named)} classes are called {text!r}: give an index of {which}")
-    if not named:
-        near = _nearest(wanted, classes)
-        hint = f"the nearest are {', '.join(near)}" if near else "give a name, WordNet id or index"
-        raise JaxdreamError(f"no class {text!r}: {hint}")
-    return named[0]
+    raise JaxdreamError(f"no class {_shortened(text)!r}: {_suggestion(text)}")
+
+
+def _suggestion(text: str) -> str:
+    wanted = _plain(text)
+    found = find_classes(text)
+    if found:
+        pattern = re.escape(wanted)
+        some = [f"{_matching_names(c, pattern)[0]} ({c.index})" for c in found[:_SHOWN]]
+        verb = "class has" if len(found) == 1 else "classes have"
+        example = "such as " if len(found) > len(some) else ""
+        return (
+            f"{len(found)} {verb} it in a name, {example}{', '.join(some)} "
+            f"(`jaxdream classes {shlex.quote(wanted)}` lists them)"
+        )
+    near = _nearest(wanted, imagenet_classes())
+    return f"the nearest are {', '.join(near)}" if near else "give a name, WordNet id or index"
 
 
 def _nearest(wanted: str, classes: Sequence[ImageClass]) -> list[str]:
-    """Up to four names that contain this one, or look like it."""
-    known = {_plain(name): name for c in classes for name in c.names}
-    with_it = [name for name in known if wanted and re.search(rf"\b{re.escape(wanted)}\b", name)]
-    alike = difflib.get_close_matches(wanted, known, n=4)
-    return [known[name] for name in dict.fromkeys([*with_it, *alike])][:4]
+    known = {_plain(name): f"{name} ({c.index})" for c in classes for name in c.names}
+    return [known[name] for name in difflib.get_close_matches(wanted[:100], known, n=_SHOWN)]
+
+
+def _matching_names(c: ImageClass, pattern: str) -> list[str]:
+    return [name for name in c.names if re.search(pattern, _plain(name))]
 
 
 def _plain(text: str) -> str:
     return " ".join(re.sub(r"[\s_-]+", " ", text).lower().split())
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -2,74 +2,102 @@
 
     0.5*inception_3b/output + inception_4c/output:12 - 0.01*total_variation()
 
-A name is a layer's energy, ``name:index`` a channel's; numbers scale, ``+ - *`` and parentheses
-combine. The functions are those of ``objectives``::
+A layer's name is the layer's energy, ``LAYER:INDEX`` a channel's energy; numbers scale, ``+ - *``
+and parentheses combine. A class's name alone is its logit. The functions are those of
+``objectives``; a file stands for the model and the picture, or for the vector, and comes before
+the layer, which can be left out::
 
-    neuron(LAYER, INDEX, X, Y)   X and Y from 0 to 1, the middle if left out
-    logit(INDEX)                 also class(NAME), with quotes if it has spaces
-    guide("FILE", LAYER)         a picture file; LAYER is the model's default one if left out
-    caricature("FILE", LAYER)    a picture file
-    direction("FILE", LAYER)     a .npy file
+    channel(LAYER, INDEX)         the channel's mean activation
+    channel_energy(LAYER, INDEX)  the same as LAYER:INDEX
+    neuron(LAYER, INDEX, X, Y)    X and Y from 0 to 1, the middle if left out
+    logit(CLASS)                  an index, or a name with quotes; class(CLASS) is the same
+    guide("FILE", LAYER)          a picture file; LAYER is the model's default one if left out
+    caricature("FILE", LAYER)     a picture file
+    direction("FILE", LAYER)      a .npy file
     l1(LAYER)
-    total_variation(LAYER)       of the picture itself if LAYER is left out
+    total_variation(LAYER)        of the picture itself if LAYER is left out
 """
 
 import difflib
 import re
 from collections.abc import Callable, Mapping
+from pathlib import PurePath
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 from jaxdream import objectives
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.picture_files import read_image
-from jaxdream.objectives.base import Objective
+from jaxdream.objectives.base import Objective, Product, Scaled, Sum
+from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.labels import named_classes
 
 if TYPE_CHECKING:
     from jaxdream.models.network import Network
 
+# A number is one only where no name goes on: "4c" and "3b/output" are layers.
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<text>"[^"]*"|'[^']*')
-    | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w/]))
-    | (?P<name>[A-Za-z_]\w*(?:[/.]\w+)*)
+    | (?P<number>(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?+(?![\w/]|\.\w))
+    | (?P<name>\w++(?:[/.]\w++)*+)
     | (?P<sign>[-+*():,])
     )""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
+_LONGEST = 10_000  # characters
 _DEEPEST = 50  # parentheses within parentheses
+_MOST_TERMS = 1000
+_MOST_FACTORS = 100
 
 
 class _Token(NamedTuple):
     kind: str  # text, number, name, sign, or end
     value: str
-    at: int
+    start: int  # in the text
 
 
-Reader = Callable[[str], np.ndarray]
+def as_objective(objective: Objective | str | None, model: "Network") -> Objective:
+    """An objective for a network, checked against it.
+
+    Args:
+        objective: an objective; or its text, which may be a layer's or a class's name
+            (``parse_objective``); or None for the energy of the model's default layer.
+
+    Raises:
+        JaxdreamError: it is none of these, or the network lacks what it names.
+    """
+    if isinstance(objective, str):
+        return parse_objective(objective, model)
+    if objective is None:
+        objective = objectives.layer(model.default_layer)
+    if not isinstance(objective, Objective):
+        raise JaxdreamError(
+            f"an objective cannot be of type {type(objective).__name__}: give one of "
+            'jaxdream.objectives, or a text such as "inception_4c/output"'
+        )
+    objective.check(model.graph)
+    return objective
 
 
-class Files(NamedTuple):
-    """How the files that a text names are read."""
-
-    picture: Reader  # path -> RGB, 0..255, (h, w, 3)
-    vector: Reader  # path -> (channels,)
-
-
-def parse_objective(text: str, model: "Network", *, files: Files | None = None) -> Objective:
+def parse_objective(
+    text: str, model: "Network", *, files: ObjectiveFiles | None = None
+) -> Objective:
     """The objective that a text means for a network.
 
     Args:
-        text: for example ``"0.5*inception_3b/output + inception_4c/output:12"``; see the module.
-        files: how named files are read; by default ``read_image`` and ``read_vector``.
+        text: for example ``"0.5*inception_3b/output + inception_4c/output:12"``, or a class's name
+            such as ``"banana"``; see the module.
+        files: reads the files that the text names, and keeps their hashes; by default they are
+            read as they are.
 
     Raises:
         JaxdreamError: the text cannot be read (says where), or names a layer, channel, class or
-            file that is not there.
+            file that does not exist.
     """
-    objective = _Parser(text, model, files or Files(read_image, read_vector)).parse()
+    objective = _class_named(text, model)
+    if objective is None:
+        objective = _Parser(text, model, files or ObjectiveFiles()).parse()
     objective.check(model.graph)
     return objective
 
@@ -84,11 +112,29 @@ def named_files(text: str) -> tuple[str, ...]:
 
 
 def with_files_renamed(text: str, names: Mapping[str, str]) -> str:
-    """The text with other names for its files, by the names they have."""
+    """The text with other names for its files, by the names they have.
+
+    Raises:
+        JaxdreamError: a file in the text is not among the names, or as ``named_files``.
+    """
     for token in reversed(_file_tokens(text)):
-        end = token.at + len(token.value) + 2  # the quotes
-        text = f"{text[: token.at]}{quoted(names[token.value])}{text[end:]}"
+        if token.value not in names:
+            raise JaxdreamError(
+                f"the objective names the file {_shortened(token.value)!r}, which is not among "
+                "the files listed with it"
+            )
+        end = token.start + len(token.value) + 2  # the quotes
+        text = f"{text[: token.start]}{quoted(names[token.value])}{text[end:]}"
     return text
+
+
+def without_folders(text: str) -> str:
+    """The text with the names of its files alone, as a recipe has it.
+
+    Raises:
+        JaxdreamError: as ``named_files``.
+    """
+    return with_files_renamed(text, {path: PurePath(path).name for path in named_files(text)})
 
 
 def quoted(name: str) -> str:
@@ -103,6 +149,23 @@ def quoted(name: str) -> str:
     return f"{mark}{name}{mark}"
 
 
+def _class_named(text: str, model: "Network") -> Objective | None:
+    """The logit of a class where its name is all of the text, and is no layer's name."""
+    if not re.fullmatch(r"[\w -]+", text) or not named_classes(text):
+        return None
+    if _has_layer(model, text) or not _has_layer(model, "logits"):
+        return None
+    return objectives.logit(text)
+
+
+def _has_layer(model: "Network", name: str) -> bool:
+    try:
+        model.graph.resolve(name)
+    except JaxdreamError:
+        return False
+    return True
+
+
 def _file_tokens(text: str) -> list[_Token]:
     tokens = _tokens(text)
     return [
@@ -113,23 +176,31 @@ def _file_tokens(text: str) -> list[_Token]:
 
 
 def _tokens(text: str) -> list[_Token]:
-    tokens, at = [], 0
-    while text[at:].strip():
-        match = _TOKEN.match(text, at)
+    if len(text) > _LONGEST:
+        raise JaxdreamError(
+            f"the objective has {len(text):,} characters: it can have at most {_LONGEST:,}"
+        )
+    tokens, start = [], 0
+    while text[start:].strip():
+        match = _TOKEN.match(text, start)
         if match is None:
-            place = len(text) - len(text[at:].lstrip())
-            raise JaxdreamError(f"the objective {text!r} cannot be read at {text[place:]!r}")
+            rest = _shortened(text[start:].lstrip())
+            raise JaxdreamError(f"objective {_shortened(text)!r}: cannot read {rest!r}")
         kind = str(match.lastgroup)
         value = match[kind][1:-1] if kind == "text" else match[kind]
         tokens.append(_Token(kind, value, match.start(kind)))
-        at = match.end()
+        start = match.end()
     return [*tokens, _Token("end", "", len(text))]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 class _Parser:
     """Recursive descent: sums of products of factors."""
 
-    def __init__(self, text: str, model: "Network", files: Files) -> None:
+    def __init__(self, text: str, model: "Network", files: ObjectiveFiles) -> None:
         self.text, self.model, self.files = text, model, files
         self.tokens = _tokens(text)
         self.place = 0
@@ -138,54 +209,62 @@ class _Parser:
     def parse(self) -> Objective:
         value = self.sum()
         if self.next.kind != "end":
-            raise self.error("an operator")
+            raise self.expected("+, - or *")
         if not isinstance(value, Objective):
-            raise JaxdreamError(
-                f"the objective {self.text!r} is only a number: name a layer to dream"
-            )
+            raise self.error("it is only a number: name a layer to dream")
         return value
 
     @property
     def next(self) -> _Token:
         return self.tokens[self.place]
 
+    def advance(self) -> str:
+        """The next token's value, passed over."""
+        self.place += 1
+        return self.tokens[self.place - 1].value
+
     def take(self, *signs: str) -> str | None:
         """The next sign, if it is one of these, passed over."""
-        if self.next.kind == "sign" and self.next.value in signs:
-            self.place += 1
-            return self.tokens[self.place - 1].value
-        return None
+        return self.advance() if self.next.kind == "sign" and self.next.value in signs else None
 
     def expect(self, sign: str) -> None:
         if not self.take(sign):
-            raise self.error(f"{sign!r}")
+            raise self.expected(f"{sign!r}")
 
-    def error(self, wanted: str) -> JaxdreamError:
-        found = repr(self.text[self.next.at :]) if self.next.kind != "end" else "its end"
-        return JaxdreamError(f"the objective {self.text!r}: {wanted} should stand before {found}")
+    def error(self, message: str) -> JaxdreamError:
+        return JaxdreamError(f"objective {_shortened(self.text)!r}: {message}")
+
+    def expected(self, wanted: str) -> JaxdreamError:
+        rest = _shortened(self.text[self.next.start :])
+        place = "at the end" if self.next.kind == "end" else f"before {rest!r}"
+        return self.error(f"expected {wanted} {place}")
 
     def sum(self) -> Objective | float:
         value = self.product()
         while sign := self.take("+", "-"):
             other = self.product()
             if isinstance(value, Objective) != isinstance(other, Objective):
-                raise JaxdreamError(
-                    f"the objective {self.text!r} adds a number to an objective, which changes "
-                    "no dream: multiply instead"
+                raise self.error(
+                    "adding a number to an objective changes no picture: multiply by it instead"
                 )
             value = value + other if sign == "+" else value - other  # pyright: ignore
+            if isinstance(value, Sum) and len(value.terms) > _MOST_TERMS:
+                raise self.error(f"a sum can have at most {_MOST_TERMS} terms")
         return value
 
     def product(self) -> Objective | float:
         value = self.factor()
         while self.take("*"):
             value = value * self.factor()
+            product = value.objective if isinstance(value, Scaled) else value
+            if isinstance(product, Product) and len(product.factors) > _MOST_FACTORS:
+                raise self.error(f"a product can have at most {_MOST_FACTORS} factors")
         return value
 
     def factor(self) -> Objective | float:
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise JaxdreamError(f"the objective is nested more than {_DEEPEST} deep")
+            raise self.error(f"it is nested more than {_DEEPEST} deep")
         try:
             if self.take("-"):
                 return -self.factor()
@@ -195,123 +274,111 @@ class _Parser:
                 return value
             if self.next.kind == "number":
                 return self.number()
-            if self.next.kind == "name":
-                return self.named()
+            return self.named()
         finally:
             self.depth -= 1
-        raise self.error("a layer")
 
-    def number(self, *, whole: bool = False) -> float:
-        token = self.next
-        if token.kind != "number" or (whole and not token.value.isdigit()):
-            raise self.error("a whole number" if whole else "a number")
-        self.place += 1
-        value = float(token.value)
-        if value > (2**31 - 1 if whole else 1e30):
-            raise JaxdreamError(f"the objective {self.text!r}: {token.value} is out of range")
+    def number(self) -> float:
+        if self.next.kind != "number":
+            raise self.expected("a number")
+        text = self.advance()
+        value = float(text)
+        with np.errstate(over="ignore"):
+            if not np.isfinite(np.float32(value)):
+                raise self.error(f"{text} is out of range")
         return value
 
+    def index(self) -> int:
+        if self.next.kind != "number" or not self.next.value.isdigit():
+            raise self.expected("a whole number")
+        text = self.advance()
+        if len(text) > 9:
+            raise self.error(f"{text} is out of range")
+        return int(text)
+
     def named(self) -> Objective:
-        name = self.name()
+        name = self.layer()
         if self.take("("):
             if name not in _FUNCTIONS:
                 near = difflib.get_close_matches(name, _FUNCTIONS, n=1, cutoff=0)
-                raise JaxdreamError(
-                    f"the objective {self.text!r}: no function {name!r}: the nearest is {near[0]}"
-                )
+                raise self.error(f"no function {name!r}: the nearest is {near[0]}")
             objective = _FUNCTIONS[name](self)
             self.expect(")")
             return objective
         if self.take(":"):
-            return objectives.channel(name, int(self.number(whole=True)))
+            return objectives.channel_energy(name, self.index())
         return objectives.layer(name)
 
-    def name(self) -> str:
+    def layer(self) -> str:
         if self.next.kind != "name":
-            raise self.error("a layer")
-        self.place += 1
-        return self.tokens[self.place - 1].value
+            raise self.expected("a layer name")
+        return self.advance()
 
-    def quoted(self) -> str:
+    def file(self) -> str:
         if self.next.kind != "text":
-            raise self.error("a file's name in quotes")
-        self.place += 1
-        return self.tokens[self.place - 1].value
+            raise self.expected("a file's name in quotes")
+        return self.advance()
 
-    def layer_after(self, default: str) -> str:
-        """The layer after a comma, or the default where there is none."""
-        return self.name() if self.take(",") else default
+    def layer_after_file(self) -> str:
+        """The layer after a comma, or the model's default one."""
+        return self.layer() if self.take(",") else self.model.default_layer
+
+
+def _of_channel(make: Callable[[str, int], Objective]) -> Callable[[_Parser], Objective]:
+    def build(parser: _Parser) -> Objective:
+        layer = parser.layer()
+        parser.expect(",")
+        return make(layer, parser.index())
+
+    return build
 
 
 def _neuron(parser: _Parser) -> Objective:
-    name = parser.name()
+    layer = parser.layer()
     parser.expect(",")
-    index = int(parser.number(whole=True))
-    position = (0.5, 0.5)
-    if parser.take(","):
-        x = parser.number()
-        parser.expect(",")
-        position = (x, parser.number())
-        if max(position) > 1:
-            raise JaxdreamError(
-                f"the objective {parser.text!r}: a position is from 0 to 1, as a share of the "
-                "layer's width and height"
-            )
-    return objectives.neuron(name, index, position=position)
+    index = parser.index()
+    if not parser.take(","):
+        return objectives.neuron(layer, index)
+    x = parser.number()
+    parser.expect(",")
+    return objectives.neuron(layer, index, position=(x, parser.number()))
 
 
-def _class(parser: _Parser) -> Objective:
-    from jaxdream.objectives.labels import resolve_class
-
-    if parser.next.kind not in ("text", "name", "number"):
-        raise parser.error("a class's name")
-    parser.place += 1
-    return objectives.logit(resolve_class(parser.tokens[parser.place - 1].value).index)
+def _logit(parser: _Parser) -> Objective:
+    if parser.next.kind == "number":
+        return objectives.logit(parser.index())
+    if parser.next.kind not in ("text", "name"):
+        raise parser.expected("a class")
+    return objectives.logit(parser.advance())
 
 
 def _of_picture(
     make: Callable[["Network", np.ndarray, str], Objective],
 ) -> Callable[[_Parser], Objective]:
     def build(parser: _Parser) -> Objective:
-        image = parser.files.picture(parser.quoted())
-        return make(parser.model, image, parser.layer_after(parser.model.default_layer))
+        image = parser.files.picture(parser.file())
+        return make(parser.model, image, parser.layer_after_file())
 
     return build
 
 
 def _direction(parser: _Parser) -> Objective:
-    vector = parser.files.vector(parser.quoted())
-    return objectives.direction(parser.layer_after(parser.model.default_layer), vector)
+    vector = parser.files.vector(parser.file())
+    return objectives.direction(parser.layer_after_file(), vector)
 
 
 _FUNCTIONS: Mapping[str, Callable[[_Parser], Objective]] = {
+    "channel": _of_channel(objectives.channel),
+    "channel_energy": _of_channel(objectives.channel_energy),
     "neuron": _neuron,
-    "logit": lambda parser: objectives.logit(int(parser.number(whole=True))),
-    "class": _class,
+    "logit": _logit,
+    "class": _logit,
     "guide": _of_picture(objectives.guide),
     "caricature": _of_picture(objectives.caricature),
     "direction": _direction,
-    "l1": lambda parser: objectives.l1(parser.name()),
+    "l1": lambda parser: objectives.l1(parser.layer()),
     "total_variation": lambda parser: objectives.total_variation(
-        parser.name() if parser.next.kind == "name" else "data"
+        parser.layer() if parser.next.kind == "name" else "data"
     ),
 }
 _FILE_FUNCTIONS = ("guide", "caricature", "direction")
-
-
-def read_vector(path: str) -> Float[np.ndarray, " c"]:
-    """The numbers of a ``.npy`` file, (channels,).
-
-    Raises:
-        JaxdreamError: it cannot be read, or holds something else.
-    """
-    try:
-        vector = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise JaxdreamError(f"{path}: there is no such file") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise JaxdreamError(f"{path} is no .npy file of numbers: {error}") from error
-    if not isinstance(vector, np.ndarray) or vector.ndim != 1 or vector.dtype.kind not in "fiu":
-        shape = getattr(vector, "shape", "several arrays")
-        raise JaxdreamError(f"{path} must hold one number per channel, not {shape}")
-    return vector.astype(np.float32)

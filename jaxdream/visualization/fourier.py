@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key, UInt32
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.types import AnyArray
+from jaxdream.types import STATIC, AnyArray, pytree
 
 # Covariance of the logits of R, G and B in natural pictures, log(p / (1 - p)) for p = value / 255
 # kept half a level off 0 and 255: over 7 million pixels of 7,000 ImageNet training photographs of
@@ -25,7 +25,7 @@ from jaxdream.types import AnyArray
 LOGIT_COVARIANCE = ((3.509, 3.033, 2.868), (3.033, 3.341, 3.285), (2.868, 3.285, 3.995))
 
 
-@jax.tree_util.register_dataclass
+@pytree
 @dataclass(frozen=True)
 class FourierImage:
     """A picture, or a batch of them, by its scaled spectrum; a pytree of one array.
@@ -35,7 +35,7 @@ class FourierImage:
     """
 
     spectrum: Float[Array, "*n 2 h f 3"]  # real and imaginary, f = width // 2 + 1 frequencies
-    width: int = field(metadata={"static": True})  # which f alone does not tell
+    width: int = field(metadata=STATIC)  # which f alone does not tell
 
     @classmethod
     def noise(

@@ -15,12 +15,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
-from jaxdream.types import AnyArray
+from jaxdream.types import STATIC, AnyArray, pytree
 
 GREY = 127.5  # what is outside the picture
 
 
-@jax.tree_util.register_dataclass
+@pytree
 @dataclass(frozen=True)
 class Robustness:
     """How far views may differ; the defaults are those of Distill 2017.
@@ -28,7 +28,7 @@ class Robustness:
     All but ``pad`` are data: other amounts do not compile anew.
     """
 
-    pad: int = field(default=12, metadata={"static": True})  # pixels of grey on every side
+    pad: int = field(default=12, metadata=STATIC)  # pixels of grey on every side
     jitter: float | Array = 4.0  # largest shift before the rest, in pixels
     scale: float | Array = 0.1  # largest change of size, as a share
     rotate: float | Array = 10.0  # largest turn, in degrees

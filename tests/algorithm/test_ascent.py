@@ -40,8 +40,9 @@ def test_gradient_is_per_pixel_level_whatever_the_network_sees(tiny, picture):
     from jaxdream.models.network import Network
     from jaxdream.models.weights.registry import Preprocessing
 
-    def first_pixel(activations):
-        return activations["data"][0, 0].sum()
+    @custom("data")
+    def first_pixel(x):
+        return x[0, 0].sum()
 
     scaled = Preprocessing("RGB", (0.0, 0.0, 0.0), (100.0, 100.0, 100.0))
     weights = {
@@ -50,7 +51,7 @@ def test_gradient_is_per_pixel_level_whatever_the_network_sees(tiny, picture):
         for part in ("kernel", "bias")
     }
     model = Network("scaled", tiny.graph, scaled, "second", weights, "")
-    _, gradient = jd.objective_and_gradient(model, custom(first_pixel, ("data",)), picture)
+    _, gradient = jd.objective_and_gradient(model, first_pixel, picture)
     np.testing.assert_allclose(gradient[0, 0], 0.01)
     assert not gradient[1:].any()
 

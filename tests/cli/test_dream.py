@@ -77,12 +77,18 @@ def test_previews_of_every_step_and_of_every_octave(run, photo, tmp_path):
 
 
 BAD = {
-    "objective and layer": (["--objective", "a", "--layer", "b"], "give --objective alone"),
-    "objective": (["--objective", "2*"], "a layer should stand before its end"),
+    "objective and layer": (
+        ["--objective", "a", "--layer", "b"],
+        "--objective cannot be combined with --layer",
+    ),
+    "objective": (["--objective", "2*"], "expected a layer name at the end"),
     "channel": (["--objective", f"{LAYER}:9999"], "has channels 0 to"),
     "guide": (["--guide", "none.png"], "none.png"),
-    "guide weight": (["--guide", "photo.png", *2 * ["--guide-weight", "1"]], "1 guides and 2"),
-    "weight alone": (["--guide-weight", "1"], "goes with a --guide"),
+    "guide weight": (
+        ["--guide", "photo.png", *2 * ["--guide-weight", "1"]],
+        "--guide is given 1 times and --guide-weight 2 times",
+    ),
+    "weight alone": (["--guide-weight", "1"], "--guide-weight needs a --guide FILE"),
     "guide size": (["--guide-size", "0"], "a size is a whole number of pixels"),
     "guide too small": (["--guide", "photo.png", "--guide-size", "4"], "needs at least 15x15"),
     "optimizer": (["--optimizer", "adm"], "no optimizer 'adm': the nearest are adam"),

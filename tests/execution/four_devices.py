@@ -24,8 +24,8 @@ def photographs(*shape):
     return np.random.default_rng(math.prod(shape)).uniform(0, 255, (*shape, 3)).astype(np.float32)
 
 
-def mean(activations):
-    return activations["second"].mean()
+def mean(x):
+    return x.mean()
 
 
 def test_there_are_four_devices():
@@ -47,7 +47,7 @@ def test_a_dream_on_four_devices_is_that_on_one(tiny, sharding, shape, scan, wha
     if what == "optimizer":
         options["optimizer"] = jd.named_optimizer("adam", step_size=5.0, smooth=1.0)
     if what == "whole":
-        options["objective"] = custom(mean, ("second",))
+        options["objective"] = custom("second")(mean)
     alone = list(jd.iterate_dream(KEY, tiny, image, **options))
     with compilations() as names:
         shared = list(jd.iterate_dream(KEY, tiny, image, sharding=sharding(), **options))

@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_said(tiny, scarce):
     with pytest.raises(jd.JaxdreamError, match=r"300x200 pixels takes at least .* allow more"):
         jd.dream(jax.random.key(0), tiny, image, memory=1000)
     scarce(100_000)
-    whole = custom(lambda acts: acts["second"].mean(), ("second",))
+    whole = custom("second")(lambda x: x.mean())
     with pytest.raises(jd.JaxdreamError, match="looks at the whole picture at once"):
         jd.dream(jax.random.key(0), tiny, image, objective=whole)
 

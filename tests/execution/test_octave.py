@@ -75,18 +75,17 @@ def test_objectives_that_need_the_whole_picture_get_it_exactly(tiny):
     image = photograph(40, 61)
     shapes = []
 
-    def mean(activations):
-        shapes.append(activations["second"].shape)
-        return activations["second"].mean()
+    @custom("second")
+    def mean(x):
+        shapes.append(x.shape)
+        return x.mean()
 
-    jd.dream(
-        jax.random.key(0), tiny, image, objective=custom(mean, ("second",)), octaves=1, steps=1
-    )
+    jd.dream(jax.random.key(0), tiny, image, objective=mean, octaves=1, steps=1)
     assert set(shapes) == {(20, 30, 5)}
     local = layer("second") + 0.1 * guide(tiny, image, "second")
     assert local.local
     assert not (local * layer("second")).local
-    assert not custom(mean, ("second",)).local
+    assert not mean.local
 
 
 def test_the_octaves_compile_in_another_thread_and_once(tiny, monkeypatch):

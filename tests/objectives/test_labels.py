@@ -1,7 +1,7 @@
 import pytest
 
 import jaxdream as jd
-from jaxdream.objectives.labels import imagenet_classes, resolve_class
+from jaxdream.objectives.labels import find_classes, imagenet_classes, resolve_class
 
 
 def test_are_the_classes_in_the_networks_order(shared):
@@ -50,9 +50,12 @@ def test_a_class_by_its_synset_its_index_and_all_its_names(c):
     [
         ("crane", "2 classes are called 'crane': give an index of 134 (crane), 517 (crane)"),
         ("maillot", "638 (maillot), 639 (maillot, tank suit)"),
-        ("bananna", "the nearest are banana"),
-        ("dumbell", "the nearest are dumbbell"),
-        ("cat", "tabby cat"),
+        ("bananna", "no class 'bananna': the nearest are banana (954)"),
+        ("dumbell", "the nearest are dumbbell (543)"),
+        ("dog", "14 classes have it in a name, such as Maltese dog (153), Greater Swiss Mountain"),
+        ("dog", "(`jaxdream classes dog` lists them)"),
+        ("bobtai", "1 class has it in a name, bobtail (229)"),
+        ("x" * 9999, "xxx...': give a name, WordNet id or index"),
         ("1000", "the classes are 0 to 999"),
         ("-1", "the classes are 0 to 999"),
         ("n99999999", "no class 'n99999999'"),
@@ -60,8 +63,20 @@ def test_a_class_by_its_synset_its_index_and_all_its_names(c):
         ("ba\nna", r"no class 'ba\nna'"),
     ],
 )
-def test_what_is_no_class_or_several_says_so(text, says):
+def test_texts_that_mean_no_class_or_several(text, says):
     with pytest.raises(jd.JaxdreamError) as error:
         resolve_class(text)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_classes_with_a_word_in_their_names():
+    assert [c.index for c in find_classes("Polar_Bear")] == [296]
+    dogs = find_classes("dog")
+    assert all("dog" in " ".join(c.names).lower() for c in dogs)
+    usual = ["dog" in c.names[0].split() for c in dogs]
+    assert usual == sorted(usual, reverse=True)
+    assert {c.names[0] for c in dogs} >= {"Eskimo dog", "dalmatian"}
+    assert "French bulldog" not in {c.names[0] for c in dogs}
+    assert "banana" in {c.names[0] for c in find_classes("bana")}
+    assert find_classes("") == find_classes(" - ") == find_classes("xyzzy") == ()

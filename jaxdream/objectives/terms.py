@@ -1,0 +1,281 @@
+"""The objectives that are not made of others, as classes; ``jaxdream.objectives`` makes them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float, Integer
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.images.resample import resize
+from jaxdream.objectives.base import (
+    Activations,
+    Objective,
+    check_index,
+    number_text,
+    position_count,
+)
+from jaxdream.types import EXACT, STATIC, pytree
+
+if TYPE_CHECKING:
+    from jaxdream.models.graph import Graph
+
+# Dot products of a guided step held at once: 16 million floats are 64 MB.
+_GUIDE_DOT_PRODUCTS = 1 << 24
+
+
+@dataclass(frozen=True)
+class _OfLayer(Objective):
+    """Base of the objectives that read one layer."""
+
+    layer: str = field(metadata=STATIC)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+
+class _Local(_OfLayer):
+    """Base of those that are a sum over the layer's positions."""
+
+    @property
+    def local(self) -> bool:
+        return True
+
+
+@pytree
+@dataclass(frozen=True)
+class Layer(_Local):
+    """Half the sum of squares of a layer: its gradient at the layer is the activation itself."""
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        return 0.5 * jnp.sum(jnp.square(activations[self.layer]))
+
+    def __repr__(self) -> str:
+        return self.layer
+
+
+@dataclass(frozen=True)
+class _OfChannel(_OfLayer):
+    """Base of those that read one channel of a layer."""
+
+    index: Integer[Array, "..."]
+
+    def check(self, graph: "Graph") -> None:
+        count = graph.channels[graph.resolve(self.layer)]
+        check_index(self.index, count, self.layer, "channels")
+
+
+@pytree
+@dataclass(frozen=True)
+class Channel(_OfChannel, _Local):
+    """The mean activation of one channel, over all positions."""
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        total = jnp.sum(activations[self.layer][..., self.index])
+        return total / position_count(activations, self.layer)
+
+    def __repr__(self) -> str:
+        return f"channel({self.layer}, {number_text(self.index)})"
+
+
+@pytree
+@dataclass(frozen=True)
+class ChannelEnergy(_OfChannel, _Local):
+    """Half the sum of squares of one channel."""
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        return 0.5 * jnp.sum(jnp.square(activations[self.layer][..., self.index]))
+
+    def __repr__(self) -> str:
+        return f"{self.layer}:{number_text(self.index)}"
+
+
+@pytree
+@dataclass(frozen=True)
+class Neuron(_OfChannel):
+    """The activation of one channel at one position."""
+
+    position: Float[Array, "... 2"]  # (x, y), as shares of the layer's width and height
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        activation = activations[self.layer]
+        size = jnp.array([activation.shape[1], activation.shape[0]])
+        x, y = jnp.clip(jnp.floor(self.position * size).astype(jnp.int32), 0, size - 1)
+        return activation[y, x, self.index]
+
+    def __repr__(self) -> str:
+        x, y = (number_text(self.position[..., i]) for i in (0, 1))
+        return f"neuron({self.layer}, {number_text(self.index)}, {x}, {y})"
+
+
+@pytree
+@dataclass(frozen=True)
+class Direction(_Local):
+    """The dot product of every position's activations with one vector, summed up."""
+
+    vector: Float[Array, "... c"]
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        return jnp.sum(jnp.matmul(activations[self.layer], self.vector, precision=EXACT))
+
+    def check(self, graph: "Graph") -> None:
+        _check_features(self.vector, graph, self.layer, "direction")
+
+    def __repr__(self) -> str:
+        return f"direction({self.layer})"
+
+
+@pytree
+@dataclass(frozen=True)
+class Logit(Objective):
+    """The score of a class before the softmax."""
+
+    index: Integer[Array, "..."]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return ("logits",)
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        return activations["logits"][self.index]
+
+    def check(self, graph: "Graph") -> None:
+        try:
+            count = graph.channels[graph.resolve("logits")]
+        except JaxdreamError:
+            raise JaxdreamError(
+                "this network has no classifier, so it has no classes: use another one, such as "
+                "googlenet"
+            ) from None
+        check_index(self.index, count, "the classifier", "classes")
+
+    def __repr__(self) -> str:
+        return f"logit({number_text(self.index)})"
+
+
+@pytree
+@dataclass(frozen=True)
+class Guide(_Local):
+    """Each position of a layer grows towards the guide's position it resembles most.
+
+    ``features`` are the guide's activations at the layer, (positions, c). The match is by dot
+    product, the first of the largest, and is held fixed: no gradient flows through the choice.
+    """
+
+    features: Float[Array, "... m c"]
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        x = activations[self.layer].reshape(-1, self.features.shape[-1])
+        return jnp.sum(x * _best_matches(jax.lax.stop_gradient(x), self.features))
+
+    def check(self, graph: "Graph") -> None:
+        _check_features(self.features, graph, self.layer, "guide")
+
+    def __repr__(self) -> str:
+        return f"guide({self.layer})"
+
+
+@pytree
+@dataclass(frozen=True)
+class Caricature(_OfLayer):
+    """The dot product with a reference's activations, position by position."""
+
+    features: Float[Array, "... fh fw c"]
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        activation = activations[self.layer]
+        height, width, _ = activation.shape
+        return jnp.sum(activation * resize(self.features, (height, width)))
+
+    def check(self, graph: "Graph") -> None:
+        _check_features(self.features, graph, self.layer, "reference")
+
+    def __repr__(self) -> str:
+        return f"caricature({self.layer})"
+
+
+@pytree
+@dataclass(frozen=True)
+class L1(_Local):
+    """The sum of absolute values: subtracted, it makes a layer sparse."""
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        return jnp.sum(jnp.abs(activations[self.layer]))
+
+    def __repr__(self) -> str:
+        return f"l1({self.layer})"
+
+
+@pytree
+@dataclass(frozen=True)
+class TotalVariation(_OfLayer):
+    """The sum of absolute differences between neighbours: subtracted, it makes a layer smooth."""
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        x = activations[self.layer]
+        down, right = jnp.diff(x, axis=0), jnp.diff(x, axis=1)
+        return jnp.sum(jnp.abs(down)) + jnp.sum(jnp.abs(right))
+
+    def __repr__(self) -> str:
+        return f"total_variation({self.layer})"
+
+
+@pytree
+@dataclass(frozen=True)
+class Custom(Objective):
+    """A function of activations; the same function object is compiled once."""
+
+    function: Callable[..., Array] = field(metadata=STATIC)
+    names: tuple[str, ...] = field(metadata=STATIC)
+    takes_mapping: bool = field(metadata=STATIC)  # or the array of its one layer
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return self.names
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        if not self.takes_mapping:
+            value = self.function(activations[self.names[0]])
+        else:
+            value = self.function({name: activations[name] for name in self.names})
+        if jnp.shape(value) != ():
+            raise JaxdreamError(
+                f"{self._name} must return one number, not an array of shape {jnp.shape(value)}"
+            )
+        return jnp.asarray(value)
+
+    @property
+    def _name(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
+    def __repr__(self) -> str:
+        return f"{self._name}({', '.join(self.names)})"
+
+
+def _check_features(features: Array, graph: "Graph", layer: str, kind: str) -> None:
+    count = graph.channels[graph.resolve(layer)]
+    if features.shape[-1] != count:
+        raise JaxdreamError(
+            f"{layer} has {count} channels, but the {kind} has {features.shape[-1]} numbers for "
+            f"each position: give {count}"
+        )
+    if not isinstance(features, Tracer) and not np.isfinite(features).all():
+        raise JaxdreamError(f"the {kind} for {layer} has values that are not finite")
+
+
+def _best_matches(x: Float[Array, "n c"], y: Float[Array, "m c"]) -> Float[Array, "n c"]:
+    """For each row of ``x`` the row of ``y`` with the largest dot product, in bounded memory."""
+    rows = max(1, _GUIDE_DOT_PRODUCTS // y.shape[0])
+    if x.shape[0] <= rows:
+        return y[jnp.argmax(jnp.matmul(x, y.T, precision=EXACT), axis=1)]
+
+    def best_match(row: Array) -> Array:
+        return jnp.argmax(jnp.matmul(y, row, precision=EXACT))
+
+    best = jax.lax.map(best_match, x, batch_size=rows)
+    return y[best]
