@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from jaxdream.models.weights.load import load_model
     from jaxdream.objectives.text import parse_objective
     from jaxdream.visualization.fourier import FourierImage
-    from jaxdream.visualization.transforms import Robustness
+    from jaxdream.visualization.transforms import RandomTransforms
     from jaxdream.visualization.visualize import VisualizeState, iterate_visualize, visualize
     from jaxdream.zooming import iterate_zoom, plan_zoom
 
@@ -52,8 +52,8 @@ _HOME = {
     "FourierImage": "visualization.fourier",
     "JaxdreamError": "errors",
     "Network": "models.network",
-    "Robustness": "visualization.transforms",
     "OctavePlan": "execution.planner",
+    "RandomTransforms": "visualization.transforms",
     "Sharding": "execution.sharding",
     "StepInfo": "algorithm.ascent",
     "VisualizeState": "visualization.visualize",
@@ -102,7 +102,7 @@ __all__ = [
     "JaxdreamError",
     "Network",
     "OctavePlan",
-    "Robustness",
+    "RandomTransforms",
     "Sharding",
     "StepInfo",
     "VisualizeState",

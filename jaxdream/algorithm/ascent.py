@@ -30,7 +30,7 @@ class AscentState(NamedTuple):
 class StepInfo(NamedTuple):
     """What a step tells; both from before the step."""
 
-    loss: Float[Array, ""]  # the objective's value
+    value: Float[Array, ""]  # of the objective
     gradient_mean: Float[Array, ""]  # mean |gradient| over all pixels and channels
 
 

@@ -280,7 +280,8 @@ def _add_visualize(commands) -> None:
         help="pull towards smoothness (default: %(default)s)")  # fmt: skip
     add("--diversity", type=float, metavar="WEIGHT",
         help="pull that makes the pictures of --count differ (default: 0.5)")  # fmt: skip
-    add("--no-robustness", action="store_true", help="no random views between steps")
+    add("--no-transforms", dest="transforms", action="store_false",
+        help="do not shift, scale and turn the picture at random before each step")  # fmt: skip
     add("--seed", type=_seed, default=0, help="of noise and views (default: %(default)s)")
     show.set_defaults(run="visualize.visualize")
 

@@ -164,7 +164,7 @@ def progress(name: str, *, frames: int = 1):
     with bar(name) as show_text:
 
         def show(state, said: list, frame: int = 0) -> None:
-            loss = float(state.info.loss)
+            loss = float(state.info.value)
             at = f"octave {state.octave + 1}/{state.octaves} step {state.step}/{state.steps}"
             if frames > 1:
                 at = f"frame {frame + 1}/{frames} {at}"

@@ -54,3 +54,13 @@ class Program:
 def program(**settings) -> Callable[[Callable], Program]:
     """Decorator that makes a ``Program``; ``settings`` are those of ``jax.jit``."""
     return partial(Program, **settings)
+
+
+def steps_per_call(scan: bool | None, steps: int) -> int:
+    """How many of these steps one call of a compiled program takes: all of them, or one.
+
+    Args:
+        scan: whether the steps are one compiled loop (right on GPU and TPU); None is by platform.
+            A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
+    """
+    return steps if scan or (scan is None and jax.default_backend() != "cpu") else 1

@@ -19,7 +19,7 @@ from jaxdream.models.ops import Relu
 
 
 @jax.custom_vjp
-def waking_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
+def redirected_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
     """ReLU of one picture's map; where no gradient passes at all, that which raises ``x`` does."""
     return jax.nn.relu(x)
 
@@ -34,17 +34,17 @@ def _backward(awake: Array, gradient: Array) -> tuple[Array]:
     return (jnp.where(silent, jnp.maximum(gradient, 0), passed),)
 
 
-waking_relu.defvjp(_forward, _backward)
+redirected_relu.defvjp(_forward, _backward)
 
 
-def waking_activations(
+def redirected_activations(
     model: Network, x: Float[Array, "1 h w 3"], layers: Sequence[str]
 ) -> dict[str, Array]:
     """The activations ``model(x, layers=layers)`` of one picture, with ReLUs that can be woken."""
 
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
         if isinstance(node.op, Relu):
-            return waking_relu(inputs[0])
+            return redirected_relu(inputs[0])
         return model.apply(node, inputs)
 
     return evaluate(model.graph, x, layers, apply)

@@ -2,16 +2,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdream.models.redirected_relu import waking_activations, waking_relu
+from jaxdream.models.redirected_relu import redirected_activations, redirected_relu
 
 
 def gradient(x, cotangent):
-    return jax.vjp(waking_relu, jnp.float32(x))[1](jnp.float32(cotangent))[0]
+    return jax.vjp(redirected_relu, jnp.float32(x))[1](jnp.float32(cotangent))[0]
 
 
 def test_awake_it_is_a_relu():
     x = [-1.0, 0.0, 2.0, -3.0]
-    np.testing.assert_array_equal(waking_relu(jnp.float32(x)), [0, 0, 2, 0])
+    np.testing.assert_array_equal(redirected_relu(jnp.float32(x)), [0, 0, 2, 0])
     np.testing.assert_array_equal(gradient(x, [1, 1, -2, 5]), [0, 0, -2, 0])
 
 
@@ -21,13 +21,13 @@ def test_silent_it_lets_through_what_would_raise_it():
 
 def test_each_picture_of_a_batch_wakes_alone():
     x = jnp.float32([[-1, 1], [-1, -1]])
-    _, pull_back = jax.vjp(jax.vmap(waking_relu), x)
+    _, pull_back = jax.vjp(jax.vmap(redirected_relu), x)
     np.testing.assert_array_equal(pull_back(jnp.ones((2, 2)))[0], [[0, 1], [1, 1]])
 
 
 def test_activations_are_the_networks_own(tiny, picture):
     x = tiny.preprocess(picture)[None]
     own = tiny(x, layers=("relu", "alias"))
-    waking = waking_activations(tiny, x, ("relu", "alias"))
+    waking = redirected_activations(tiny, x, ("relu", "alias"))
     for name, values in own.items():
         np.testing.assert_allclose(waking[name], values, rtol=1e-6)
