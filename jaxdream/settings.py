@@ -15,7 +15,7 @@ import textwrap
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform
 
 from jaxdream.errors import JaxdreamError
 
@@ -34,6 +34,7 @@ EASINGS = ("linear", "in", "out", "in-out")
 CLASSIC = "classic"  # the optimiser of 2015
 
 Result = TypeVar("Result")
+SettingsType = TypeVar("SettingsType", bound="Settings")
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Setting:
     help: str  # a sentence without its full stop; the default is added where it is shown
     kind: type  # int, float, bool or str; of the text on a command line and in a recipe
     unit: str = ""
-    minimum: float = -math.inf
-    maximum: float = math.inf
+    minimum: int | float = -math.inf
+    maximum: int | float = math.inf
     exclusive: bool = False  # the minimum itself is not allowed
     choices: tuple[str, ...] = ()
     metavar: str = ""
@@ -100,7 +101,7 @@ class Settings:
             JaxdreamError: they do not.
         """
 
-    def replace(self, **changes: Any) -> Self:
+    def replace(self: SettingsType, **changes: Any) -> SettingsType:
         """A copy with other values.
 
         Raises:
