@@ -19,7 +19,6 @@ from jaxdream.deepdream import (
     AnyKey,
     DreamState,
     as_pixels,
-    checked_objective,
     dream_pictures,
     drawn_offsets,
     picture_keys,
@@ -33,6 +32,7 @@ from jaxdream.execution.sharding import Sharding, chosen_sharding
 from jaxdream.execution.tiles import round_up
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
+from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, DreamSettings, takes_settings
 from jaxdream.types import AnyArray, Size
 
@@ -88,7 +88,7 @@ def plan_batches(
     Raises:
         JaxdreamError: a picture is too small, or a setting out of range.
     """
-    objective = checked_objective(objective, model)
+    objective = as_objective(objective, model)
     minimum = model.graph.minimum_size(*objective.layers)
     exact = not allows_padding(StepRule.of(settings), objective)
     octaves, scale = settings.octaves, settings.octave_scale
@@ -153,7 +153,7 @@ def dream_batch(
     if not len(images):
         return []
     pictures = [as_pixels(image) for image in images]
-    objective = checked_objective(objective, model)
+    objective = as_objective(objective, model)
     keys = picture_keys(key, len(pictures))
     sizes = [_size(picture) for picture in pictures]
     sharding = chosen_sharding(compute.shard)

@@ -31,9 +31,11 @@ from jaxdream.execution.octave import CompiledOctave, Octave
 from jaxdream.execution.planner import compiled_ahead, plan_layouts
 from jaxdream.execution.shapes import Layout
 from jaxdream.execution.sharding import Sharding, chosen_sharding
+from jaxdream.images.pixels import check_picture
 from jaxdream.images.resample import resize
 from jaxdream.models.network import Network
-from jaxdream.objectives import Objective, layer
+from jaxdream.objectives import Objective
+from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, DreamSettings, takes_settings
 from jaxdream.types import AnyArray, Keys, Size
 
@@ -158,13 +160,10 @@ def iterate_dream(
             throughout, when all states have been given.
     """
     traced = _is_traced(key, model, image, objective, settings.step_size, offsets)
+    check_picture(image, name="image")
     image = (jnp if traced else np).asarray(image, np.float32)
-    if image.ndim not in (3, 4) or image.shape[-1] != 3 or 0 in image.shape:
-        raise JaxdreamError(
-            f"image is (h, w, 3), or (n, h, w, 3) for a batch, not {image.shape}: RGB, 0..255"
-        )
     pictures = [image] if image.ndim == 3 else list(image)
-    objective = checked_objective(objective, model)
+    objective = as_objective(objective, model)
     sizes = _octave_sizes(model, objective, image.shape[-3:-1], settings)
     sharding = chosen_sharding(compute.shard)
     if sharding is not None:
@@ -212,6 +211,8 @@ def dream_pictures(
     """
     if sharding is not None:
         model, objective = sharding.replicate((model, objective))
+    if compute.precision is not None:
+        model = model.with_precision(compute.precision)
     rule, step_size = StepRule.of(settings), settings.step_size
     step_size = step_size if isinstance(step_size, Tracer) else np.float32(step_size)
     octaves = [Octave(model, objective, each, step_size, rule, sharding) for each in layouts]
@@ -294,21 +295,10 @@ def as_pixels(image: AnyArray) -> Float[np.ndarray, "h w 3"]:
     Raises:
         JaxdreamError: it is not (h, w, 3), RGB, 0..255.
     """
-    picture = np.asarray(image, np.float32)
-    if picture.ndim != 3:
-        raise JaxdreamError(f"image is (h, w, 3), not {picture.shape}: RGB, 0..255")
-    return picture
-
-
-def checked_objective(objective: Objective | str | None, model: Network) -> Objective:
-    """The objective that is meant, after a check that the model has what it reads.
-
-    Raises:
-        JaxdreamError: it does not.
-    """
-    objective = layer(model.default_layer) if objective is None else objective
-    objective.check(model.graph)
-    return objective
+    check_picture(image, name="image")
+    if np.ndim(image) != 3:
+        raise JaxdreamError(f"image is (h, w, 3), not {np.shape(image)}: RGB, 0..255")
+    return np.asarray(image, np.float32)
 
 
 def _octave_sizes(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from jaxdream.execution.shapes import ShapeBuckets
     from jaxdream.execution.sharding import Sharding
+    from jaxdream.visualization.transforms import RandomTransforms
 
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = typing.get_args(Precision)
@@ -32,8 +33,8 @@ SHARDS = ("pictures", "rows")
 EASINGS = ("linear", "in", "out", "in-out")
 CLASSIC = "classic"  # the optimiser of 2015
 
-Function = TypeVar("Function", bound=Callable)
-AnySettings = TypeVar("AnySettings", bound="Settings")
+Result = TypeVar("Result")
+SettingsType = TypeVar("SettingsType", bound="Settings")
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,17 @@ class Setting:
     help: str  # a sentence without its full stop; the default is added where it is shown
     kind: type  # int, float, bool or str; of the text on a command line and in a recipe
     unit: str = ""
-    minimum: float | int = -math.inf
-    maximum: float | int = math.inf
+    minimum: int | float = -math.inf
+    maximum: int | float = math.inf
     exclusive: bool = False  # the minimum itself is not allowed
     choices: tuple[str, ...] = ()
     metavar: str = ""
     count: int = 1  # how many values it takes
+    takes: str = ""  # the name of a class whose objects it takes as well
     default_text: str = ""  # where the default is not a value that explains itself
     also: tuple[str, ...] = ()  # what other programs call it: only to suggest the right name
     option: bool = True  # whether the command line has it
     since: int = 0  # schema of the first recipes with it; older ones mean its default
-    group: str = ""  # the heading under which ``--help`` shows it, if not its class's
 
     @property
     def range_text(self) -> str:
@@ -100,7 +101,7 @@ class Settings:
             JaxdreamError: they do not.
         """
 
-    def replace(self: AnySettings, **changes: Any) -> AnySettings:
+    def replace(self: SettingsType, **changes: Any) -> SettingsType:
         """A copy with other values.
 
         Raises:
@@ -254,20 +255,22 @@ class VisualizeSettings(Settings):
 
     steps: int = setting(256, "steps of Adam", minimum=1, maximum=10**6, also=("iterations",))
     learning_rate: "float | jax.Array" = setting(
-        0.02, "of Adam, on the picture's spectrum; larger is faster and rougher", kind=float,
-        minimum=0, exclusive=True, maximum=1e6, also=("lr", "step_size"),
+        0.02, "learning rate of Adam, which changes the picture's spectrum; larger is faster and "
+        "rougher", kind=float, minimum=0, exclusive=True, maximum=1e6, also=("lr", "step_size"),
     )  # fmt: skip
     total_variation: float = setting(
         0.1, "pull towards smooth pictures; try 0.02 where large areas stay blank or dark, more "
         "where the picture is grainy", metavar="WEIGHT", minimum=0, maximum=1e6, also=("tv",),
     )  # fmt: skip
-    diversity: float = setting(
-        0.0, "pull that makes several pictures of one objective differ", metavar="WEIGHT",
-        minimum=0, maximum=1e6,
+    diversity: float | None = setting(
+        None, "pull that makes several pictures of one objective differ", kind=float,
+        metavar="WEIGHT", minimum=0, maximum=1e6,
+        default_text="0; on the command line 0.5 with --count",
     )  # fmt: skip
-    transforms: bool = setting(
-        True, "look at the picture shifted, scaled and turned at random before each step"
-    )
+    transforms: "bool | RandomTransforms" = setting(
+        True, "shift, scale and turn the picture at random before each step",
+        takes="RandomTransforms", also=("robustness",),
+    )  # fmt: skip
 
 
 def describe(cls: type[Settings]) -> dict[str, Setting]:
@@ -315,8 +318,9 @@ def check_value(name: str, value: Any, known: Setting, *, default: Any = None) -
             raise JaxdreamError(f"{name} cannot be {value!r}: {hint}")
         return
     if known.kind is bool:
-        if not isinstance(value, bool):
-            raise JaxdreamError(f"{name} is True or False, not {value!r}")
+        if not isinstance(value, bool) and type(value).__name__ != known.takes:
+            allowed = f"True, False or a {known.takes}" if known.takes else "True or False"
+            raise JaxdreamError(f"{name} is {allowed}, not {value!r}")
         return
     if known.kind not in (int, float):
         return
@@ -350,7 +354,9 @@ def option_name(cls: type[Settings], name: str) -> str:
     return f"--no-{dashed}" if default(cls, name) is True else f"--{dashed}"
 
 
-def takes_settings(**parameters: type[Settings]) -> Callable[[Function], Function]:
+def takes_settings(
+    **parameters: type[Settings],
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Lets a function that takes objects of settings take each setting by its name as well.
 
     ``takes_settings(settings=DreamSettings, compute=Compute)`` is for a function with the
@@ -360,11 +366,11 @@ def takes_settings(**parameters: type[Settings]) -> Callable[[Function], Functio
     """
     owner = {name: which for which, cls in parameters.items() for name in describe(cls)}
 
-    def decorate(function: Function) -> Function:
+    def decorate(function: Callable[..., Result]) -> Callable[..., Result]:
         names = [name for name in inspect.signature(function).parameters if name not in parameters]
 
         @functools.wraps(function)
-        def call(*arguments: Any, **named: Any):
+        def call(*arguments: Any, **named: Any) -> Result:
             given = {which: named.pop(which, None) for which in parameters}
             changes: dict[str, dict[str, Any]] = {which: {} for which in parameters}
             for name in [name for name in named if name in owner]:
@@ -381,7 +387,7 @@ def takes_settings(**parameters: type[Settings]) -> Callable[[Function], Functio
 
         call.__signature__ = _signature(function, parameters)  # pyright: ignore[reportAttributeAccessIssue]
         call.__doc__ = _with_settings(function.__doc__ or "", parameters)
-        return typing.cast(Function, call)
+        return call
 
     return decorate
 

@@ -13,11 +13,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxdream.deepdream import DreamState, checked_objective, iterate_dream, single_key
+from jaxdream.deepdream import DreamState, iterate_dream, single_key
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.resample import warp
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
+from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, DreamSettings, ZoomSettings, takes_settings
 from jaxdream.types import AnyArray, OneKey
 
@@ -133,7 +134,7 @@ def iterate_zoom(
 
     Source: the last cells of Google's 2015 notebook ``deepdream/dream.ipynb``.
     """
-    objective = checked_objective(objective, model)
+    objective = as_objective(objective, model)
     key = single_key(key)
     if frames_done < 0:
         raise JaxdreamError(f"frames_done must be at least 0, not {frames_done}")

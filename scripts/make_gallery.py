@@ -19,7 +19,6 @@ from jaxdream.images.contact_sheet import contact_sheet, enlarge
 from jaxdream.models.network import Network
 from jaxdream.objectives.labels import resolve_class
 from jaxdream.visualization.filters import first_filters
-from jaxdream.visualization.visualize import channel_mean
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIDE = 400  # longest side of a picture in a sheet
@@ -96,7 +95,7 @@ def classes(model: Network) -> np.ndarray:
 def channels(model: Network) -> np.ndarray:
     """Some channels of the layer of 2015."""
     layer = "inception_4c/output"
-    objectives = [channel_mean(model, layer, index) for index in CHANNELS]
+    objectives = [jd.objectives.channel(layer, index) for index in CHANNELS]
     pictures = list(jd.visualize(KEY, model, objectives, size=144))
     return contact_sheet(pictures, [f"4c:{index}" for index in CHANNELS], columns=4)
 

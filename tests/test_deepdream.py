@@ -97,7 +97,7 @@ def test_an_optax_optimizer_carries_its_state_through_an_octave(tiny, picture):
 def test_states_on_the_way(tiny, picture):
     states = list(jd.iterate_dream(jax.random.key(0), tiny, picture, scan=False, **SMALL))
     assert [(s.octave, s.step) for s in states] == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)]
-    assert states[2].info.loss > states[0].info.loss
+    assert states[2].info.value > states[0].info.value
     assert states[0].image.shape == (17, 21, 3)
     assert states[-1].done == 1
     assert states[2].done == pytest.approx(17 * 21 / (17 * 21 + 24 * 30))

@@ -1,7 +1,8 @@
-"""What ``jaxdream visualize`` is asked to show, from its options to objectives."""
+"""What ``jaxdream visualize`` is asked to show: from options to objectives."""
 
 import argparse
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,29 +10,32 @@ from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.models.network import Network
-from jaxdream.objectives import direction, layer, logit, neuron
+from jaxdream.objectives import channel, direction, layer, logit, neuron
 from jaxdream.objectives.base import Objective
-from jaxdream.objectives.files import read_vector
 from jaxdream.objectives.labels import resolve_class
-from jaxdream.objectives.text import parse_objective
-from jaxdream.visualization.visualize import channel_mean
+from jaxdream.objectives.text import parse_objective, read_vector
 
-_MOST = 4096  # channels in one list of them, more than any layer has
+_MAX_CHANNELS = 4096  # in one list of them, more than any layer has
 
 
 @dataclass(frozen=True)
 class Target:
-    """One thing to show; what it is of is not checked against a network yet."""
+    """One thing to show; whether the network has it is checked by ``objective``."""
 
-    label: str
     kind: str  # class, layer, channel, neuron, direction or objective
-    layer: str = ""  # of an objective, its text
-    index: int = 0
+    name: str  # within the layer, where there is one: "banana", "12", "neuron 12@0.25,0.5"
+    layer: str = ""  # not of a class or an objective
+    index: int = 0  # of a class, channel or neuron
     position: tuple[float, float] = (0.5, 0.5)  # (x, y), shares of the layer's width and height
     vector: Float[np.ndarray, " c"] | None = None
 
+    @property
+    def label(self) -> str:
+        """The layer and the name."""
+        return f"{self.layer} {self.name}".strip()
+
     def objective(self, model: Network) -> Objective:
-        """What to maximise for it.
+        """The objective that shows it.
 
         Raises:
             JaxdreamError: the network has no such layer, channel or class.
@@ -39,21 +43,21 @@ class Target:
         if self.kind == "class":
             return logit(self.index)
         if self.kind == "objective":
-            return parse_objective(self.layer, model)
-        name = model.graph.resolve(self.layer)
+            return parse_objective(self.name, model)
+        resolved = model.graph.resolve(self.layer)
         if self.kind == "channel":
-            return channel_mean(model, name, self.index)
+            return channel(resolved, self.index)
         if self.kind == "neuron":
-            return neuron(name, self.index, position=self.position)
-        return layer(name) if self.vector is None else direction(name, self.vector)
+            return neuron(resolved, self.index, position=self.position)
+        return layer(resolved) if self.vector is None else direction(resolved, self.vector)
 
 
 def parse_targets(options: argparse.Namespace) -> list[Target]:
-    """What the options ask for, in their order.
+    """The targets that the options ask for, in their order.
 
     Raises:
-        JaxdreamError: nothing, options that exclude each other, an unknown class, a list of
-            channels or a neuron that is not one, or a file that holds no direction.
+        JaxdreamError: none, options that exclude each other, an unknown class, a list of channels
+            or a neuron that cannot be read, or a file that holds no direction.
     """
     classes, layers = options.classes or [], options.layers or []
     within = {
@@ -65,60 +69,74 @@ def parse_targets(options: argparse.Namespace) -> list[Target]:
     if sum(map(bool, (classes, layers, options.objective))) != 1:
         raise JaxdreamError("say what to show by one of --class, --layer and --objective")
     if given and not layers:
-        raise JaxdreamError(f"{given[0]} is of a layer: name it by --layer")
+        raise JaxdreamError(f"{given[0]} needs a layer: name one with --layer")
     if len(given) > 1:
-        raise JaxdreamError(f"{given[0]} and {given[1]} exclude each other")
+        raise JaxdreamError(f"{given[0]} and {given[1]} exclude each other: give one of them")
     if options.objective:
-        return [Target(options.objective, "objective", options.objective)]
+        return [Target("objective", options.objective)]
     if classes:
         found = [resolve_class(text) for text in classes]
-        return [Target(c.names[0], "class", index=c.index) for c in found]
+        return [Target("class", c.names[0], index=c.index) for c in found]
     if options.channels is not None:
         numbers = parse_channels(options.channels)
-        return [Target(f"{at} {i}", "channel", at, i) for at in layers for i in numbers]
+        return [Target("channel", str(i), name, i) for name in layers for i in numbers]
     if options.neurons is not None:
-        neurons = [(text, *parse_neuron(text)) for text in options.neurons]
+        neurons = [(f"neuron {text}", *parse_neuron(text)) for text in options.neurons]
         return [
-            Target(f"{at} neuron {text}", "neuron", at, index, position)
-            for at in layers
+            Target("neuron", text, name, index, position)
+            for name in layers
             for text, index, position in neurons
         ]
     if options.direction is not None:
         vector = read_vector(options.direction)
-        return [Target(f"{at} direction", "direction", at, vector=vector) for at in layers]
-    return [Target(at, "layer", at) for at in layers]
+        return [Target("direction", "direction", name, vector=vector) for name in layers]
+    return [Target("layer", "", name) for name in layers]
+
+
+def grid_labels(targets: Sequence[Target]) -> list[str]:
+    """Labels for a grid of these: without their layer where all have the same one."""
+    shared = {target.layer for target in targets}
+    if len(shared) == 1 and len({target.name for target in targets}) > 1:
+        return [target.name for target in targets]
+    return [target.label for target in targets]
 
 
 def parse_channels(text: str) -> list[int]:
-    """The numbers that a list such as ``3``, ``0-15`` or ``1,4,8-10`` means.
+    """The channels of a list such as ``3``, ``0-15`` or ``1,4,8-10``, each once.
 
     Raises:
-        JaxdreamError: not a list of channels, or an endless one.
+        JaxdreamError: the list cannot be read, or has more than 4096 channels.
     """
     numbers: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]{1,6})\s*(?:-\s*([0-9]{1,6})\s*)?", part, re.ASCII)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    for item in text.split(","):
+        match = re.fullmatch(r"\s*([0-9]{1,6})\s*(?:-\s*([0-9]{1,6})\s*)?", item, re.ASCII)
+        if match is None:
+            raise JaxdreamError(f"channels {text!r}: give numbers, as in 12 or 0-15 or 3,7")
+        first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise JaxdreamError(f"{text!r} are no channels: give numbers, as in 12 or 0-15 or 3,7")
-        if len(numbers) + last - first >= _MOST:
-            raise JaxdreamError(f"{text!r} are more than {_MOST} channels")
+            raise JaxdreamError(
+                f"channels {item.strip()!r}: the first number must not be larger than the second"
+            )
+        if len(numbers) + last - first >= _MAX_CHANNELS:
+            raise JaxdreamError(f"channels {text!r}: give at most {_MAX_CHANNELS} channels")
         numbers += range(first, last + 1)
     return list(dict.fromkeys(numbers))
 
 
 def parse_neuron(text: str) -> tuple[int, tuple[float, float]]:
-    """Channel and place, as shares of width and height, of ``12`` or ``12@0.25,0.5``.
+    """Channel and position (x, y), as shares of width and height, of ``12`` or ``12@0.25,0.5``.
 
     Raises:
-        JaxdreamError: not a neuron, or a place outside the picture.
+        JaxdreamError: the text cannot be read, or the position is outside the picture.
     """
     share = r"([0-9]*\.?[0-9]+)"
     match = re.fullmatch(rf"([0-9]{{1,6}})(?:@{share},{share})?", text.strip(), re.ASCII)
-    place = (float(match[2] or 0.5), float(match[3] or 0.5)) if match else (2.0, 2.0)
-    if match is None or max(place) > 1:
+    if match is None:
         raise JaxdreamError(
-            f"{text!r} is no neuron: give its channel (in the middle), or CHANNEL@X,Y with X and Y "
-            "from 0 to 1, as in 12@0.25,0.5"
+            f"neuron {text!r}: give its channel for the middle of the layer, or CHANNEL@X,Y, as in "
+            "12@0.25,0.5"
         )
-    return int(match[1]), place
+    position = (float(match[2] or 0.5), float(match[3] or 0.5))
+    if max(position) > 1:
+        raise JaxdreamError(f"neuron {text!r}: X and Y are shares from 0 to 1, as in 12@0.25,0.5")
+    return int(match[1]), position

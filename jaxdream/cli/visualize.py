@@ -4,7 +4,7 @@ import argparse
 import json
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import numpy as np
 import jaxdream
 from jaxdream.cli import session
 from jaxdream.cli.main import INTERRUPTED
-from jaxdream.cli.targets import parse_targets
+from jaxdream.cli.targets import Target, grid_labels, parse_targets
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.writing import make_folder
 from jaxdream.images import picture_files
@@ -22,91 +22,112 @@ from jaxdream.images.contact_sheet import contact_sheet
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
-from jaxdream.objectives.base import Objective
-from jaxdream.visualization.transforms import Robustness
+from jaxdream.settings import VisualizeSettings, describe
 from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
 
-_SIDE = "224"  # what the networks were trained at
-_DIVERSITY = 0.5  # of several pictures of one thing, if nothing else is said
+_SIDE = "224"  # pixels; the size that the networks were trained with
+_DIVERSITY = 0.5  # of several pictures of one thing
+_MAX_COUNT = 4096  # pictures of one thing
+
+# The last state of each batch, by the indices of its pictures.
+_States = dict[tuple[int, ...], VisualizeState]
 
 
 class _Plan(NamedTuple):
-    """Everything but the network, checked."""
+    """The checked options: everything except the network."""
 
     options: argparse.Namespace
-    labels: list[str]  # one for every picture
+    labels: list[str]  # of every picture: files are named by them
+    grid_labels: list[str]  # of every picture, as a grid shows them
     size: tuple[int, int]  # height and width
     start: Picture | None
-    diversity: float
+    settings: VisualizeSettings
 
 
 def visualize(options: argparse.Namespace) -> int:
     targets = parse_targets(options)
-    plan = _plan(options, [target.label for target in targets])
+    plan = _plan(options, targets)
     outputs = _outputs(plan)
     session.start_jax(options.device)
     model = session.load(options.model, options.weights, options.precision)
-    objectives = [target.objective(model) for target in targets]
-    last: dict[tuple[int, ...], VisualizeState] = {}  # by the pictures of a batch
+    states = iterate_visualize(
+        jax.random.key(options.seed),
+        model,
+        [target.objective(model) for target in targets] * options.count,
+        settings=plan.settings,
+        size=plan.size,
+        image=plan.start.pixels if plan.start else None,
+    )
+    last: _States = {}
     finished = False
-    with warnings.catch_warnings(record=True) as said, session.bar(outputs[0].name) as show:
+    with warnings.catch_warnings(record=True) as caught, session.bar(outputs[0].name) as show:
         warnings.simplefilter("always")
         try:
-            for state in _states(plan, model, objectives):
-                last[state.places] = state
+            for state in states:
+                last[state.indices] = state
                 # Waits for the state, so that an interrupted run has one that is finished.
-                value = float(np.mean(state.info.loss))
-                show(f"step {state.step}/{state.steps} value {value:.3g}", state.done, said)
+                value = float(np.mean(state.info.value))
+                show(f"step {state.step}/{state.steps} value {value:.3g}", state.done, caught)
             finished = True
         except KeyboardInterrupt:
             session.say(f"interrupted {_progress(last, len(plan.labels))}")
-        for warning in said:
+        for warning in caught:
             session.say(str(warning.message))
     if last:
         with session.uninterrupted():
-            _write(plan, outputs, last, _settings(plan, model) if finished else None)
+            _write(plan, outputs, last, _record(plan, model) if finished else None)
     return 0 if finished else INTERRUPTED
 
 
-def _progress(last: dict[tuple[int, ...], VisualizeState], pictures: int) -> str:
-    """How far an interrupted run has got, and what becomes of it."""
+def _progress(last: _States, pictures: int) -> str:
+    """At which step a run was interrupted, and which pictures it keeps."""
     if not last:
         return "before the first step: nothing written"
     state = list(last.values())[-1]
-    at = f"at step {state.step} of {state.steps}"
+    step = f"at step {state.step} of {state.steps}"
     if pictures == 1:
-        return f"{at}: the picture is kept as far as it got"
+        return f"{step}: the unfinished picture is kept"
     begun = sum(map(len, last))
-    return f"{at}, {begun} of {pictures} pictures begun: these are kept as far as they got"
+    return f"{step}, with {begun} of {pictures} pictures begun: these are kept, unfinished"
 
 
-def _plan(options: argparse.Namespace, names: list[str]) -> _Plan:
-    """The pictures to make.
+def _plan(options: argparse.Namespace, targets: Sequence[Target]) -> _Plan:
+    """Check what needs no network.
 
     Raises:
-        JaxdreamError: a count, diversity, grid or size where it means nothing, or a bad photograph.
+        JaxdreamError: a setting out of range, a count, diversity, grid or size that does not fit
+            what is shown, or a photograph that cannot be read.
     """
     count = options.count
-    if count < 1:
-        raise JaxdreamError(f"--count must be at least 1, not {count}")
-    if count > 1 and len(names) > 1:
-        raise JaxdreamError(f"--count is of one thing to show, not of {len(names)}")
-    if options.diversity is not None and count == 1:
-        raise JaxdreamError("--diversity is between pictures of one thing: ask for more by --count")
-    if options.grid and count == len(names) == 1:
+    if not 1 <= count <= _MAX_COUNT:
+        raise JaxdreamError(f"--count must be from 1 to {_MAX_COUNT}, not {count}")
+    if count > 1 and len(targets) > 1:
         raise JaxdreamError(
-            "--grid is of several pictures: name several classes, layers or channels, or a --count"
+            f"--count {count} makes several pictures of one thing, but {len(targets)} are named"
+        )
+    if options.diversity is not None and count == 1:
+        raise JaxdreamError("--diversity is between pictures of one thing: add a --count of them")
+    if options.grid and count == len(targets) == 1:
+        raise JaxdreamError(
+            "--grid needs several pictures: name several classes, layers or channels, or a --count"
         )
     if options.columns is not None and not options.grid:
-        raise JaxdreamError("--columns is of a --grid")
-    diversity = _DIVERSITY if options.diversity is None else options.diversity
+        raise JaxdreamError("--columns needs --grid")
+    settings = VisualizeSettings(
+        **{name: getattr(options, name) for name in describe(VisualizeSettings)}
+    )
+    if count > 1 and settings.diversity is None:
+        settings = settings.replace(diversity=_DIVERSITY)
     start = session.read(options.start, options.size) if options.start else None
     if start is None:
         size = parse_size(options.size or _SIDE, 1, 1)
     else:
         size = (start.pixels.shape[0], start.pixels.shape[1])
-    labels = names if count == 1 else [f"{names[0]} {i + 1}" for i in range(count)]
-    return _Plan(options, labels, size, start, diversity if count > 1 else 0.0)
+    if count == 1:
+        labels, shown = [target.label for target in targets], grid_labels(targets)
+    else:
+        labels = shown = [f"{targets[0].label} {i + 1}" for i in range(count)]
+    return _Plan(options, labels, shown, size, start, settings)
 
 
 def _outputs(plan: _Plan) -> list[Path]:
@@ -114,70 +135,45 @@ def _outputs(plan: _Plan) -> list[Path]:
     options, size = plan.options, plan.size
     names = [re.sub(r"[^0-9A-Za-z._-]+", "_", label) + ".png" for label in plan.labels]
     if options.grid:
-        targets = [Path(options.output or names[0].replace(".png", "_grid.png"))]
+        paths = [Path(options.output or names[0].replace(".png", "_grid.png"))]
         blank = np.broadcast_to(np.float32(0), (*size, 3))
-        sheet = contact_sheet([blank] * len(names), plan.labels, columns=options.columns)
+        sheet = contact_sheet([blank] * len(names), plan.grid_labels, columns=options.columns)
         size = (sheet.shape[0], sheet.shape[1])
     elif len(names) == 1:
-        targets = [Path(options.output or names[0])]
-        if targets[0].is_dir():
-            targets = [targets[0] / names[0]]
+        paths = [Path(options.output or names[0])]
+        if paths[0].is_dir():
+            paths = [paths[0] / names[0]]
     else:
-        targets = [make_folder(options.output or ".") / name for name in names]
-    for target in targets:
-        if targets.count(target) > 1:
-            raise JaxdreamError(f"two pictures would be written to {target}: make them apart")
-        picture_files.check_writable(target, size=size)
-        session.check_not_input(target, [options.start] if options.start else [])
-    return targets
+        paths = [make_folder(options.output or ".") / name for name in names]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise JaxdreamError(f"two pictures would be written to {path}: make them separately")
+        picture_files.check_writable(path, size=size)
+        session.check_not_input(path, [options.start] if options.start else [])
+    return paths
 
 
-def _states(
-    plan: _Plan, model: Network, objectives: Sequence[Objective]
-) -> Iterator[VisualizeState]:
-    options = plan.options
-    return iterate_visualize(
-        jax.random.key(options.seed),
-        model,
-        objectives if options.count == 1 else objectives[0],
-        count=None if options.count == 1 else options.count,
-        size=plan.size,
-        image=plan.start.pixels if plan.start else None,
-        steps=options.steps,
-        learning_rate=options.learning_rate,
-        robustness=None if options.no_robustness else Robustness(),
-        total_variation=options.total_variation,
-        diversity=plan.diversity,
-    )
-
-
-def _write(
-    plan: _Plan,
-    outputs: list[Path],
-    last: dict[tuple[int, ...], VisualizeState],
-    note: str | None,
-) -> None:
-    """The pictures there are, each to its file or all onto the grid."""
-    made = [
-        (place, image)
+def _write(plan: _Plan, outputs: list[Path], last: _States, record: str | None) -> None:
+    """Write the pictures that there are, each to its file or all onto the grid."""
+    pictures = {
+        index: image
         for state in last.values()
-        for place, image in zip(state.places, np.asarray(state.images), strict=True)
-    ]
-    pictures = dict(sorted(made, key=lambda pair: pair[0]))
+        for index, image in zip(state.indices, np.asarray(state.images), strict=True)
+    }
+    indices = sorted(pictures)
     if plan.options.grid:
-        labels = [plan.labels[i] for i in pictures]
-        sheet = contact_sheet(list(pictures.values()), labels, columns=plan.options.columns)
-        pictures = {0: sheet}
-    for i, picture in pictures.items():
-        picture_files.write_image(outputs[i], picture, recipe=note)
+        labels = [plan.grid_labels[i] for i in indices]
+        sheet = contact_sheet([pictures[i] for i in indices], labels, columns=plan.options.columns)
+        indices, pictures = [0], {0: sheet}
+    for i in indices:
+        picture_files.write_image(outputs[i], pictures[i], recipe=record)
         print(f"wrote {outputs[i]}", flush=True)
 
 
-def _settings(plan: _Plan, model: Network) -> str:
-    """What the pictures were made with, as one line of ASCII JSON; for reading, not for replay."""
+def _record(plan: _Plan, model: Network) -> str:
+    """How the pictures were made, as one line of ASCII JSON; for reading, not for replay."""
     jax_version, platform = session.platform()
-    options = plan.options
-    values = {
+    values = plan.settings.values() | {
         "recipe": "visualize",
         "jaxdream": jaxdream.__version__,
         "model": model.name,
@@ -186,12 +182,7 @@ def _settings(plan: _Plan, model: Network) -> str:
         "pictures": plan.labels,
         "input_sha256": plan.start.sha256 if plan.start else None,
         "size": plan.size,
-        "seed": options.seed,
-        "steps": options.steps,
-        "learning_rate": options.learning_rate,
-        "total_variation": options.total_variation,
-        "diversity": plan.diversity,
-        "robustness": not options.no_robustness,
+        "seed": plan.options.seed,
         "jax": jax_version,
         "platform": platform,
     }

@@ -39,7 +39,8 @@ from jaxdream.execution.shapes import (
 from jaxdream.execution.sharding import Sharding, chosen_sharding
 from jaxdream.execution.tiles import can_tile, possible_tilings
 from jaxdream.models.network import Network
-from jaxdream.objectives import Objective, layer
+from jaxdream.objectives import Objective
+from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, DreamSettings, takes_settings
 from jaxdream.types import Size
 
@@ -229,7 +230,7 @@ def _computed_pixels(octave: Octave) -> int:
 def plan_dream(
     model: Network,
     size: Size,
-    objective: Objective | None = None,
+    objective: Objective | str | None = None,
     *,
     settings: DreamSettings,
     compute: Compute,
@@ -246,8 +247,7 @@ def plan_dream(
         JaxdreamError: an unknown layer, a picture too small for it or too large for the memory, a
             setting out of range.
     """
-    objective = layer(model.default_layer) if objective is None else objective
-    objective.check(model.graph)
+    objective = as_objective(objective, model)
     sharding = chosen_sharding(compute.shard)
     if sharding is not None:
         sharding.check(())

@@ -1,4 +1,4 @@
-"""The filters of a network's first layer, which are pictures themselves.
+"""The filters of a network's first layer, as pictures.
 
 Source: the figure of A. Krizhevsky, I. Sutskever, G. Hinton, "ImageNet Classification with Deep
 Convolutional Neural Networks", NIPS 2012 (figure 3).
@@ -14,8 +14,8 @@ def first_filters(model: Network) -> Float[np.ndarray, "n h w 3"]:
     """The kernels of the first convolution as pictures: RGB, each from 0 to 255.
 
     Each is stretched so that its smallest weight is 0 and its largest 255; a kernel of equal
-    weights is mid-grey. Weights are per pixel level, so what divides each channel before the
-    network sees it is divided out.
+    weights is mid-grey. Weights are shown per pixel level: a kernel is divided by the scale that
+    its network divides each channel of a picture by.
     """
     scope = next(iter(model.graph.kernel_shapes))
     kernel = (

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key, UInt32
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.types import STATIC, AnyArray, pytree
+from jaxdream.types import EXACT, AnyArray
 
 # Covariance of the logits of R, G and B in natural pictures, log(p / (1 - p)) for p = value / 255
 # kept half a level off 0 and 255: over 7 million pixels of 7,000 ImageNet training photographs of
@@ -25,7 +25,7 @@ from jaxdream.types import STATIC, AnyArray, pytree
 LOGIT_COVARIANCE = ((3.509, 3.033, 2.868), (3.033, 3.341, 3.285), (2.868, 3.285, 3.995))
 
 
-@pytree
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class FourierImage:
     """A picture, or a batch of them, by its scaled spectrum; a pytree of one array.
@@ -35,7 +35,7 @@ class FourierImage:
     """
 
     spectrum: Float[Array, "*n 2 h f 3"]  # real and imaginary, f = width // 2 + 1 frequencies
-    width: int = field(metadata=STATIC)  # which f alone does not tell
+    width: int = field(metadata={"static": True})  # two widths have the same f
 
     @classmethod
     def noise(
@@ -48,7 +48,7 @@ class FourierImage:
         """Noise around mid-grey.
 
         Args:
-            size: height and width.
+            size: height and width, in pixels.
             deviation: of the spectrum; 1 would have the contrast of a natural picture.
 
         Raises:
@@ -73,16 +73,15 @@ class FourierImage:
         _check_size(size)
         share = jnp.clip(jnp.asarray(image, jnp.float32), 0.5, 254.5) / 255
         logits = jnp.log(share) - jnp.log1p(-share)
-        # In full precision: the inverse enlarges what a TPU's or GPU's shortcut would round away.
-        values = jnp.matmul(
-            logits, jnp.asarray(np.linalg.inv(_colours()), jnp.float32), precision="highest"
-        )
+        # The inverse would enlarge the rounding errors of a TPU or GPU.
+        inverse = jnp.asarray(np.linalg.inv(_colours()), jnp.float32)
+        values = jnp.matmul(logits, inverse, precision=EXACT)
         spectrum = jnp.fft.rfft2(values, axes=(-3, -2)) / _scale(size)
         return cls(jnp.stack([spectrum.real, spectrum.imag], axis=-4), size[1])
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width."""
+        """Height and width, in pixels."""
         return self.spectrum.shape[-3], self.width
 
     def pixels(self) -> Float[Array, "*n h w 3"]:
@@ -90,21 +89,21 @@ class FourierImage:
         real, imaginary = (self.spectrum[..., i, :, :, :] for i in (0, 1))
         spectrum = jax.lax.complex(real, imaginary) * _scale(self.size)
         values = jnp.fft.irfft2(spectrum, s=self.size, axes=(-3, -2))
-        logits = jnp.matmul(values, jnp.asarray(_colours(), jnp.float32), precision="highest")
+        logits = jnp.matmul(values, jnp.asarray(_colours(), jnp.float32), precision=EXACT)
         return 255 * jax.nn.sigmoid(logits)
 
 
 @cache
 def _scale(size: tuple[int, int]) -> np.ndarray:
-    """(h, f, 1): what unit normal coefficients are multiplied by, for a picture of variance 1."""
+    """(h, f, 1): factors that turn unit normal coefficients into a picture of variance 1."""
     height, width = size
     rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)
-    # The mean, of frequency 0, counts as the lowest frequency that the picture has.
+    # Frequency 0, the mean, is scaled as the lowest frequency of the picture.
     amplitude = 1 / np.maximum(np.hypot(rows, columns), 1 / max(size))
-    # Real and imaginary part have variance 1 each, and a frequency's conjugate is not held apart.
-    # Only on columns that hold their own conjugates the inverse keeps half of each.
-    parts = np.where((columns == 0) | (columns == 0.5), 1, 4)
-    variance = np.sum(parts * amplitude**2) / (height * width) ** 2
+    # A column of the half spectrum also stands for its conjugates, which doubles its amplitude;
+    # the first one, and the last one of an even width, are their own conjugates.
+    weights = np.where((columns == 0) | (columns == 0.5), 1, 4)
+    variance = np.sum(weights * amplitude**2) / (height * width) ** 2
     return (amplitude / np.sqrt(variance))[..., None].astype(np.float32)
 
 

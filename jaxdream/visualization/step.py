@@ -1,4 +1,4 @@
-"""One step of feature visualisation, on a batch: random views, gradients, penalties, Adam.
+"""One step of feature visualisation on a batch: random transforms, gradients, penalties, Adam.
 
 The objective's gradient is divided by its mean absolute value, as in a dream, so that the weights
 of total variation and of diversity mean the same for every objective, layer and network.
@@ -19,7 +19,7 @@ from jaxdream.models.network import Network
 from jaxdream.models.redirected_relu import redirected_activations
 from jaxdream.objectives.base import Objective
 from jaxdream.visualization.fourier import FourierImage
-from jaxdream.visualization.transforms import Robustness, random_view
+from jaxdream.visualization.transforms import RandomTransforms, random_transform
 
 
 def adam(learning_rate: float | Array) -> optax.GradientTransformation:
@@ -27,7 +27,7 @@ def adam(learning_rate: float | Array) -> optax.GradientTransformation:
     return optax.chain(optax.scale_by_adam(), optax.scale(-1.0), optax.scale(learning_rate))
 
 
-@program(static_argnames="differ_at")
+@program(static_argnames="diversity_layer")
 def run_steps(
     model: Network,
     objectives: Objective,
@@ -35,12 +35,24 @@ def run_steps(
     optimizer_state: optax.OptState,
     keys: Array,
     steps: Array,
-    robustness: Robustness | None,
+    transforms: RandomTransforms | None,
     weights: tuple[float | Array, float | Array, float | Array],
     *,
-    differ_at: str | None,
+    diversity_layer: str | None,
 ) -> tuple[FourierImage, optax.OptState, StepInfo]:
-    """The numbered steps, on a batch; the infos have a leading axis of as many."""
+    """Take several steps with a batch of pictures.
+
+    Args:
+        objectives: one objective whose leaves have a leading axis of pictures.
+        parameters: the pictures, as a batch.
+        keys: one key for each picture, the same for all steps.
+        steps: the numbers of the steps to take, from 0.
+        weights: learning rate, weight of total variation, weight of diversity.
+        diversity_layer: the layer in which the pictures are to differ; None without diversity.
+
+    Returns:
+        The pictures, the optimiser's state, and the infos of all steps, (steps, pictures).
+    """
     learning_rate, total_variation, diversity = weights
     optimizer = adam(learning_rate)
 
@@ -54,13 +66,13 @@ def run_steps(
     def step(state: tuple[Array, optax.OptState], number: Array):
         spectrum, optimizer_state = state
         images, pull_back = jax.vjp(pixels, spectrum)
-        views = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
-        values, gradient, apart = _gradients(
-            model, objectives, images, views, robustness, differ_at
+        step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
+        values, gradient, difference_gradient = _gradients(
+            model, objectives, images, step_keys, transforms, diversity_layer
         )
         pull = normalize(gradient) - total_variation * jax.vmap(jax.grad(roughness))(images)
-        if apart is not None:
-            pull += diversity * normalize(apart)
+        if difference_gradient is not None:
+            pull += diversity * normalize(difference_gradient)
         updates, optimizer_state = optimizer.update(pull_back(-pull)[0], optimizer_state)
         spectrum = jnp.asarray(optax.apply_updates(spectrum, updates))
         mean = jnp.mean(jnp.abs(gradient), axis=(1, 2, 3))
@@ -81,24 +93,24 @@ def _gradients(
     objectives: Objective,
     images: Float[Array, "n h w 3"],
     keys: Array,
-    robustness: Robustness | None,
-    differ_at: str | None,
+    transforms: RandomTransforms | None,
+    diversity_layer: str | None,
 ) -> tuple[Array, Array, Array | None]:
     """The objectives' values, their gradients, and the gradient of the pictures' difference."""
-    layers = objectives.layers + (() if differ_at is None else (differ_at,))
+    layers = objectives.layers + (() if diversity_layer is None else (diversity_layer,))
 
-    def one(objective: Objective, image: Array, key: Array) -> tuple[Array, Array | None]:
-        if robustness is not None:
-            image = random_view(key, image, robustness=robustness)
+    def evaluate(objective: Objective, image: Array, key: Array) -> tuple[Array, Array | None]:
+        if transforms is not None:
+            image = random_transform(key, image, transforms=transforms)
         activations = redirected_activations(model, model.preprocess(image)[None], layers)
         value = objective({name: activations[name][0] for name in objectives.layers})
-        return value, None if differ_at is None else activations[differ_at][0]
+        return value, None if diversity_layer is None else activations[diversity_layer][0]
 
-    def whole(images: Array) -> tuple[Array, Array | None]:
-        values, features = jax.vmap(one)(objectives, images, keys)
+    def evaluate_all(images: Array) -> tuple[Array, Array | None]:
+        values, features = jax.vmap(evaluate)(objectives, images, keys)
         return values, None if features is None else similarity(features)
 
-    (values, alike), pull_back = jax.vjp(whole, images)
+    (values, alike), pull_back = jax.vjp(evaluate_all, images)
     ones = jnp.ones_like(values)
     if alike is None:
         return values, pull_back((ones, None))[0], None
@@ -109,8 +121,8 @@ def _gradients(
 def similarity(features: Float[Array, "n h w c"]) -> Float[Array, ""]:
     """Mean cosine between the Gram matrices of several pictures' features, over all pairs.
 
-    Source: the diversity term of "Feature Visualization", Distill 2017, after the style of Gatys,
-    Ecker, Bethge 2015.
+    Source: the diversity term of "Feature Visualization", Distill 2017, after the style of
+    L. Gatys, A. Ecker, M. Bethge, "A Neural Algorithm of Artistic Style", 2015.
     """
     n, _, _, channels = features.shape
     grams = jnp.einsum("nhwc,nhwd->ncd", features, features).reshape(n, channels**2)

@@ -1,11 +1,12 @@
-"""Random views of a picture between steps: shifted, scaled, turned.
+"""Random transforms of a picture before each step: it is shifted, scaled and turned.
 
-What survives them all is in the picture; what only one exact placing of pixels excites, the high
-frequencies that an optimiser would otherwise find, is not. The transformations of one step make one
-bilinear warp with its parameters as data, so that a single compiled program serves every step.
+A pattern that survives them all belongs to what the network looks for. The high frequencies that
+an optimiser would otherwise find excite it only at one exact placing of the pixels. The transforms
+of one step are one bilinear warp whose amounts are data, so one compiled program serves all steps.
 
-Source: Olah, Mordvintsev, Schubert, "Feature Visualization", Distill 2017, section
-"Transformation robustness": there a picture is padded, jittered, scaled, turned, jittered again.
+Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017
+(doi 10.23915/distill.00007), section "Transformation robustness": there a picture is padded,
+jittered, scaled, turned and jittered again.
 """
 
 from dataclasses import dataclass, field
@@ -15,65 +16,70 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
-from jaxdream.types import STATIC, AnyArray, pytree
+from jaxdream.types import EXACT, AnyArray
 
-GREY = 127.5  # what is outside the picture
+GREY = 127.5  # the value of pixels outside the picture
 
 
-@pytree
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Robustness:
-    """How far views may differ; the defaults are those of Distill 2017.
+class RandomTransforms:
+    """The largest amounts of random transforms; the defaults are those of Distill 2017.
 
-    All but ``pad`` are data: other amounts do not compile anew.
+    A pytree whose leaves are all amounts except ``pad``: other amounts need no new compilation.
     """
 
-    pad: int = field(default=12, metadata=STATIC)  # pixels of grey on every side
-    jitter: float | Array = 4.0  # largest shift before the rest, in pixels
+    pad: int = field(default=12, metadata={"static": True})  # pixels of grey on every side
+    jitter: float | Array = 4.0  # largest shift before scaling and turning, in pixels
     scale: float | Array = 0.1  # largest change of size, as a share
     rotate: float | Array = 10.0  # largest turn, in degrees
-    last_jitter: float | Array = 2.0  # largest shift after the rest, in pixels
+    jitter_after: float | Array = 2.0  # largest shift after scaling and turning, in pixels
 
 
-class View(NamedTuple):
-    """One transformation: shift, then scale and turn about the middle, then shift again."""
+class Transform(NamedTuple):
+    """One transform: a shift, then scaling and turning about the middle, then another shift."""
 
     shift: Float[Array, "2"]  # (x, y), pixels
     scale: Float[Array, ""]  # over 1 enlarges
     angle: Float[Array, ""]  # radians; positive turns from x towards y, clockwise as displayed
-    last_shift: Float[Array, "2"]  # (x, y), pixels
+    shift_after: Float[Array, "2"]  # (x, y), pixels
 
 
-def draw_view(key: Key[Array, ""] | UInt32[Array, "2"], robustness: Robustness) -> View:
-    """A random view: whole-pixel shifts, scale and angle, each uniform within its bounds."""
-    shift, scale, angle, last_shift = jax.random.split(key, 4)
+def draw_transform(
+    key: Key[Array, ""] | UInt32[Array, "2"], transforms: RandomTransforms
+) -> Transform:
+    """A random transform: shifts by whole pixels, scale and angle, each uniform in its bounds."""
+    shift, scale, angle, shift_after = jax.random.split(key, 4)
 
-    def uniform(key: Array, most: float | Array, shape: tuple[int, ...] = ()) -> Array:
-        return most * jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
+    def uniform(key: Array, limit: float | Array, shape: tuple[int, ...] = ()) -> Array:
+        return limit * jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
 
-    # A blur of half a pixel would come with a shift by half a pixel.
-    return View(
-        jnp.round(uniform(shift, robustness.jitter, (2,))),
-        1 + uniform(scale, robustness.scale),
-        jnp.deg2rad(uniform(angle, robustness.rotate)),
-        jnp.round(uniform(last_shift, robustness.last_jitter, (2,))),
+    # Shifts are whole pixels, since a shift by half a pixel would blur the picture.
+    return Transform(
+        jnp.round(uniform(shift, transforms.jitter, (2,))),
+        1 + uniform(scale, transforms.scale),
+        jnp.deg2rad(uniform(angle, transforms.rotate)),
+        jnp.round(uniform(shift_after, transforms.jitter_after, (2,))),
     )
 
 
-def look(image: Float[AnyArray, "h w c"], view: View, *, pad: int = 0) -> Float[Array, "oh ow c"]:
-    """A picture (0..255) as a view shows it, with ``pad`` more pixels on each side.
+def apply_transform(
+    image: Float[AnyArray, "h w c"], transform: Transform, *, pad: int = 0
+) -> Float[Array, "oh ow c"]:
+    """A picture (0..255) after a transform, (h + 2 * pad, w + 2 * pad, c).
 
-    Beyond its edges it is mid-grey. Bilinear samples; differentiable in the picture and the view.
+    Pixels from outside the picture are mid-grey. Samples are bilinear; the result is
+    differentiable in the picture and in the transform.
     """
     image = jnp.asarray(image)
     height, width, _ = image.shape
     middle = jnp.array([(width - 1) / 2, (height - 1) / 2])
     y, x = jnp.mgrid[-pad : height + pad, -pad : width + pad]
-    # Where each pixel of the view comes from: the transformations undone, last first.
-    at = jnp.stack([x, y], axis=-1) - view.last_shift - middle
-    cosine, sine = jnp.cos(view.angle), jnp.sin(view.angle)
-    unturn = jnp.array([[cosine, -sine], [sine, cosine]]) / view.scale
-    source = jnp.matmul(at, unturn, precision="highest") + middle - view.shift
+    # The source of each new pixel: the transform undone, its last step first.
+    centred = jnp.stack([x, y], axis=-1) - transform.shift_after - middle
+    cosine, sine = jnp.cos(transform.angle), jnp.sin(transform.angle)
+    unturn = jnp.array([[cosine, -sine], [sine, cosine]]) / transform.scale
+    source = jnp.matmul(centred, unturn, precision=EXACT) + middle - transform.shift
     coordinates = [source[..., 1], source[..., 0]]
 
     def sample(channel: Array) -> Array:
@@ -84,11 +90,11 @@ def look(image: Float[AnyArray, "h w c"], view: View, *, pad: int = 0) -> Float[
     return jax.vmap(sample, in_axes=-1, out_axes=-1)(image)
 
 
-def random_view(
+def random_transform(
     key: Key[Array, ""] | UInt32[Array, "2"],
     image: Float[AnyArray, "h w c"],
     *,
-    robustness: Robustness,
+    transforms: RandomTransforms,
 ) -> Float[Array, "oh ow c"]:
-    """The picture (0..255) from a random view, ``robustness.pad`` larger on each side."""
-    return look(image, draw_view(key, robustness), pad=robustness.pad)
+    """A picture (0..255) after a random transform, larger by ``transforms.pad`` on each side."""
+    return apply_transform(image, draw_transform(key, transforms), pad=transforms.pad)

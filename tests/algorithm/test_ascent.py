@@ -18,7 +18,7 @@ def test_one_step_by_hand(tiny, picture):
     state, info = jd.ascent_step(tiny, layer("second"), state, offset, optimizer=optimizer)
     np.testing.assert_allclose(state.image, expected, atol=1e-4)
     np.testing.assert_allclose(info.gradient_mean, jnp.abs(gradient).mean(), rtol=1e-5)
-    assert float(info.loss) > 0
+    assert float(info.value) > 0
 
 
 def test_gradient_against_finite_differences(tiny, picture):
@@ -73,7 +73,7 @@ def test_any_optax_optimizer_takes_the_place_of_the_classic_step(tiny, picture):
         state, info = jd.ascent_step(
             tiny, layer("second"), state, jnp.zeros(2, int), optimizer=optimizer
         )
-        losses.append(float(info.loss))
+        losses.append(float(info.value))
     assert losses == sorted(losses)
 
 

@@ -56,7 +56,7 @@ def test_a_dream_on_four_devices_is_that_on_one(tiny, sharding, shape, scan, wha
     for one, other in zip(alone, shared, strict=True):
         assert len(other.array.sharding.device_set) == 4
         np.testing.assert_allclose(other.image, one.image, atol=0.02)
-        np.testing.assert_allclose(other.info.loss, one.info.loss, rtol=1e-4)
+        np.testing.assert_allclose(other.info.value, one.info.value, rtol=1e-4)
 
 
 def compiled(model, objective, size, batch, sharding):

@@ -62,7 +62,7 @@ def test_a_dream_by_parts_is_the_same(tiny, scarce, batch):
     assert len(by_parts[-1].canvas.parts.regions((150, 260))) > 1
     for one, other in zip(states, by_parts, strict=True):
         np.testing.assert_allclose(other.image, one.image, atol=0.02)
-        np.testing.assert_allclose(other.info.loss, one.info.loss, rtol=1e-4)
+        np.testing.assert_allclose(other.info.value, one.info.value, rtol=1e-4)
         np.testing.assert_allclose(other.info.gradient_mean, one.info.gradient_mean, rtol=1e-4)
 
 

@@ -192,4 +192,4 @@ def test_the_real_network_dreams(file_2015, photo):
             jax.random.key(0), model, photo, objective=objective, steps=4, octaves=1, scan=False
         )
     )
-    assert states[-1].info.loss > 1.5 * states[0].info.loss
+    assert states[-1].info.value > 1.5 * states[0].info.value

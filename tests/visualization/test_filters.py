@@ -8,14 +8,14 @@ from jaxdream.visualization.filters import first_filters
 
 def network(tiny, pixels, kernel):
     weights = {
-        f"{scope}/{part}": getattr(held, part)[...]
-        for scope, held in tiny.params.items()
-        for part in ("kernel", "bias")
+        f"{scope}/{name}": getattr(params, name)[...]
+        for scope, params in tiny.layers.items()
+        for name in ("kernel", "bias")
     }
     return Network("tiny", tiny.graph, pixels, "second", weights | {"first/kernel": kernel}, "")
 
 
-def test_one_for_each_channel_and_each_from_black_to_white(tiny):
+def test_each_channel_has_a_filter_from_black_to_white(tiny):
     filters = first_filters(tiny)
     assert filters.shape == (4, 3, 3, 3)
     np.testing.assert_allclose(filters.min(axis=(1, 2, 3)), 0, atol=1e-3)
@@ -23,7 +23,7 @@ def test_one_for_each_channel_and_each_from_black_to_white(tiny):
 
 
 @pytest.mark.parametrize(("pixels", "red"), [(CAFFE, 2), (IMAGENET, 0)])
-def test_colours_are_as_the_network_sees_them(tiny, pixels, red):
+def test_colours_are_those_that_the_network_sees(tiny, pixels, red):
     kernel = np.zeros((3, 3, 3, 4), np.float32)
     kernel[0, 1, red, 2] = 1
     filters = first_filters(network(tiny, pixels, kernel))

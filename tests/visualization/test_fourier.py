@@ -21,7 +21,7 @@ def test_gives_a_picture_of_any_size_back(size):
     np.testing.assert_allclose(there_and_back(image), image, atol=0.02)
 
 
-def test_black_and_white_come_back_half_a_level_off():
+def test_black_and_white_come_back_half_a_level_away():
     image = np.zeros((5, 6, 3), np.float32)
     image[2] = 255
     np.testing.assert_allclose(there_and_back(image), image.clip(0.5, 254.5), atol=0.02)
@@ -69,21 +69,21 @@ def test_power_falls_with_the_square_of_frequency():
     assert low / high == pytest.approx(16, rel=0.3)
 
 
-def test_little_noise_is_nearly_grey():
+def test_weak_noise_is_nearly_grey():
     pixels = np.asarray(FourierImage.noise(jax.random.key(0), (50, 40)).pixels())
     assert pixels.shape == (50, 40, 3)
     assert abs(pixels.mean() - 127.5) < 3
     assert 0.5 < pixels.std() < 5
 
 
-def test_batches_are_held_as_each_picture_is():
+def test_a_batch_has_the_spectra_of_its_pictures():
     images = np.random.default_rng(0).uniform(1, 254, (2, 6, 5, 3)).astype(np.float32)
-    held = FourierImage.of(images)
-    np.testing.assert_allclose(held.spectrum[1], FourierImage.of(images[1]).spectrum, atol=1e-5)
-    np.testing.assert_allclose(held.pixels(), images, atol=0.02)
+    batch = FourierImage.of(images)
+    np.testing.assert_allclose(batch.spectrum[1], FourierImage.of(images[1]).spectrum, atol=1e-5)
+    np.testing.assert_allclose(batch.pixels(), images, atol=0.02)
 
 
-def test_needs_pixels():
+def test_refuses_a_picture_without_pixels():
     with pytest.raises(jd.JaxdreamError, match="1 or more"):
         FourierImage.noise(jax.random.key(0), (0, 5))
     with pytest.raises(jd.JaxdreamError, match="1 or more"):

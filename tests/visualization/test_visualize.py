@@ -6,17 +6,24 @@ import pytest
 import jaxdream as jd
 from jaxdream.models.network import Network
 from jaxdream.objectives import direction, layer, logit, neuron
-from jaxdream.visualization.step import roughness, run_steps, similarity
-from jaxdream.visualization.transforms import Robustness
-from jaxdream.visualization.visualize import (
-    channel_mean,
-    iterate_visualize,
-    plan_batches,
-    visualize,
-)
+from jaxdream.settings import Compute, VisualizeSettings
+from jaxdream.visualization import step
+from jaxdream.visualization.step import roughness, similarity
+from jaxdream.visualization.transforms import RandomTransforms
+from jaxdream.visualization.visualize import iterate_visualize, plan_batches, visualize
 
 KEY = jax.random.key(0)
-SMALL = {"size": 24, "steps": 20, "robustness": Robustness(pad=2), "learning_rate": 0.1}
+SMALL = {
+    "size": 24,
+    "steps": 20,
+    "transforms": RandomTransforms(pad=2),
+    "learning_rate": 0.1,
+}
+
+
+def channel(index, name="second", count=5):
+    """The sum of a channel's activations."""
+    return direction(name, np.eye(count, dtype=np.float32)[index])
 
 
 def value(model, objective, image):
@@ -24,34 +31,54 @@ def value(model, objective, image):
     return float(objective({name: a[0] for name, a in activations.items()}))
 
 
-def test_raises_what_it_is_to_show(tiny):
-    objective = channel_mean(tiny, "second", 3)
-    image = visualize(KEY, tiny, objective, **SMALL)
+def test_the_objective_is_larger_than_on_noise(tiny):
+    image = visualize(KEY, tiny, channel(3), **SMALL)
+    assert isinstance(image, jax.Array)
     assert image.shape == (24, 24, 3)
     assert 0 <= float(image.min()) < float(image.max()) <= 255
     noise = np.random.default_rng(0).uniform(0, 255, (50, 24, 24, 3)).astype(np.float32)
-    best = max(value(tiny, objective, each) for each in noise)
-    assert value(tiny, objective, image) > 1.5 * best
+    best = max(value(tiny, channel(3), each) for each in noise)
+    assert value(tiny, channel(3), image) > 1.5 * best
 
 
-def test_channels_together_are_what_each_is_alone(tiny):
-    objectives = [channel_mean(tiny, "second", i) for i in range(3)]
+def test_a_sequence_gives_a_stack_of_what_each_gives_alone(tiny):
+    objectives = [channel(i) for i in range(3)]
     keys = jax.random.split(KEY, 3)
     together = visualize(keys, tiny, objectives, **SMALL)
+    assert isinstance(together, jax.Array)
     assert together.shape == (3, 24, 24, 3)
     for i in range(3):
-        alone = visualize(keys[i : i + 1], tiny, [objectives[i]], **SMALL)
-        np.testing.assert_allclose(together[i], alone[0], atol=0.5)
+        alone = visualize(keys[i : i + 1], tiny, objectives[i], **SMALL)
+        np.testing.assert_allclose(together[i], alone, atol=0.5)
         values = [value(tiny, objectives[i], image) for image in together]
         assert np.argmax(values) == i
 
 
-def test_of_several_layers_and_in_several_batches(tiny, monkeypatch):
+def test_a_sequence_of_one_gives_a_stack_of_one(tiny):
+    options = SMALL | {"steps": 1}
+    stack = visualize(KEY, tiny, [layer("second")], **options)
+    assert stack.shape == (1, 24, 24, 3)
+    np.testing.assert_array_equal(stack[0], visualize(KEY, tiny, layer("second"), **options))
+
+
+def test_an_objective_as_text(tiny):
+    options = SMALL | {"steps": 2}
+    by_text = visualize(KEY, tiny, "2*second", **options)
+    np.testing.assert_array_equal(by_text, visualize(KEY, tiny, 2 * layer("second"), **options))
+    assert visualize(KEY, tiny, ["second", layer("relu")], **options).shape == (2, 24, 24, 3)
+
+
+def test_the_name_of_a_class(tiny):
+    with pytest.raises(jd.JaxdreamError, match="no classifier"):
+        visualize(KEY, tiny, "banana", **SMALL)
+
+
+def test_several_layers_and_several_batches(tiny, monkeypatch):
     monkeypatch.setattr("jaxdream.visualization.visualize._BATCH_PIXELS", 2 * 24 * 24)
-    objectives = [layer("relu"), *(channel_mean(tiny, "second", i) for i in range(3))]
+    objectives = [layer("relu"), *(channel(i) for i in range(3))]
     keys = jax.random.split(KEY, 4)
     states = list(iterate_visualize(keys, tiny, objectives, **SMALL))
-    assert list(dict.fromkeys(state.places for state in states)) == [(0,), (1, 2), (3,)]
+    assert list(dict.fromkeys(state.indices for state in states)) == [(0,), (1, 2), (3,)]
     assert [round(state.done * 80) for state in states[19::20]] == [20, 60, 80]
     images = visualize(keys, tiny, objectives, **SMALL)
     assert images.shape == (4, 24, 24, 3)
@@ -59,24 +86,42 @@ def test_of_several_layers_and_in_several_batches(tiny, monkeypatch):
     np.testing.assert_array_equal(images[3], states[-1].images[0])
 
 
-def test_other_channels_and_settings_compile_nothing(tiny):
-    visualize(KEY, tiny, [channel_mean(tiny, "second", i) for i in (0, 1, 2)], **SMALL)
-    before = run_steps.cache_size()
-    other = {**SMALL, "steps": 3, "learning_rate": 0.3, "total_variation": 0.7}
-    visualize(KEY, tiny, [channel_mean(tiny, "second", i) for i in (2, 4, 3)], **other)
-    other["robustness"] = Robustness(pad=2, rotate=3.0)
-    visualize(KEY, tiny, direction("second", np.arange(5.0, dtype=np.float32)), count=3, **other)
-    assert run_steps.cache_size() == before
+def test_other_channels_and_settings_compile_nothing(tiny, monkeypatch):
+    traces = []
+
+    def traced_roughness(image):
+        traces.append(image)
+        return roughness(image)
+
+    monkeypatch.setattr(step, "roughness", traced_roughness)
+    options = SMALL | {"size": 23}  # a size that no other test has compiled for
+    visualize(KEY, tiny, [channel(i) for i in (0, 1, 2)], **options)
+    assert len(traces) == 1
+    options |= {"steps": 3, "learning_rate": 0.3, "total_variation": 0.7}
+    visualize(KEY, tiny, [channel(i) for i in (2, 4, 3)], **options)
+    options["transforms"] = RandomTransforms(pad=2, rotate=3.0)
+    vector = direction("second", np.arange(5.0, dtype=np.float32))
+    visualize(KEY, tiny, [vector] * 3, **options)
+    assert len(traces) == 1
 
 
-def test_the_same_key_is_the_same_picture_and_another_another(tiny):
+def test_the_key_determines_the_picture(tiny):
     first = visualize(KEY, tiny, layer("second"), **SMALL)
     np.testing.assert_array_equal(first, visualize(KEY, tiny, layer("second"), **SMALL))
     other = visualize(jax.random.key(1), tiny, layer("second"), **SMALL)
     assert np.abs(np.asarray(first - other)).mean() > 1
 
 
-def test_scan_is_the_same(tiny):
+def test_settings_may_be_an_object_or_names(tiny):
+    settings = VisualizeSettings(steps=2, learning_rate=0.1, transforms=False)
+    by_object = visualize(KEY, tiny, layer("second"), settings=settings, size=24)
+    by_name = visualize(KEY, tiny, layer("second"), **SMALL | settings.values())
+    np.testing.assert_array_equal(by_object, by_name)
+    overridden = visualize(KEY, tiny, layer("second"), settings=settings, size=24, transforms=True)
+    assert np.abs(np.asarray(by_object - overridden)).max() > 0.1
+
+
+def test_a_compiled_loop_gives_the_same_picture(tiny):
     options = SMALL | {"steps": 34}
     loop = visualize(KEY, tiny, layer("second"), scan=False, **options)
     states = list(iterate_visualize(KEY, tiny, layer("second"), scan=True, **options))
@@ -84,14 +129,23 @@ def test_scan_is_the_same(tiny):
     np.testing.assert_allclose(states[-1].images[0], loop, atol=0.5)
 
 
-def test_states_on_the_way(tiny):
-    states = list(iterate_visualize(KEY, tiny, layer("second"), scan=False, count=3, **SMALL))
+def test_a_state_after_every_step(tiny):
+    states = list(iterate_visualize(KEY, tiny, [layer("second")] * 3, scan=False, **SMALL))
     assert [state.step for state in states] == list(range(1, 21))
     assert states[0].steps == 20
     assert states[0].images.shape == (3, 24, 24, 3)
-    assert states[0].places == (0, 1, 2)
+    assert states[0].indices == (0, 1, 2)
     assert [state.done for state in states[::19]] == pytest.approx([1 / 20, 1])
-    assert (states[-1].info.loss > 2 * states[0].info.loss).all()
+    assert (states[-1].info.value > 2 * states[0].info.value).all()
+
+
+def test_the_leaves_of_a_state_are_arrays(tiny):
+    state = next(iterate_visualize(KEY, tiny, layer("second"), **SMALL))
+    leaves, structure = jax.tree.flatten(state)
+    assert [leaf.shape for leaf in leaves] == [(1, 2, 24, 13, 3), (1,), (1,)]
+    assert all(isinstance(leaf, jax.Array) for leaf in leaves)
+    again = jax.tree.unflatten(structure, leaves)
+    assert (again.step, again.steps, again.indices) == (1, 20, (0,))
 
 
 def test_begins_from_a_photograph(tiny, picture):
@@ -110,34 +164,34 @@ def test_total_variation_smooths(tiny):
     assert roughness(smooth) < 0.7 * roughness(rough)
 
 
-def test_diversity_makes_a_batch_differ(tiny):
+def test_diversity_makes_pictures_of_one_objective_differ(tiny):
     def difference(diversity):
-        images = visualize(KEY, tiny, layer("second"), count=3, diversity=diversity, **SMALL)
+        images = visualize(KEY, tiny, [layer("second")] * 3, diversity=diversity, **SMALL)
         features = tiny(tiny.preprocess(images), layers=("second",))["second"]
         return 1 - float(similarity(features))
 
-    assert difference(1.0) > 5 * difference(0.0)
+    assert difference(1.0) > 5 * difference(None)
 
 
-def test_a_silent_channel_is_woken(tiny):
+def test_a_channel_that_is_zero_on_grey_is_found(tiny):
     weights = {
-        f"{scope}/{part}": getattr(held, part)[...]
-        for scope, held in tiny.params.items()
-        for part in ("kernel", "bias")
+        f"{scope}/{name}": getattr(params, name)[...]
+        for scope, params in tiny.layers.items()
+        for name in ("kernel", "bias")
     }
     mean = np.abs(weights["first/kernel"]).sum(axis=(0, 1, 2)) * 20
     weights["first/bias"] = jnp.asarray(-mean)
-    asleep = Network("asleep", tiny.graph, tiny.preprocessing, "relu", weights, "")
-    objective = channel_mean(asleep, "relu", 1)
+    inactive = Network("inactive", tiny.graph, tiny.pixels, "relu", weights, "")
+    objective = channel(1, "relu", count=4)
     grey = np.full((24, 24, 3), 127.5, np.float32)
-    assert value(asleep, objective, grey) == 0
-    assert value(asleep, objective, visualize(KEY, asleep, objective, **SMALL)) > 0
+    assert value(inactive, objective, grey) == 0
+    assert value(inactive, objective, visualize(KEY, inactive, objective, **SMALL)) > 0
 
 
-def test_batches_share_a_layer_and_are_bounded(tiny):
-    objectives = [layer("second"), *(channel_mean(tiny, "second", i) for i in range(5))]
+def test_batches_share_a_layer_and_are_bounded():
+    objectives = [layer("second"), *(channel(i) for i in range(5))]
     objectives.insert(3, layer("relu"))
-    objectives.append(channel_mean(tiny, "relu", 0))
+    objectives.append(channel(0, "relu", count=4))
     assert plan_batches(objectives, batch=3) == [[0], [1, 2, 4], [5, 6], [3], [7]]
     logits = [logit(i) for i in range(40)]
     assert [len(batch) for batch in plan_batches(logits, size=224)] == [14, 13, 13]
@@ -150,27 +204,38 @@ def test_batches_share_a_layer_and_are_bounded(tiny):
         (layer("secnd"), {}, "no layer 'secnd': the nearest are second"),
         (neuron("second", 5), {}, "second has channels 0 to 4, not 5"),
         (logit(3), {}, "no classifier"),
-        (layer("second"), {"steps": 0}, "steps must be at least 1"),
-        (layer("second"), {"learning_rate": 0.0}, "learning rate must be a number over 0"),
-        (layer("second"), {"total_variation": -1.0}, "total variation must be 0 or more"),
-        (layer("second"), {"diversity": float("nan"), "count": 2}, "diversity must be 0 or more"),
-        (layer("second"), {"diversity": 1.0}, "between several pictures"),
-        (layer("second"), {"count": 0}, "count of pictures must be at least 1"),
+        (layer("second"), {"steps": 0}, "steps is a whole number from 1 to 1,000,000, not 0"),
+        (layer("second"), {"learning_rate": 0.0}, "learning_rate is a number over 0"),
+        (layer("second"), {"total_variation": -1.0}, "total_variation is a number from 0"),
+        ([layer("second")] * 2, {"diversity": float("nan")}, "diversity is a number from 0"),
+        (layer("second"), {"diversity": 1.0}, r"as in \[objective\] \* 4"),
+        ([layer("second"), layer("relu")], {"diversity": 1.0}, r"as in \[objective\] \* 4"),
+        (layer("second"), {"transforms": 3}, "transforms is True, False or a RandomTransforms"),
         (layer("second"), {"size": 1}, "1x1 pixels and the layer needs at least 2x2"),
+        (layer("second"), {"memory": 10**9}, "memory has no effect on visualize"),
         ([], {}, "at least one"),
-        ([layer("second")], {"count": 2}, "a count is for one objective"),
     ],
 )
-def test_bad_settings_say_so(tiny, objective, options, message):
+def test_bad_arguments_raise_before_the_first_state(tiny, objective, options, message):
     with pytest.raises(jd.JaxdreamError, match=message):
-        visualize(KEY, tiny, objective, **SMALL | options)
+        iterate_visualize(KEY, tiny, objective, **SMALL | options)
 
 
-def test_no_such_channel(tiny):
-    with pytest.raises(jd.JaxdreamError, match="second has channels 0 to 4, not 5"):
-        channel_mean(tiny, "second", 5)
+def test_a_wrong_number_of_keys(tiny):
+    with pytest.raises(jd.JaxdreamError, match="2 keys for 3 pictures"):
+        iterate_visualize(jax.random.split(KEY), tiny, [layer("second")] * 3, **SMALL)
 
 
-def test_a_gradient_of_zero_says_so(tiny):
+def test_compute_is_an_object_too(tiny):
+    options = SMALL | {"steps": 40}
+    compute = Compute(scan=True)
+    states = iterate_visualize(KEY, tiny, layer("second"), compute=compute, **options)
+    assert next(states).step == 32
+
+
+def test_a_gradient_of_zero_is_an_error_or_a_warning(tiny):
+    options = SMALL | {"steps": 2}
     with pytest.raises(jd.JaxdreamError, match="zero everywhere"):
-        visualize(KEY, tiny, 0.0 * layer("second"), **SMALL)
+        visualize(KEY, tiny, 0.0 * layer("second"), **options)
+    with pytest.warns(UserWarning, match="of pictures 1, 3 is zero everywhere"):
+        visualize(KEY, tiny, [w * layer("second") for w in (0.0, 1.0, 0.0)], **options)
