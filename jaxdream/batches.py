@@ -19,8 +19,8 @@ from jaxdream.deepdream import (
     AnyKey,
     DreamState,
     as_pixels,
-    dream_pictures,
     drawn_offsets,
+    dream_pictures,
     picture_keys,
 )
 from jaxdream.errors import JaxdreamError
@@ -94,7 +94,9 @@ def plan_batches(
     octaves, scale = settings.octaves, settings.octave_scale
     shared = compute.shapes
     if shared is None:
-        shared = ShapeBuckets() if exact else plan_shapes(sizes, octaves=octaves, octave_scale=scale)
+        shared = (
+            ShapeBuckets() if exact else plan_shapes(sizes, octaves=octaves, octave_scale=scale)
+        )
     budget = available(compute.memory) if budget_bytes is None else budget_bytes
     groups: dict[tuple[Size, ...], list[int]] = defaultdict(list)
     for number, size in enumerate(sizes):

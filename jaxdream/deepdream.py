@@ -221,13 +221,11 @@ def dream_pictures(
     pixels = [sum(map(math.prod, layout.sizes)) for layout in layouts]
     done, total = 0, settings.steps * sum(pixels)
     detail: list[AnyArray] | None = None
-    compiled = (
-        nullcontext(None) if traced else compiled_ahead(octaves, chunk, compute.memory)
-    )
+    compiled = nullcontext(None) if traced else compiled_ahead(octaves, chunk, compute.memory)
     with compiled as ready:
-        for number, octave in enumerate(octaves):
+        for number, planned in enumerate(octaves):
             base = bases.pop(0)
-            run, octave = _runner(octave, ready, number)
+            run, octave = _runner(planned, ready, number)
             state = _begin(octave, base, detail)
             for first in range(0, settings.steps, chunk):
                 at = number * settings.steps + first
@@ -254,9 +252,7 @@ def _runner(
     return compiled.run, compiled.octave
 
 
-def _begin(
-    octave: Octave, base: list[AnyArray], detail: list[AnyArray] | None
-) -> AscentState:
+def _begin(octave: Octave, base: list[AnyArray], detail: list[AnyArray] | None) -> AscentState:
     """The state before an octave's first step: its base, and the detail that was added so far."""
     if detail is None:
         return octave.start(base)

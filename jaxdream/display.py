@@ -13,7 +13,9 @@ from jaxdream.types import AnyArray
 _BRIGHTEST = 99.98  # percentile
 
 
-def to_uint8(image: Float[AnyArray, "h w 3"], *, scaled: bool = False) -> UInt8[np.ndarray, "h w 3"]:
+def to_uint8(
+    image: Float[AnyArray, "h w 3"], *, scaled: bool = False
+) -> UInt8[np.ndarray, "h w 3"]:
     """A picture (RGB, 0..255 or beyond) as whole levels that can be shown.
 
     Values beyond 0..255 are clipped; NaN becomes 0.

@@ -117,6 +117,7 @@ class Recipe:
             **texts | {"size": tuple(own["size"]), "files": files},
         )
 
+
 # The fields that are neither settings nor provenance, with what an older recipe means without them.
 _OWN: dict[str, Any] = {
     "size": None, "objective": None, "files": None, "shapes": "", "input_name": None,

@@ -139,25 +139,24 @@ def iterate_zoom(
     if frames_done < 0:
         raise JaxdreamError(f"frames_done must be at least 0, not {frames_done}")
 
-    def dreamed(frame: AnyArray, number: int) -> Iterator[DreamState]:
-        frame_key = jax.random.fold_in(key, number)
+    def dreamed(before: AnyArray, number: int) -> Iterator[DreamState]:
+        """The dream of frame ``number``, from the frame before it."""
+        if number > 0:
+            movement = _movement(zoom_settings, number)
+            before = warp(before, **movement._asdict(), classic=zoom_settings.classic_warp)
         return iterate_dream(
-            frame_key, model, frame, objective, settings=settings, compute=compute
-        )
+            jax.random.fold_in(key, number), model, before, objective,
+            settings=settings, compute=compute,
+        )  # fmt: skip
 
     def run(states: Iterator[DreamState]) -> Iterator[ZoomState]:
         for number in range(frames_done, zoom_settings.frames):
-            if number > frames_done:
-                states = dreamed(moved(last, number), number)
+            state = None
             for state in states:
                 yield ZoomState(state, number, zoom_settings.frames)
-            last = jnp.asarray(state.at_octave)
+            if state is not None and number + 1 < zoom_settings.frames:
+                states = dreamed(jnp.asarray(state.at_octave), number + 1)
 
-    def moved(frame: AnyArray, number: int) -> AnyArray:
-        movement = _movement(zoom_settings, number)
-        return warp(frame, **movement._asdict(), classic=zoom_settings.classic_warp)
-
-    if frames_done >= zoom_settings.frames:
-        return iter(())
-    first = image if frames_done == 0 else moved(image, frames_done)
-    return run(dreamed(first, frames_done))
+    # The first frame's dream checks the arguments now.
+    done = frames_done >= zoom_settings.frames
+    return iter(()) if done else run(dreamed(image, frames_done))

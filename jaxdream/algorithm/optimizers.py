@@ -137,11 +137,12 @@ class StepRule:
 
 
 # The primitives of JAX that compute each value of an array from the same place of others.
-_ELEMENTWISE = frozenset(
-    "abs add and broadcast_in_dim cbrt clamp convert_element_type copy div eq exp expm1 ge gt "
-    "integer_pow is_finite le log log1p logistic lt max min mul ne neg not or pow rsqrt "
-    "select_n sign sqrt square stop_gradient sub tanh xor".split()
-)
+_ELEMENTWISE = frozenset({
+    "abs", "add", "and", "broadcast_in_dim", "cbrt", "clamp", "convert_element_type", "copy", "div",
+    "eq", "exp", "expm1", "ge", "gt", "integer_pow", "is_finite", "le", "log", "log1p", "logistic",
+    "lt", "max", "min", "mul", "ne", "neg", "not", "or", "pow", "rsqrt", "select_n", "sign", "sqrt",
+    "square", "stop_gradient", "sub", "tanh", "xor",
+})  # fmt: skip
 
 
 @cache

@@ -31,7 +31,7 @@ def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix, proces
 
     progress = Progress()
 
-    def watch(state, wanted) -> None:
+    def watch(state, _) -> None:
         run.show_state(state, f"{_counted(progress)} ", progress.done)
 
     results = dream_files(

@@ -110,9 +110,7 @@ def _objective_to_replay(options: argparse.Namespace, recipe: Recipe, model):
     folders = [Path(path).parent for path in (options.input, options.dreamed)]
     found = find_files(recipe.files, options.guide, [*folders, Path()])
     text = with_files_renamed(recipe.objective, found)
-    return parse_objective(
-        text, model, files=ObjectiveFiles(recipe.source.guide_size, session.say)
-    )
+    return parse_objective(text, model, files=ObjectiveFiles(recipe.source.guide_size, session.say))
 
 
 def _check_provenance(dreamed: str, recipe: Recipe, here) -> None:
@@ -149,7 +147,9 @@ def _check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
         picture_files.check_writable(target)
         guard.add_write(target)
         if not formats.keeps_recipe(target):
-            session.say(f"{target}: this format keeps no recipe, so `jaxdream replay` cannot use it")
+            session.say(
+                f"{target}: this format keeps no recipe, so `jaxdream replay` cannot use it"
+            )
 
 
 def _read_all(

@@ -138,9 +138,7 @@ def _converter(name: str, known: Setting) -> Callable[[str], Any]:
         try:
             check_value(name, value, _single(known))
         except JaxdreamError:
-            raise argparse.ArgumentTypeError(
-                f"it is {known.range_text}, not {text[:80]}"
-            ) from None
+            raise argparse.ArgumentTypeError(f"it is {known.range_text}, not {text[:80]}") from None
         return value
 
     return convert

@@ -147,9 +147,7 @@ def check(
     if processes < 1:
         raise JaxdreamError(f"--processes is at least 1, not {processes}")
     if not 0 <= process_id < processes:
-        raise JaxdreamError(
-            f"--process-id is from 0 to {processes - 1}, not {process_id}"
-        )
+        raise JaxdreamError(f"--process-id is from 0 to {processes - 1}, not {process_id}")
 
 
 def _why(
@@ -180,7 +178,9 @@ def _why(
             "start process 0 there, and as many as --processes says"
         )
     wrong = [line for line in errors.splitlines() if "absl::Status:" in line] or errors.splitlines()
-    return f"the processes could not join: {wrong[-1].split('absl::Status: ')[-1] if wrong else '?'}"
+    return (
+        f"the processes could not join: {wrong[-1].split('absl::Status: ')[-1] if wrong else '?'}"
+    )
 
 
 def _see_only(devices: Sequence[int]) -> None:

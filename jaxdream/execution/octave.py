@@ -183,12 +183,8 @@ def _run_steps(
         state: AscentState, offset: Array, region: Region | None
     ) -> tuple[AscentState, StepInfo]:
         if region is None and sharding is None:
-            return ascent_step(
-                model, objective, state, offset, optimizer=optimizer, clip=rule.clip
-            )
-        return _placed_step(
-            model, objective, state, offset, region, optimizer, rule.clip, sharding
-        )
+            return ascent_step(model, objective, state, offset, optimizer=optimizer, clip=rule.clip)
+        return _placed_step(model, objective, state, offset, region, optimizer, rule.clip, sharding)
 
     # Only the picture between steps is kept for a gradient through the dream, not every layer's
     # activations in every step.
@@ -243,9 +239,7 @@ def _unrolled_step(
     gradient = rolled_part(gradient, -offset, size=size, origin=zero, shape=(height, width))
     gradient = jax.numpy.where(rectangle_mask(zero, size, gradient.shape), gradient, 0)
     count = channels * size[0] * size[1]
-    return take_step(
-        state, value, gradient, optimizer=optimizer, clip=clip, valid_count=count
-    )
+    return take_step(state, value, gradient, optimizer=optimizer, clip=clip, valid_count=count)
 
 
 _STATIC = ("rule", "sharding")

@@ -28,7 +28,7 @@ from jaxdream.execution.memory import (
     network_peak,
     resident_bytes,
 )
-from jaxdream.execution.octave import CompiledOctave, Octave, StepSize
+from jaxdream.execution.octave import CompiledOctave, Octave
 from jaxdream.execution.shapes import (
     ExactLayout,
     Layout,
@@ -36,7 +36,7 @@ from jaxdream.execution.shapes import (
     ShapeBuckets,
     TiledLayout,
 )
-from jaxdream.execution.sharding import Sharding, chosen_sharding
+from jaxdream.execution.sharding import chosen_sharding
 from jaxdream.execution.tiles import can_tile, possible_tilings
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective

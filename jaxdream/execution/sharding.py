@@ -99,7 +99,7 @@ class Sharding:
         return jax.lax.with_sharding_constraint(tree, self.along())
 
     def split(self, image: Float[Array, "*n h w c"]) -> Float[Array, "*n h w c"]:
-        """In a program: spread the rows of the network's input, and so of its maps, over devices."""
+        """In a program: spread the rows of the network's input, and its maps, over devices."""
         if self.what == "pictures":
             return image
         # A constraint needs equal shares; a slice of them stays where it is.

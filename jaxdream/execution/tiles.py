@@ -54,9 +54,7 @@ class Tiling(NamedTuple):
 
     def extent(self, size: Size) -> Size:
         """Height and width of the smallest array that holds all tiles of a picture."""
-        height, width = (
-            self._spans(size[axis], axis)[-1][0] + self.shape[axis] for axis in (0, 1)
-        )
+        height, width = (self._spans(size[axis], axis)[-1][0] + self.shape[axis] for axis in (0, 1))
         return height, width
 
     def _spans(self, side: int, axis: int) -> list[tuple[int, int, int]]:

@@ -66,8 +66,8 @@ def find_inputs(
     for one, other in itertools.pairwise(result):
         if one.relative_path == other.relative_path:
             raise JaxdreamError(
-                f"{one.path} and {other.path} are both named {one.relative_path}: dream them into folders "
-                "of their own, or give the folder that holds both"
+                f"{one.path} and {other.path} are both named {one.relative_path}: dream them into "
+                "folders of their own, or give the folder that holds both"
             )
     return result
 
@@ -86,7 +86,9 @@ def output_names(
         JaxdreamError: no format of that name, two dreams would have one name, or one its picture's.
     """
     if suffix is not None and suffix not in PICTURE_SUFFIXES:
-        raise JaxdreamError(f"pictures are written as {', '.join(PICTURE_SUFFIXES)}, not {suffix!r}")
+        raise JaxdreamError(
+            f"pictures are written as {', '.join(PICTURE_SUFFIXES)}, not {suffix!r}"
+        )
     names: dict[str, str] = {}
     for one in inputs:
         path = PurePosixPath(one.relative_path)
@@ -97,7 +99,8 @@ def output_names(
             name = str(path)
         if name in names:
             raise JaxdreamError(
-                f"{names[name]} and {one.relative_path} would both be written to {name}: rename one of them"
+                f"{names[name]} and {one.relative_path} would both be written to {name}: rename "
+                "one of them"
             )
         names[name] = one.relative_path
     sources = {os.path.realpath(one.path) for one in inputs}

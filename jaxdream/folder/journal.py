@@ -144,7 +144,9 @@ class Journal:
                     return False
                 self.runs[values["settings"]] = values
             elif "error" in values:
-                self._failed.add(tuple(values[name] for name in (*JournalEntry._fields[:3], "error")))
+                self._failed.add(
+                    tuple(values[name] for name in (*JournalEntry._fields[:3], "error"))
+                )
             else:
                 made = JournalEntry(**{name: values[name] for name in JournalEntry._fields})
                 self._made[values["output"]].add(made)

@@ -43,9 +43,7 @@ class Job(NamedTuple):
         return sum(12 * height * width for height, width in self.sizes)
 
 
-def pictures_so_far(
-    state: DreamState, wanted: dict[int, Loaded]
-) -> list[tuple[Loaded, AnyArray]]:
+def pictures_so_far(state: DreamState, wanted: dict[int, Loaded]) -> list[tuple[Loaded, AnyArray]]:
     """The pictures of a batch at their full sizes, as far as they have got: RGB, 0..255."""
     first = next(iter(wanted.values()))
     # An idle slot holds the first picture once more.
@@ -161,9 +159,7 @@ class Pipeline:
             max_batch=1,
         )
 
-    def _compute(
-        self, batch: Batch, wanted: dict[int, Loaded]
-    ) -> Iterator[tuple[Batch, _Dreamed]]:
+    def _compute(self, batch: Batch, wanted: dict[int, Loaded]) -> Iterator[tuple[Batch, _Dreamed]]:
         """For each picture of a batch its dream, or why there is none."""
         progress = self.work.progress
         progress.batch_pictures = len(wanted)
@@ -183,10 +179,9 @@ class Pipeline:
         self, batch: Batch, wanted: dict[int, Loaded]
     ) -> tuple[Sequence[AnyArray], list[str | None]]:
         """Run a batch to its end; its pictures and errors by slot."""
-        state = None
-        errors: list[str | None] = []
+        state, errors = None, []
         try:
-            for state, errors in iterate_batch(
+            for state, errors in iterate_batch(  # noqa: B007 (read after the loop)
                 [jax.random.key(loaded.file.seed) for loaded in wanted.values()],
                 self.model,
                 [loaded.picture.pixels for loaded in wanted.values()],

@@ -27,12 +27,12 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.execution.distributed import Process, shard
 from jaxdream.execution.memory import available
 from jaxdream.execution.sharding import Sharding, chosen_sharding
+from jaxdream.files.writing import make_folder, remove_temporaries
 from jaxdream.folder.inputs import Input, find_inputs, output_names
 from jaxdream.folder.journal import Journal, open_journal
 from jaxdream.folder.pipeline import Job, Pipeline, Watch
 from jaxdream.folder.worker import FileResult, FileWork, PictureFile, Progress, named_objective
 from jaxdream.images.pixels import parse_size
-from jaxdream.files.writing import make_folder, remove_temporaries
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.recipe import provenance
@@ -119,7 +119,7 @@ def dream_files(
         model, maximised = sharding.replicate((model, maximised))
     work = FileWork(
         folder=folder, settings=settings, source=source, overwrite=overwrite,
-        objective=named, provenance=provenance(model), progress=Progress() if progress is None else progress,
+        objective=named, provenance=provenance(model), progress=progress or Progress(),
     )  # fmt: skip
     run = _Run(work, model, maximised, compute, sharding, process, watch, notify)
     return run.results(files, max_batch)
@@ -231,9 +231,7 @@ class _Run:
             if jobs:
                 slots = max(job.batch.slots for job in jobs)
                 # Named as journals of earlier versions name them.
-                journal.begin(
-                    work.common, most=plan.max_batch, room=plan.budget_bytes, batch=slots
-                )
+                journal.begin(work.common, most=plan.max_batch, room=plan.budget_bytes, batch=slots)
             work.progress.pictures = len(unusable) + sum(len(job.files) for job in jobs)
             remove_temporaries(work.output(file) for job in jobs for file in job.files)
             for file, error in unusable:

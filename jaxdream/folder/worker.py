@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.folder.inputs import Input
-from jaxdream.folder.journal import Journal, JournalEntry, settings_hash
 from jaxdream.files.reading import file_hash, reason
 from jaxdream.files.writing import replacing
+from jaxdream.folder.inputs import Input
+from jaxdream.folder.journal import Journal, JournalEntry, settings_hash
 from jaxdream.images import formats, picture_files
 from jaxdream.images.decoding import picture_bytes
 from jaxdream.images.picture_files import Picture

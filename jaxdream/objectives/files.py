@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images import picture_files
 from jaxdream.files.reading import file_hash, reason
+from jaxdream.images import picture_files
 
 _MOST_NUMBERS = 1 << 20  # of a vector: more than any layer has channels
 

@@ -1,10 +1,10 @@
 import hashlib
 
 import pytest
-from jaxdream.files.reading import file_hash
-from jaxdream.files.writing import replacing
 
 from jaxdream import JaxdreamError
+from jaxdream.files.reading import file_hash
+from jaxdream.files.writing import replacing
 
 
 def test_takes_the_place_of_the_old_file_when_it_is_whole(tmp_path):
