@@ -80,7 +80,7 @@ class DreamState:
         self, image: AnyArray | Sequence[AnyArray]
     ) -> Float[Array, "*n h w 3"] | list[Float[Array, "_h _w 3"]]:
         """The dream so far at the full size of ``image``, which it began from (RGB, 0..255)."""
-        images = [image] if self.batch == "one" else list(image)
+        images: list[AnyArray] = [image] if self.batch == "one" else list(image)  # pyright: ignore[reportAssignmentType]
         pictures = self.layout.take(self.array)
         full = [
             jnp.asarray(whole + resize(picture - base, (whole.shape[0], whole.shape[1])))
@@ -132,7 +132,7 @@ def dream(
     states = iterate_dream(
         key, model, image, objective, settings=settings, compute=compute, offsets=offsets
     )
-    return deque(states, maxlen=1).pop().at_octave
+    return jnp.asarray(deque(states, maxlen=1).pop().at_octave)
 
 
 @takes_settings(settings=DreamSettings, compute=Compute)
@@ -164,7 +164,8 @@ def iterate_dream(
     image = (jnp if traced else np).asarray(image, np.float32)
     pictures = [image] if image.ndim == 3 else list(image)
     objective = as_objective(objective, model)
-    sizes = _octave_sizes(model, objective, image.shape[-3:-1], settings)
+    height, width = image.shape[-3:-1]
+    sizes = _octave_sizes(model, objective, (height, width), settings)
     sharding = chosen_sharding(compute.shard)
     if sharding is not None:
         sharding.check(image.shape[:-3])
@@ -214,7 +215,7 @@ def dream_pictures(
     if compute.precision is not None:
         model = model.with_precision(compute.precision)
     rule, step_size = StepRule.of(settings), settings.step_size
-    step_size = step_size if isinstance(step_size, Tracer) else np.float32(step_size)
+    step_size = step_size if isinstance(step_size, Tracer) else np.asarray(step_size, np.float32)
     octaves = [Octave(model, objective, each, step_size, rule, sharding) for each in layouts]
     chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
     bases = _bases(pictures, layouts)

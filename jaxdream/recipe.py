@@ -108,7 +108,9 @@ class Recipe:
         for name, value in {**own, **provenance}.items():
             if not _is_valid(name, value):
                 raise JaxdreamError(f"missing or invalid value for {name!r}")
-        texts = {k: printable(v) if isinstance(v, str) else v for k, v in own.items()}
+        texts: dict[str, Any] = {
+            k: printable(v) if isinstance(v, str) else v for k, v in own.items()
+        }
         files = {printable(k): printable(v) for k, v in own["files"].items()}
         return cls(
             settings=from_values(settings, values, schema=schema),

@@ -73,7 +73,7 @@ class Setting:
         return f"{noun} of at most {high}" if high else f"a finite {noun[2:]}"
 
 
-def setting(default: Any, help: str, *, kind: type | None = None, **known: Any) -> Any:
+def setting(*, default: Any, help: str, kind: type | None = None, **known: Any) -> Any:
     """A field of a class of settings."""
     kind = kind or (str if default is None else type(default))
     return field(default=default, metadata={"setting": Setting(help, kind, **known)})
@@ -126,36 +126,36 @@ class DreamSettings(Settings):
     title = "how to dream"
 
     steps: int = setting(
-        10, "steps of gradient ascent in each octave", minimum=1, maximum=10**6,
+        default=10, help="steps of gradient ascent in each octave", minimum=1, maximum=10**6,
         also=("iterations", "iter_n", "n_iter", "num_iterations"),
     )  # fmt: skip
     octaves: int = setting(
-        4, "sizes to dream at, from small to large; too small ones are left out, with a warning",
+        default=4, help="sizes to dream at, from small to large; too small ones are left out, with a warning",
         minimum=1, maximum=100, also=("octave_n", "num_octaves", "pyramid_size"),
     )  # fmt: skip
     octave_scale: float = setting(
-        1.4, "factor between the size of an octave and the next", minimum=1, exclusive=True,
+        default=1.4, help="factor between the size of an octave and the next", minimum=1, exclusive=True,
         maximum=1000.0, also=("scale", "pyramid_ratio"),
     )  # fmt: skip
     step_size: "float | jax.Array" = setting(
-        1.5, "mean change of a step, in levels of 255", unit="levels", kind=float,
+        default=1.5, help="mean change of a step, in levels of 255", unit="levels", kind=float,
         minimum=-1e6, maximum=1e6, also=("lr", "learning_rate", "strength", "rate"),
     )  # fmt: skip
     jitter: int = setting(
-        32, "the picture is shifted by a random offset of up to so many pixels before each step",
+        default=32, help="the picture is shifted by a random offset of up to so many pixels before each step",
         unit="pixels", minimum=0, maximum=10**6, also=("max_jitter", "shift"),
     )  # fmt: skip
-    clip: bool = setting(True, "keep values within 0..255 after every step")
+    clip: bool = setting(default=True, help="keep values within 0..255 after every step")
     optimizer: "str | optax.GradientTransformation" = setting(
-        CLASSIC, "the step of 2015 (classic), or an optax optimiser such as adam", kind=str,
+        default=CLASSIC, help="the step of 2015 (classic), or an optax optimiser such as adam", kind=str,
         metavar="NAME",
     )  # fmt: skip
     smooth: float = setting(
-        0.0, "blur gradients by a Gaussian of this standard deviation", unit="pixels",
+        default=0.0, help="blur gradients by a Gaussian of this standard deviation", unit="pixels",
         metavar="PIXELS", minimum=0, maximum=100, also=("blur", "sigma"),
     )  # fmt: skip
     laplacian: int = setting(
-        0, "give so many bands of frequencies of a gradient the same strength; 4 is usual",
+        default=0, help="give so many bands of frequencies of a gradient the same strength; 4 is usual",
         unit="levels", metavar="LEVELS", minimum=0, maximum=16, also=("lap", "lap_n"),
     )  # fmt: skip
 
@@ -178,13 +178,15 @@ class SourceSettings(Settings):
 
     title = "what to dream from"
 
-    seed: int = setting(0, "seed of all that is random", minimum=0, maximum=2**32 - 1, metavar="N")
+    seed: int = setting(
+        default=0, help="seed of all that is random", minimum=0, maximum=2**32 - 1, metavar="N"
+    )
     size: str | None = setting(
-        None, "size to dream at: the longest side, or width and height", metavar="N|WxH",
+        default=None, help="size to dream at: the longest side, or width and height", metavar="N|WxH",
         default_text="the picture's own",
     )  # fmt: skip
     guide_size: int = setting(
-        1024, "guides with a longer side are made so small first; a small guide shows the network "
+        default=1024, help="guides with a longer side are made so small first; a small guide shows the network "
         "its larger shapes", unit="pixels", metavar="N", minimum=1, maximum=10**6,
     )  # fmt: skip
 
@@ -198,24 +200,24 @@ class Compute(Settings):
     title = "the machine"
 
     memory: int | None = setting(
-        None, "what jaxdream may take of the memory, such as 2GB; larger pictures are computed in "
+        default=None, help="what jaxdream may take of the memory, such as 2GB; larger pictures are computed in "
         "tiles", kind=int, unit="bytes", metavar="SIZE", minimum=1, maximum=10**18,
         default_text="most of what is free",
     )  # fmt: skip
     shard: "Literal['pictures', 'rows'] | Sharding | None" = setting(
-        None, "what all devices of this machine share: the pictures of a batch, or the rows of "
+        default=None, help="what all devices of this machine share: the pictures of a batch, or the rows of "
         "each picture", kind=str, choices=SHARDS, default_text="nothing: one device computes",
     )  # fmt: skip
     precision: Precision | None = setting(
-        None, "numbers that the network computes with; bfloat16 is for accelerators", kind=str,
+        default=None, help="numbers that the network computes with; bfloat16 is for accelerators", kind=str,
         choices=PRECISIONS, default_text="float32",
     )  # fmt: skip
     scan: bool | None = setting(
-        None, "whether an octave is one compiled loop (right on GPU and TPU) or a loop over a "
+        default=None, help="whether an octave is one compiled loop (right on GPU and TPU) or a loop over a "
         "compiled step (much faster on CPU)", kind=bool, default_text="by platform", option=False,
     )  # fmt: skip
     shapes: "ShapeBuckets | None" = setting(
-        None, "padded shapes that pictures of many sizes share, from plan_shapes", kind=str,
+        default=None, help="padded shapes that pictures of many sizes share, from plan_shapes", kind=str,
         default_text="sides are rounded up", option=False,
     )  # fmt: skip
 
@@ -226,26 +228,26 @@ class ZoomSettings(Settings):
     title = "how to zoom"
 
     frames: int = setting(
-        100, "frames of the whole zoom; asked again for more, a linear zoom goes on from those "
+        default=100, help="frames of the whole zoom; asked again for more, a linear zoom goes on from those "
         "there are", minimum=1, maximum=10**6,
     )  # fmt: skip
     zoom: float = setting(
-        0.05, "share of each side that leaves the picture from frame to frame; below 0 the "
+        default=0.05, help="share of each side that leaves the picture from frame to frame; below 0 the "
         "picture shrinks", minimum=-0.99, maximum=0.99,
     )  # fmt: skip
     rotate: float = setting(
-        0.0, "degrees from frame to frame, counter-clockwise", unit="degrees", metavar="DEGREES",
+        default=0.0, help="degrees from frame to frame, counter-clockwise", unit="degrees", metavar="DEGREES",
         minimum=-1e4, maximum=1e4,
     )  # fmt: skip
     shift: tuple[float | int, float | int] = setting(
-        (0.0, 0.0), "pixels from frame to frame, to the right and down", kind=float, count=2,
+        default=(0.0, 0.0), help="pixels from frame to frame, to the right and down", kind=float, count=2,
         unit="pixels", metavar="PIXELS", minimum=-1e5, maximum=1e5,
     )  # fmt: skip
     easing: str = setting(
-        "linear", "how the movement is spread over the frames: evenly, from slow to fast (in), "
+        default="linear", help="how the movement is spread over the frames: evenly, from slow to fast (in), "
         "from fast to slow (out), or slow at both ends (in-out)", choices=EASINGS,
     )  # fmt: skip
-    classic_warp: bool = setting(False, "the zoom of 2015, half a pixel off centre")
+    classic_warp: bool = setting(default=False, help="the zoom of 2015, half a pixel off centre")
 
 
 class VisualizeSettings(Settings):
@@ -253,22 +255,24 @@ class VisualizeSettings(Settings):
 
     title = "how to visualize"
 
-    steps: int = setting(256, "steps of Adam", minimum=1, maximum=10**6, also=("iterations",))
+    steps: int = setting(
+        default=256, help="steps of Adam", minimum=1, maximum=10**6, also=("iterations",)
+    )
     learning_rate: "float | jax.Array" = setting(
-        0.02, "learning rate of Adam, which changes the picture's spectrum; larger is faster and "
+        default=0.02, help="learning rate of Adam, which changes the picture's spectrum; larger is faster and "
         "rougher", kind=float, minimum=0, exclusive=True, maximum=1e6, also=("lr", "step_size"),
     )  # fmt: skip
     total_variation: float = setting(
-        0.1, "pull towards smooth pictures; try 0.02 where large areas stay blank or dark, more "
+        default=0.1, help="pull towards smooth pictures; try 0.02 where large areas stay blank or dark, more "
         "where the picture is grainy", metavar="WEIGHT", minimum=0, maximum=1e6, also=("tv",),
     )  # fmt: skip
     diversity: float | None = setting(
-        None, "pull that makes several pictures of one objective differ", kind=float,
+        default=None, help="pull that makes several pictures of one objective differ", kind=float,
         metavar="WEIGHT", minimum=0, maximum=1e6,
         default_text="0; on the command line 0.5 with --count",
     )  # fmt: skip
     transforms: "bool | RandomTransforms" = setting(
-        True, "shift, scale and turn the picture at random before each step",
+        default=True, help="shift, scale and turn the picture at random before each step",
         takes="RandomTransforms", also=("robustness",),
     )  # fmt: skip
 

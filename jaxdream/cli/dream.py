@@ -9,6 +9,7 @@ from jaxdream.cli import session
 from jaxdream.cli.objective_options import objective_text
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.preview import Previews
+from jaxdream.cli.session import INTERRUPTED, SOME_FAILED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.writing import make_folder
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from jaxdream.folder.worker import FileWork, PictureFile
     from jaxdream.models.network import Network
     from jaxdream.objectives import Objective
-
-INTERRUPTED = 130
-SOME_FAILED = 3
 
 
 class Task(NamedTuple):

@@ -7,6 +7,7 @@ when it runs, so that ``--help`` is immediate.
 
 import argparse
 import importlib
+import io
 import os
 import re
 import sys
@@ -73,7 +74,7 @@ def _run(arguments: list[str]) -> int:
 def _print_anything() -> None:
     """Let any name be printed, also one that the terminal's encoding does not have."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
@@ -267,7 +268,7 @@ def _add_filters(commands) -> None:
     add = parser.add_argument
     add("-o", "--output", metavar="OUT", default="filters.png",
         help="where to write (default: filters.png)")  # fmt: skip
-    add("--scale", type=whole_number(1, 200, "scale"), default=8, metavar="N",
+    add("--scale", type=whole_number(1, 100, "scale"), default=8, metavar="N",
         help="pixels that a weight is wide (default: 8)")  # fmt: skip
     add("--columns", type=whole_number(1, 10**4, "columns"), metavar="N",
         help="filters in a row (default: as many as rows)")  # fmt: skip

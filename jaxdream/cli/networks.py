@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jaxdream.cli import session
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.guard import FileGuard
 
 
 def list_layers(options: argparse.Namespace) -> int:
@@ -72,7 +73,7 @@ def convert_weights(options: argparse.Namespace) -> int:
     output = Path(options.output)
     if output.suffix != ".safetensors":
         raise JaxdreamError(f"{output}: give converted weights a name that ends in .safetensors")
-    session.check_not_input(output, [options.input])
+    FileGuard(reads=[options.input]).add_write(output)
     record, local = load_file(options.model, Path(options.input))
     check.write_weights(output, local.arrays, model=record.model)
     print(f"wrote {output}: {_summary(record, local)}")

@@ -14,11 +14,16 @@ from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.files.reading import printable
 from jaxdream.images import picture_files
 from jaxdream.images.picture_files import Picture
+from jaxdream.images.pixels import parse_size
 
 if TYPE_CHECKING:
     from jaxdream.deepdream import DreamState
     from jaxdream.execution.distributed import Process
     from jaxdream.settings import Compute
+
+
+INTERRUPTED = 130  # exit codes
+SOME_FAILED = 3
 
 
 def say(line: str) -> None:
@@ -37,7 +42,7 @@ def read(path: str, size: str | None) -> Picture:
     if size is None:
         return picture
     height, width, _ = picture.pixels.shape
-    return picture_files.resize_picture(picture, picture_files.parse_size(size, height, width))
+    return picture_files.resize_picture(picture, parse_size(size, height, width))
 
 
 def start_jax(device: str | None, memory: int | None = None) -> None:
@@ -47,7 +52,7 @@ def start_jax(device: str | None, memory: int | None = None) -> None:
     import jax
 
     from jaxdream.execution import malloc
-    from jaxdream.models.weights.load import cache_dir
+    from jaxdream.models.weights.local import cache_dir
 
     if memory is not None:
         # A limit on the process's memory can only hold if freed memory is given back.

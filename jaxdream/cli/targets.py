@@ -12,8 +12,9 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.models.network import Network
 from jaxdream.objectives import channel, direction, layer, logit, neuron
 from jaxdream.objectives.base import Objective
+from jaxdream.objectives.files import read_vector
 from jaxdream.objectives.labels import resolve_class
-from jaxdream.objectives.text import parse_objective, read_vector
+from jaxdream.objectives.text import parse_objective
 
 _MAX_CHANNELS = 4096  # in one list of them, more than any layer has
 

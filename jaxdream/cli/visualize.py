@@ -1,9 +1,9 @@
 """``jaxdream visualize``; returns the exit code."""
 
 import argparse
+import dataclasses
 import json
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,23 +11,24 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-import jaxdream
 from jaxdream.cli import session
-from jaxdream.cli.main import INTERRUPTED
+from jaxdream.cli.options import read_settings
+from jaxdream.cli.session import INTERRUPTED
 from jaxdream.cli.targets import Target, grid_labels, parse_targets
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.guard import FileGuard
 from jaxdream.files.writing import make_folder
 from jaxdream.images import picture_files
 from jaxdream.images.contact_sheet import contact_sheet
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
-from jaxdream.settings import VisualizeSettings, describe
+from jaxdream.recipe import provenance
+from jaxdream.settings import Compute, VisualizeSettings
 from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
 
 _SIDE = "224"  # pixels; the size that the networks were trained with
 _DIVERSITY = 0.5  # of several pictures of one thing
-_MAX_COUNT = 4096  # pictures of one thing
 
 # The last state of each batch, by the indices of its pictures.
 _States = dict[tuple[int, ...], VisualizeState]
@@ -48,8 +49,9 @@ def visualize(options: argparse.Namespace) -> int:
     targets = parse_targets(options)
     plan = _plan(options, targets)
     outputs = _outputs(plan)
+    compute = read_settings(options, Compute)
     session.start_jax(options.device)
-    model = session.load(options.model, options.weights, options.precision)
+    model = session.load(options, compute)
     states = iterate_visualize(
         jax.random.key(options.seed),
         model,
@@ -59,24 +61,18 @@ def visualize(options: argparse.Namespace) -> int:
         image=plan.start.pixels if plan.start else None,
     )
     last: _States = {}
-    finished = False
-    with warnings.catch_warnings(record=True) as caught, session.bar(outputs[0].name) as show:
-        warnings.simplefilter("always")
-        try:
-            for state in states:
-                last[state.indices] = state
-                # Waits for the state, so that an interrupted run has one that is finished.
-                value = float(np.mean(state.info.value))
-                show(f"step {state.step}/{state.steps} value {value:.3g}", state.done, caught)
-            finished = True
-        except KeyboardInterrupt:
-            session.say(f"interrupted {_progress(last, len(plan.labels))}")
-        for warning in caught:
-            session.say(str(warning.message))
+    with session.running(outputs[0].name) as run:
+        for state in states:
+            last[state.indices] = state
+            # Waits for the state, so that an interrupted run has one that is finished.
+            value = float(np.mean(state.info.value))
+            run.show(f"step {state.step}/{state.steps} value {value:.3g}", state.done)
+    if run.interrupted:
+        session.say(f"interrupted {_progress(last, len(plan.labels))}")
     if last:
         with session.uninterrupted():
-            _write(plan, outputs, last, _record(plan, model) if finished else None)
-    return 0 if finished else INTERRUPTED
+            _write(plan, outputs, last, None if run.interrupted else _record(plan, model))
+    return INTERRUPTED if run.interrupted else 0
 
 
 def _progress(last: _States, pictures: int) -> str:
@@ -99,8 +95,6 @@ def _plan(options: argparse.Namespace, targets: Sequence[Target]) -> _Plan:
             what is shown, or a photograph that cannot be read.
     """
     count = options.count
-    if not 1 <= count <= _MAX_COUNT:
-        raise JaxdreamError(f"--count must be from 1 to {_MAX_COUNT}, not {count}")
     if count > 1 and len(targets) > 1:
         raise JaxdreamError(
             f"--count {count} makes several pictures of one thing, but {len(targets)} are named"
@@ -113,9 +107,7 @@ def _plan(options: argparse.Namespace, targets: Sequence[Target]) -> _Plan:
         )
     if options.columns is not None and not options.grid:
         raise JaxdreamError("--columns needs --grid")
-    settings = VisualizeSettings(
-        **{name: getattr(options, name) for name in describe(VisualizeSettings)}
-    )
+    settings = read_settings(options, VisualizeSettings)
     if count > 1 and settings.diversity is None:
         settings = settings.replace(diversity=_DIVERSITY)
     start = session.read(options.start, options.size) if options.start else None
@@ -145,11 +137,10 @@ def _outputs(plan: _Plan) -> list[Path]:
             paths = [paths[0] / names[0]]
     else:
         paths = [make_folder(options.output or ".") / name for name in names]
+    guard = FileGuard(reads=filter(None, (options.start, options.direction)))
     for path in paths:
-        if paths.count(path) > 1:
-            raise JaxdreamError(f"two pictures would be written to {path}: make them separately")
         picture_files.check_writable(path, size=size)
-        session.check_not_input(path, [options.start] if options.start else [])
+        guard.add_write(path)
     return paths
 
 
@@ -167,23 +158,17 @@ def _write(plan: _Plan, outputs: list[Path], last: _States, record: str | None) 
         indices, pictures = [0], {0: sheet}
     for i in indices:
         picture_files.write_image(outputs[i], pictures[i], recipe=record)
-        print(f"wrote {outputs[i]}", flush=True)
+        session.report(f"wrote {outputs[i]}")
 
 
 def _record(plan: _Plan, model: Network) -> str:
     """How the pictures were made, as one line of ASCII JSON; for reading, not for replay."""
-    jax_version, platform = session.platform()
     values = plan.settings.values() | {
         "recipe": "visualize",
-        "jaxdream": jaxdream.__version__,
-        "model": model.name,
-        "weights_sha256": model.weights_sha256,
-        "precision": model.precision,
+        **dataclasses.asdict(provenance(model)),
         "pictures": plan.labels,
         "input_sha256": plan.start.sha256 if plan.start else None,
         "size": plan.size,
         "seed": plan.options.seed,
-        "jax": jax_version,
-        "platform": platform,
     }
     return json.dumps(values, sort_keys=True, separators=(",", ":"))

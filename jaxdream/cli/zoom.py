@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from jaxdream.cli import session
-from jaxdream.cli.dream import INTERRUPTED
 from jaxdream.cli.frames import FrameFolder, check_folder, locked
 from jaxdream.cli.objective_options import objective_text
 from jaxdream.cli.options import read_settings
+from jaxdream.cli.session import INTERRUPTED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.images.animation import check_animation_writable, write_animation

@@ -236,8 +236,9 @@ def _unrolled_step(
     """The step for a gradient of the rolled picture, in the corner of a larger array."""
     height, width, channels = state.image.shape
     zero = np.zeros(2, np.int32)
-    gradient = rolled_part(gradient, -offset, size=size, origin=zero, shape=(height, width))
-    gradient = jax.numpy.where(rectangle_mask(zero, size, gradient.shape), gradient, 0)
+    rolled_back = rolled_part(gradient, -offset, size=size, origin=zero, shape=(height, width))
+    mask = rectangle_mask(zero, size, rolled_back.shape)
+    gradient = jax.numpy.where(mask, rolled_back, 0)
     count = channels * size[0] * size[1]
     return take_step(state, value, gradient, optimizer=optimizer, clip=clip, valid_count=count)
 

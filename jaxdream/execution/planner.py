@@ -258,7 +258,7 @@ def plan_dream(
     )
     rule = StepRule.of(settings)
     layouts = plan_layouts(sizes, 1, rule=rule, objective=objective, shapes=compute.shapes)
-    step_size = np.float32(settings.step_size)
+    step_size = np.asarray(settings.step_size, np.float32)
     octaves = [Octave(model, objective, layout, step_size, rule, sharding) for layout in layouts]
     plans: list[OctavePlan] = []
     seconds_per_pixel = 0.0

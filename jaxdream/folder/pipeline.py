@@ -106,7 +106,8 @@ class Pipeline:
 
     def _saved(self, batch: Batch, dreamed: _Dreamed) -> FileResult | Future[FileResult]:
         loaded, picture, error, seconds = dreamed
-        if error is not None:
+        if error is not None or picture is None:
+            error = error or "no picture was computed"
             return self.work.failed(loaded.file, JaxdreamError(error), loaded.picture.sha256)
         shapes = batch.buckets.text()
         return self._savers.submit(self.work.save, loaded, picture, shapes, seconds)

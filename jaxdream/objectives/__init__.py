@@ -15,7 +15,7 @@ raise their errors when called, all others in ``Objective.check``, which ``dream
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import jax.numpy as jnp
 import numpy as np
@@ -173,7 +173,7 @@ def custom(
 ) -> Objective: ...
 
 
-def custom(*arguments):
+def custom(*arguments: Any) -> Any:
     """An objective from a function of activations, which returns a scalar; also a decorator::
 
         @custom("inception_4c/output")
@@ -196,7 +196,7 @@ def custom(*arguments):
             'custom(function, ("inception_4c/output",))'
         )
     if function is not None:
-        return terms.Custom(function, names, takes_mapping=True)
+        return terms.Custom(function, names, takes_mapping=True)  # pyright: ignore[reportArgumentType]
     return lambda function: terms.Custom(function, names, takes_mapping=len(names) > 1)
 
 

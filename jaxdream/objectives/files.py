@@ -12,6 +12,7 @@ from jaxtyping import Float
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import file_hash, reason
 from jaxdream.images import picture_files
+from jaxdream.images.pixels import parse_size
 
 _MOST_NUMBERS = 1 << 20  # of a vector: more than any layer has channels
 
@@ -37,7 +38,7 @@ class ObjectiveFiles:
         picture = picture_files.read_picture(path)
         height, width, _ = picture.pixels.shape
         if self.guide_size is not None and max(height, width) > self.guide_size:
-            size = picture_files.parse_size(str(self.guide_size), height, width)
+            size = parse_size(str(self.guide_size), height, width)
             self.notify(f"{path} is used at {size[1]}x{size[0]} pixels (--guide-size)")
             picture = picture_files.resize_picture(picture, size)
         self.sha256[path] = picture.sha256
