@@ -1,0 +1,295 @@
+"""Every setting, once: its default, its range, its unit and its help.
+
+The command line, the signatures and docstrings of the Python functions, recipes, journals and the
+tables in the documentation are made from these classes, so a new setting is one field here and one
+use where it takes effect. Nothing here imports JAX or NumPy: ``jaxdream --help`` is immediate.
+"""
+
+import numbers
+import typing
+from typing import TYPE_CHECKING, Literal
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.settings.base import (
+    Setting,
+    Settings,
+    check_value,
+    default,
+    default_text,
+    describe,
+    from_values,
+    option_name,
+    setting,
+)
+from jaxdream.settings.functions import settings_table, takes_settings
+
+if TYPE_CHECKING:
+    import jax
+    import optax
+
+    from jaxdream.execution.shapes import ShapeBuckets
+    from jaxdream.execution.sharding import Sharding
+    from jaxdream.visualization.transforms import RandomTransforms
+
+__all__ = [
+    "CLASSIC", "EASINGS", "PRECISIONS", "SHARDS", "Compute", "DreamSettings", "Precision",
+    "Setting", "Settings", "SourceSettings", "VisualizeSettings", "ZoomSettings", "check_value",
+    "default", "default_text", "describe", "from_values", "option_name", "setting",
+    "settings_table", "takes_settings",
+]  # fmt: skip
+
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = typing.get_args(Precision)
+SHARDS = ("pictures", "rows")
+EASINGS = ("linear", "in", "out", "in-out")
+CLASSIC = "classic"  # the optimiser of 2015
+
+
+class DreamSettings(Settings):
+    """How pictures are dreamed. The defaults are those of 2015."""
+
+    title = "how to dream"
+
+    steps: int = setting(
+        default=10,
+        help="steps of gradient ascent in each octave",
+        minimum=1,
+        maximum=10**6,
+        also=("iterations", "iter_n", "n_iter", "num_iterations"),
+    )
+    octaves: int = setting(
+        default=4,
+        help="sizes to dream at, from small to large; too small ones are left out, with a warning",
+        minimum=1,
+        maximum=100,
+        also=("octave_n", "num_octaves", "pyramid_size"),
+    )
+    octave_scale: float = setting(
+        default=1.4,
+        help="factor between the size of an octave and the next",
+        minimum=1,
+        exclusive=True,
+        maximum=1000.0,
+        also=("scale", "pyramid_ratio"),
+    )
+    step_size: "float | jax.Array" = setting(
+        default=1.5,
+        help="mean change of a step, in levels of 255",
+        unit="levels",
+        kind=float,
+        minimum=-1e6,
+        maximum=1e6,
+        also=("lr", "learning_rate", "strength", "rate"),
+    )
+    jitter: int = setting(
+        default=32,
+        help="the picture is shifted by a random offset of up to so many pixels before each step",
+        unit="pixels",
+        minimum=0,
+        maximum=10**6,
+        also=("max_jitter", "shift"),
+    )
+    clip: bool = setting(default=True, help="keep values within 0..255 after every step")
+    optimizer: "str | optax.GradientTransformation" = setting(
+        default=CLASSIC,
+        help="the step of 2015 (classic), or an optax optimiser such as adam",
+        kind=str,
+        metavar="NAME",
+    )
+    smooth: float = setting(
+        default=0.0,
+        help="blur gradients by a Gaussian of this standard deviation",
+        unit="pixels",
+        metavar="PIXELS",
+        minimum=0,
+        maximum=100,
+        also=("blur", "sigma"),
+    )
+    laplacian: int = setting(
+        default=0,
+        help="give so many bands of frequencies of a gradient the same strength; 4 is usual",
+        unit="levels",
+        metavar="LEVELS",
+        minimum=0,
+        maximum=16,
+        also=("lap", "lap_n"),
+    )
+
+    def check(self) -> None:
+        if not isinstance(self.optimizer, str):
+            if not (hasattr(self.optimizer, "init") and hasattr(self.optimizer, "update")):
+                raise JaxdreamError(
+                    f"optimizer is the name of one or an optax optimiser, not {self.optimizer!r}"
+                )
+            own = self.step_size
+            if not isinstance(own, numbers.Real) or own != default(DreamSettings, "step_size"):
+                raise JaxdreamError(
+                    "step_size is for optimisers that are given by name: give an optax optimiser "
+                    "its learning rate where it is made"
+                )
+
+
+class SourceSettings(Settings):
+    """What a command dreams from, beside the pictures and the objective themselves."""
+
+    title = "what to dream from"
+
+    seed: int = setting(
+        default=0, help="seed of all that is random", minimum=0, maximum=2**32 - 1, metavar="N"
+    )
+    size: str | None = setting(
+        default=None,
+        help="size to dream at: the longest side, or width and height",
+        metavar="N|WxH",
+        default_text="the picture's own",
+    )
+    guide_size: int = setting(
+        default=1024,
+        help="guides with a longer side are made so small first; a small guide shows the network "
+        "its larger shapes",
+        unit="pixels",
+        metavar="N",
+        minimum=1,
+        maximum=10**6,
+    )
+
+
+class Compute(Settings):
+    """The machine: how much memory, which devices, which precision. A dream is the same with any.
+
+    (To rounding; bfloat16 makes another picture of the same kind.)
+    """
+
+    title = "the machine"
+
+    memory: int | None = setting(
+        default=None,
+        help="what jaxdream may take of the memory, such as 2GB; larger pictures are computed in "
+        "tiles",
+        kind=int,
+        unit="bytes",
+        metavar="SIZE",
+        minimum=1,
+        maximum=10**18,
+        default_text="most of what is free",
+    )
+    shard: "Literal['pictures', 'rows'] | Sharding | None" = setting(
+        default=None,
+        help="what all devices of this machine share: the pictures of a batch, or the rows of "
+        "each picture",
+        kind=str,
+        choices=SHARDS,
+        default_text="nothing: one device computes",
+    )
+    precision: Precision | None = setting(
+        default=None,
+        help="numbers that the network computes with; bfloat16 is for accelerators",
+        kind=str,
+        choices=PRECISIONS,
+        default_text="float32",
+    )
+    scan: bool | None = setting(
+        default=None,
+        help="whether an octave is one compiled loop (right on GPU and TPU) or a loop over a "
+        "compiled step (much faster on CPU)",
+        kind=bool,
+        default_text="by platform",
+        option=False,
+    )
+    shapes: "ShapeBuckets | None" = setting(
+        default=None,
+        help="padded shapes that pictures of many sizes share, from plan_shapes",
+        kind=str,
+        default_text="sides are rounded up",
+        option=False,
+    )
+
+
+class ZoomSettings(Settings):
+    """How the frames of a zoom move."""
+
+    title = "how to zoom"
+
+    frames: int = setting(
+        default=100,
+        help="frames of the whole zoom; asked again for more, a linear zoom goes on from those "
+        "there are",
+        minimum=1,
+        maximum=10**6,
+    )
+    zoom: float = setting(
+        default=0.05,
+        help="share of each side that leaves the picture from frame to frame; below 0 the "
+        "picture shrinks",
+        minimum=-0.99,
+        maximum=0.99,
+    )
+    rotate: float = setting(
+        default=0.0,
+        help="degrees from frame to frame, counter-clockwise",
+        unit="degrees",
+        metavar="DEGREES",
+        minimum=-1e4,
+        maximum=1e4,
+    )
+    shift: tuple[float | int, float | int] = setting(
+        default=(0.0, 0.0),
+        help="pixels from frame to frame, to the right and down",
+        kind=float,
+        count=2,
+        unit="pixels",
+        metavar="PIXELS",
+        minimum=-1e5,
+        maximum=1e5,
+    )
+    easing: str = setting(
+        default="linear",
+        help="how the movement is spread over the frames: evenly, from slow to fast (in), "
+        "from fast to slow (out), or slow at both ends (in-out)",
+        choices=EASINGS,
+    )
+    classic_warp: bool = setting(default=False, help="the zoom of 2015, half a pixel off centre")
+
+
+class VisualizeSettings(Settings):
+    """How pictures of a class, a channel or another objective are made from noise."""
+
+    title = "how to visualize"
+
+    steps: int = setting(
+        default=256, help="steps of Adam", minimum=1, maximum=10**6, also=("iterations",)
+    )
+    learning_rate: "float | jax.Array" = setting(
+        default=0.02,
+        help="learning rate of Adam, which changes the picture's spectrum; larger is faster and "
+        "rougher",
+        kind=float,
+        minimum=0,
+        exclusive=True,
+        maximum=1e6,
+        also=("lr", "step_size"),
+    )
+    total_variation: float = setting(
+        default=0.1,
+        help="pull towards smooth pictures; try 0.02 where large areas stay blank or dark, more "
+        "where the picture is grainy",
+        metavar="WEIGHT",
+        minimum=0,
+        maximum=1e6,
+        also=("tv",),
+    )
+    diversity: float | None = setting(
+        default=None,
+        help="pull that makes several pictures of one objective differ",
+        kind=float,
+        metavar="WEIGHT",
+        minimum=0,
+        maximum=1e6,
+        default_text="0; on the command line 0.5 with --count",
+    )
+    transforms: "bool | RandomTransforms" = setting(
+        default=True,
+        help="shift, scale and turn the picture at random before each step",
+        takes="RandomTransforms",
+        also=("robustness",),
+    )

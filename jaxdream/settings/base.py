@@ -1,0 +1,196 @@
+"""The mechanism of settings: frozen dataclasses whose fields know their range, unit and help."""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, dataclass_transform
+
+from jaxdream.errors import JaxdreamError
+
+SettingsType = TypeVar("SettingsType", bound="Settings")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of one setting beside its name and default."""
+
+    help: str  # a sentence without its full stop; the default is added where it is shown
+    kind: type  # int, float, bool or str; of the text on a command line and in a recipe
+    unit: str = ""
+    minimum: int | float = -math.inf
+    maximum: int | float = math.inf
+    exclusive: bool = False  # the minimum itself is not allowed
+    choices: tuple[str, ...] = ()
+    metavar: str = ""
+    count: int = 1  # how many values it takes
+    takes: str = ""  # the name of a class whose objects it takes as well
+    default_text: str = ""  # where the default is not a value that explains itself
+    also: tuple[str, ...] = ()  # what other programs call it: only to suggest the right name
+    option: bool = True  # whether the command line has it
+    since: int = 0  # schema of the first recipes with it; older ones mean its default
+
+    @property
+    def range_text(self) -> str:
+        """The values that are allowed, in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        low = "" if self.minimum == -math.inf else f"{self.minimum:,.10g}"
+        high = "" if self.maximum == math.inf else f"{self.maximum:,.10g}"
+        noun = "a whole number" if self.kind is int else "a number"
+        if self.exclusive:
+            return f"{noun} over {low}" + (f", at most {high}" if high else "")
+        if low and high:
+            return f"{noun} from {low} to {high}"
+        if low:
+            return f"{noun} of at least {low}"
+        return f"{noun} of at most {high}" if high else f"a finite {noun[2:]}"
+
+
+def setting(*, default: Any, help: str, kind: type | None = None, **known: Any) -> Any:
+    """A field of a class of settings."""
+    kind = kind or (str if default is None else type(default))
+    return field(default=default, metadata={"setting": Setting(help, kind, **known)})
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(setting,))
+class Settings:
+    """Base of the classes of settings: frozen dataclasses whose values are checked when made."""
+
+    title = ""  # the heading under which ``--help`` and the documentation show them
+
+    def __init_subclass__(cls) -> None:
+        # Done here, so that a subclass with one more setting is no more than its fields.
+        dataclass(frozen=True, kw_only=True)(cls)
+
+    def __post_init__(self) -> None:
+        for name, known in describe(type(self)).items():
+            check_value(name, getattr(self, name), known, default=default(type(self), name))
+        self.check()
+
+    def check(self) -> None:
+        """Make sure that the values go together.
+
+        Raises:
+            JaxdreamError: they do not.
+        """
+
+    def replace(self: SettingsType, **changes: Any) -> SettingsType:
+        """A copy with other values.
+
+        Raises:
+            JaxdreamError: no such setting (names the nearest), or a value out of range.
+        """
+        known = describe(type(self))
+        for name in changes:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+                raise JaxdreamError(f"no setting {name!r}: {hint}")
+        return dataclasses.replace(self, **changes)  # pyright: ignore[reportArgumentType]
+
+    def values(self) -> dict[str, Any]:
+        """The values by name."""
+        return {name: getattr(self, name) for name in describe(type(self))}
+
+
+def describe(cls: type[Settings]) -> dict[str, Setting]:
+    """The settings of a class by name, in order."""
+    return {f.name: f.metadata["setting"] for f in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]
+
+
+def default(cls: type[Settings], name: str) -> Any:
+    """The default of a setting."""
+    return getattr(cls, name)
+
+
+def default_text(cls: type[Settings], name: str) -> str:
+    """The default of a setting as help and tables show it."""
+    known, value = describe(cls)[name], default(cls, name)
+    if known.default_text:
+        return known.default_text
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return " ".join(f"{part:g}" for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def check_value(name: str, value: Any, known: Setting, *, default: Any = None) -> None:
+    """Make sure that a setting has a value it can have.
+
+    Values that are not known yet, as under ``jax.jit``, are not looked at.
+
+    Raises:
+        JaxdreamError: another type, or out of range.
+    """
+    if value is default or (value is None and default is None):
+        return
+    if known.count > 1:
+        if not isinstance(value, Sequence) or len(value) != known.count:
+            raise JaxdreamError(f"{name} takes {known.count} numbers, not {value!r}")
+        for part in value:
+            check_value(name, part, dataclasses.replace(known, count=1))
+        return
+    if known.choices:
+        if isinstance(value, str) and value not in known.choices:
+            near = difflib.get_close_matches(value, known.choices, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"it is {known.range_text}"
+            raise JaxdreamError(f"{name} cannot be {value!r}: {hint}")
+        return
+    if known.kind is bool:
+        if not isinstance(value, bool) and type(value).__name__ != known.takes:
+            allowed = f"True, False or a {known.takes}" if known.takes else "True or False"
+            raise JaxdreamError(f"{name} is {allowed}, not {value!r}")
+        return
+    if known.kind not in (int, float):
+        return
+    if isinstance(value, str | bytes | bool) or value is None:
+        raise JaxdreamError(f"{name} is {known.range_text}, not {value!r}")
+    try:
+        number = int(value) if known.kind is int else float(value)
+        exact = number == value
+    except TypeError:  # data of a program, whose value is not known yet; an array of several
+        return
+    except (ValueError, OverflowError):  # NaN or infinity as a whole number
+        number, exact = math.nan, False
+    low = number > known.minimum if known.exclusive else number >= known.minimum
+    if not (exact and low and number <= known.maximum and math.isfinite(number)):
+        raise JaxdreamError(f"{name} is {known.range_text}, not {value}")
+
+
+def option_name(cls: type[Settings], name: str) -> str:
+    """What the command line calls a setting: one that is on by default can be turned off."""
+    dashed = name.replace("_", "-")
+    return f"--no-{dashed}" if default(cls, name) is True else f"--{dashed}"
+
+
+def from_values(
+    cls: type[Any], values: Mapping[str, Any], *, schema: int, without: Sequence[str] = ()
+) -> Any:
+    """Settings from values that were read from a file, as JSON holds them.
+
+    Args:
+        schema: of the file: a setting that came later may be missing, and has its default.
+        without: settings that such files do not have.
+
+    Raises:
+        JaxdreamError: missing or unknown settings, or values that they cannot have.
+    """
+    known = {name: s for name, s in describe(cls).items() if name not in without}
+    needed = {name for name, s in known.items() if s.since <= schema}
+    if wrong := sorted((values.keys() - known.keys()) | (needed - values.keys())):
+        raise JaxdreamError(f"missing or unknown settings: {', '.join(wrong)[:200]}")
+    checked = {}
+    for name, value in values.items():
+        expected = known[name]
+        same_kind = isinstance(value, bool) == (expected.kind is bool)
+        if expected.kind is str:
+            same_kind = isinstance(value, str)
+        if value is None and default(cls, name) is None:
+            same_kind = True
+        if not same_kind:
+            raise JaxdreamError(f"invalid value for {name!r}")
+        checked[name] = tuple(value) if isinstance(value, list) else value
+    return cls(**checked)
