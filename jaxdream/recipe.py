@@ -11,7 +11,6 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.images.picture_files import read_recipe_text
 from jaxdream.settings import (
     PRECISIONS,
-    Compute,
     DreamSettings,
     SourceSettings,
     describe,
@@ -160,13 +159,6 @@ def provenance(model) -> Provenance:
         jax=jax.__version__,
         platform=jax.default_backend(),
     )
-
-
-def compute_of(recipe: Recipe, compute: Compute) -> Compute:
-    """The machine's settings for making a recipe's picture again: its own padded shapes."""
-    from jaxdream.execution.shapes import ShapeBuckets
-
-    return compute.replace(shapes=ShapeBuckets.from_text(recipe.shapes))
 
 
 def _is_valid(name: str, value: object) -> bool:
