@@ -39,10 +39,11 @@ class Parser(argparse.ArgumentParser):
 
     def unknown(self, arguments: Sequence[str]) -> NoReturn:
         """End with an error for what no option takes."""
-        first = arguments[0].partition("=")[0]
+        first = arguments[0].partition("=")[0].lstrip("-").replace("_", "-")
         known = [name for action in self._actions for name in action.option_strings]
-        near = difflib.get_close_matches(first, known, n=1)
-        meant = self.synonyms.get(first.replace("_", "-"), near[0] if near else "")
+        # Without the dashes, which would make all names alike.
+        near = difflib.get_close_matches(first, [name.lstrip("-") for name in known], n=1)
+        meant = self.synonyms.get(f"--{first}", f"--{near[0]}" if near else "")
         hint = f"; did you mean {meant}?" if meant else ""
         self.error(f"unknown argument {' '.join(arguments)}{hint}")
 

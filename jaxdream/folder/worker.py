@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import file_hash, reason
+from jaxdream.files.reading import file_hash, printable, reason
 from jaxdream.files.writing import replacing
 from jaxdream.folder.inputs import Input
 from jaxdream.folder.journal import Journal, JournalEntry, settings_hash
@@ -251,7 +251,7 @@ class FileWork:
 
     def failed(self, file: PictureFile, error: JaxdreamError, sha256: str = "") -> FileResult:
         """Note that there is no dream of a picture."""
-        path = str(file.input.path)
+        path = printable(file.input.path)
         if path not in str(error):
             error = JaxdreamError(f"{path}: {error}")
         if self.journal is not None:
