@@ -13,6 +13,7 @@ from jaxdream.cli.preview import Previews
 from jaxdream.cli.session import INTERRUPTED, SOME_FAILED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
+from jaxdream.files.reading import printable
 from jaxdream.files.writing import check_place
 from jaxdream.images import formats, picture_files
 from jaxdream.images.picture_files import Picture
@@ -223,8 +224,9 @@ def _dream(task: Task, files: Sequence["PictureFile"], previews: Previews | None
         compute = compute.replace(scan=False)
     count = sharding.pictures if sharding and len(files) > 1 else 1
     jobs, unusable = plan_jobs(work, files, model, objective, compute, device_count=count)
-    for _, error in unusable:
-        raise error
+    for file, error in unusable:
+        name = printable(file.input.path)
+        raise error if name in str(error) else JaxdreamError(f"{name}: {error}")
     if line := octave_notice(jobs, model, objective, work.settings.octaves):
         session.say(line)
     if sharding is not None:

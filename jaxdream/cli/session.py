@@ -60,7 +60,7 @@ def start_jax(device: str | None, memory: int | None = None) -> None:
     if device is not None:
         jax.config.update("jax_platforms", {"gpu": "cuda,rocm"}.get(device, device))
     try:
-        jax.devices()
+        jax.devices(device)
     except (RuntimeError, AssertionError):
         wanted = device or f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
         jax.config.update("jax_platforms", None)

@@ -1,194 +1,174 @@
-"""The command line as a user has it: in processes of its own, with the bundled network."""
+"""The command line as a whole: bad input is one line, and how commands end."""
 
-import struct
+import io
+import os
 import subprocess
 import sys
-import zlib
-from pathlib import Path
 
-import numpy as np
 import pytest
-from helpers import one_line
-from PIL import Image
 
-import jaxdream as jd
-from jaxdream.images.picture_files import read_picture
-from jaxdream.recipe import read_recipe
+from jaxdream.cli import main as main_module
+from jaxdream.cli.main import build_parser, main
 
-QUICK = ["--steps", "2", "--octaves", "2", "--jitter", "4", "--layer", "inception_3a/output"]
-
-
-def files(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
-
-def test_dreams_a_picture_and_replays_it(run, photo, tmp_path):
-    done = run("dream", photo, *QUICK, "--seed", "7")
-    assert done.stdout == f"wrote {tmp_path / 'photo_dream.png'}\n"
-    assert "googlenet_mini" in one_line(done)
-    dreamed = tmp_path / "photo_dream.png"
-    before, after = jd.read_image(photo), jd.read_image(dreamed)
-    assert before.shape == after.shape
-    assert np.abs(before - after).mean() > 1
-    recipe = read_recipe(dreamed)
-    assert (recipe.seed, recipe.steps, recipe.objective) == (7, 2, "inception_3a/output")
-    assert recipe.model == "googlenet_mini"
-
-    run("replay", dreamed, photo, "-o", "again.png")
-    np.testing.assert_array_equal(jd.read_image(tmp_path / "again.png"), after)
-    assert read_recipe(tmp_path / "again.png") == recipe
-
-
-def test_is_the_same_dream_from_python(run, photo, tmp_path):
-    run("dream", photo, *QUICK, "--seed", "3", "-o", "out.png")
-    import jax
-
-    model = jd.load_model("googlenet_mini")
-    out = jd.dream(
-        jax.random.key(3),
-        model,
-        jd.read_image(photo),
-        objective=jd.objectives.layer("inception_3a/output"),
-        steps=2,
-        octaves=2,
-        jitter=4,
-    )
-    jd.write_image(tmp_path / "python.png", out)
-    np.testing.assert_array_equal(
-        jd.read_image(tmp_path / "python.png"), jd.read_image(tmp_path / "out.png")
-    )
-
-
-def test_several_pictures_into_a_folder_at_a_size(run, photo, tmp_path):
-    alpha = np.full((60, 72), 100, np.uint8)
-    jd.write_image(tmp_path / "other.webp", jd.read_image(photo), alpha=alpha)
-    done = run("dream", photo, "other.webp", "-o", "out", *QUICK, "--size", "36x30")
-    assert files(tmp_path / "out") == {"photo_dream.png", "other_dream.png"}
-    assert done.stdout.count("wrote") == 2
-    other = read_picture(tmp_path / "out" / "other_dream.png")
-    assert other.alpha is not None
-    assert set(other.alpha.ravel()) == {100}
-    assert jd.read_image(tmp_path / "out" / "photo_dream.png").shape == (30, 36, 3)
-
-
-def test_jpeg_keeps_its_recipe_too(run, photo, tmp_path):
-    run("dream", photo, *QUICK, "-o", "out.jpg", "--no-clip")
-    assert not read_recipe(tmp_path / "out.jpg").clip
-
-
-def test_fewer_octaves_are_said(run, photo):
-    done = run("dream", photo, *QUICK, "--octaves", "12")
-    assert "of 12 octaves: smaller ones would be under the" in done.stderr
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    """A folder of everything that is not a picture to dream, and one that is."""
-    folder = tmp_path_factory.mktemp("corpus")
-    Image.effect_noise((64, 48), 60).convert("RGB").save(folder / "photo.png")
-    (folder / "empty.png").write_bytes(b"")
-    (folder / "text.jpg").write_text("not a picture")
-    (folder / "cut.png").write_bytes((folder / "photo.png").read_bytes()[:1500])
-    (folder / "folder").mkdir()
-    Image.new("RGB", (5, 5)).save(folder / "small.png")
-    # A whole picture by its header, of 900 million pixels.
-    header = struct.pack(">4sIIBBBBB", b"IHDR", 30000, 30000, 8, 2, 0, 0, 0)
-    chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
-    (folder / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
-    (folder / "bad.safetensors").write_bytes(b"nonsense")
-    return folder
-
-
-BAD_INPUTS = {
-    "empty": ("empty.png", "empty.png"),
-    "not a picture": ("text.jpg", "text.jpg"),
-    "truncated": ("cut.png", "cut.png"),
-    "directory": ("folder", "folder"),
-    "missing": ("nowhere.png", "nowhere.png"),
-    "bomb": ("bomb.png", "bomb.png"),
-    "too small": ("small.png", "at least 15x15"),
-    "second of two": ("photo.png cut.png -o out", "cut.png"),
-    "layer": ("photo.png --layer inception_4c/ouput", "inception_4c/output"),
-    "model": ("photo.png --model googlnet", "googlenet"),
-    "no such weights": ("photo.png --weights none.onnx", "none.onnx"),
-    "bad weights": ("photo.png --weights bad.safetensors", "bad.safetensors"),
-    "not here": ("photo.png --model inception_v3_2015", "--weights"),
-    "offline": ("photo.png --model inception_v3", "HF_ENDPOINT"),
-    "steps": ("photo.png --steps 0", "steps must be at least 1"),
-    "steps no number": ("photo.png --steps ten", "invalid int value: 'ten'"),
-    "octaves": ("photo.png --octaves 0", "octaves must be at least 1"),
-    "scale": ("photo.png --octave-scale 1", "octave scale must be over 1"),
-    "step size": ("photo.png --step-size nan", "step size must be a finite number"),
-    "jitter": ("photo.png --jitter -3", "jitter must be 0 or more"),
-    "seed": ("photo.png --seed -1", "a seed is a whole number from 0"),
-    "size": ("photo.png --size wide", "wide"),
-    "device": ("photo.png --device tpu", "no tpu here"),
-    "suffix": ("photo.png -o out.xyz", "out.xyz"),
-    "no parent": ("photo.png -o no/where/out.png", "no/where"),
-    "onto itself": ("photo.png -o photo.png", "is the input"),
-    "folder is a file": ("photo.png small.png -o photo.png", "photo.png"),
-    "same name twice": ("photo.png folder/../photo.png -o out", "two pictures would be written"),
-    "no input": ("", "the following arguments are required: IN"),
+MINI = "--model googlenet_mini"
+REFUSED = {
+    "": "the following arguments are required: COMMAND (see `jaxdream --help`)",
+    "drem photo.png": "argument COMMAND: invalid choice: 'drem' (choose from 'dream', 'batch', ",
+    "dream": "the following arguments are required: IN (see `jaxdream dream --help`)",
+    "batch in": "the following arguments are required: -o/--output",
+    "replay photo.png": "the following arguments are required: IN",
+    "weights": "the following arguments are required: ACTION (see `jaxdream weights --help`)",
+    "weights convert": "the following arguments are required: IN, OUT",
+    # Files to read.
+    "dream nowhere.png": "nowhere.png: no such file",
+    "dream ''": "'' is not the name of a file: name a picture",
+    "dream folder": "folder is a folder: name a file in it",
+    "dream empty.png": "empty.png is empty",
+    "dream text.jpg": "text.jpg is not a picture of PNG, JPEG, WEBP, TIFF, BMP, GIF",
+    "dream cut.png": "cut.png is damaged or cut short",
+    "dream pipe.png": "pipe.png is a pipe, not a regular file",
+    "dream /dev/zero": "/dev/zero is a device, not a regular file",
+    "zoom pipe.png": "pipe.png is a pipe, not a regular file",
+    "replay pipe.png photo.png": "pipe.png is a pipe, not a regular file",
+    "visualize --class ant --from pipe.png": "pipe.png is a pipe, not a regular file",
+    f"dream photo.png {MINI} --guide pipe.png": "pipe.png is a pipe, not a regular file",
+    # Networks.
+    "dream photo.png --model googlnet": "no model 'googlnet': did you mean googlenet?",
+    "dream photo.png --model ''": "no model '': known are googlenet, ",
+    "dream photo.png --model inception_v3": "no weights for inception_v3: HF_HUB_OFFLINE is set",
+    "dream photo.png --model inception_v3_2015": "name the file with --weights PATH",
+    "dream photo.png --weights none.onnx": "none.onnx: no such file",
+    "dream photo.png --weights bad.safetensors": "bad.safetensors is a damaged safetensors file",
+    "dream photo.png --weights folder": "folder is a folder: name the weight file itself",
+    "layers --weights bad.safetensors": "bad.safetensors is a damaged safetensors file",
+    # Layers and objectives.
+    f"dream photo.png {MINI} --layer inception_4c/ouput": "the nearest are inception_4c/output, ",
+    f"dream photo.png {MINI} --layer 4z": "no layer '4z': the nearest are inception_4",
+    f"zoom photo.png {MINI} --layer 4z": "no layer '4z': the nearest are inception_4",
+    f"batch in -o out {MINI} --layer 4z": "no layer '4z': the nearest are inception_4",
+    "dream photo.png --layer ''": "--layer is empty: give the name of a layer",
+    f"dream photo.png {MINI} --objective ''": "objective '': expected a layer name at the end",
+    f"dream photo.png {MINI} --objective '2*'": "objective '2*': expected a layer name at the end",
+    f"dream photo.png {MINI} --objective 4c:9999": "4c has channels 0 to 383, not 9999",
+    f"dream photo.png {MINI} --optimizer adm": "no optimizer 'adm': the nearest are adam, ",
+    f"batch in -o out {MINI} --optimizer adm": "no optimizer 'adm': the nearest are adam, ",
+    f"dream small.png {MINI}": "the picture is 5x5 pixels and the layer needs at least 15x15",
+    f"zoom small.png {MINI} -o z.gif": "the picture is 5x5 pixels",
+    # Names that a terminal would not only show.
+    "dream $'x\x1b]0;owned\x07.png'": "?]0;owned?.png: no such file",
+    "dream 'two\nlines.png'": "two?lines.png: no such file",
+    "dream na\udcefve.png": "na?ve.png: no such file",
+    "dream photo.png -o 'x\x1b.xyz'": "x?.xyz: pictures are written as .png",
+    "dream photo.png --weights '\x1b.onnx'": "?.onnx: no such file",
+    f"dream photo.png {MINI} --guide '\x1b.png'": "?.png: no such file",
+    "dream photo.png --seed '\x1b[31m'": r"not '\x1b[31m'",
+    "dream photo.png '--\x1b[31m'": "unknown argument --?[31m",
+    "dream photo.png --model '\x1b[31m'": r"no model '\x1b[31m'",
+    f"dream photo.png {MINI} --layer '\x1b[31m'": r"'\x1b[31m'",
+    "batch 'x\x1b.png' -o out": "x?.png: no such file or folder",
+    "zoom photo.png -o 'x\x1b.xyz'": "x?.xyz: a zoom is written as",
 }
 
 
-@pytest.mark.parametrize("case", BAD_INPUTS)
-def test_bad_input_is_one_line_and_writes_nothing(run_in, corpus, case):
-    arguments, says = BAD_INPUTS[case]
-    before = {path: path.read_bytes() for path in corpus.rglob("*") if path.is_file()}
-    done = run_in(corpus, "dream", *arguments.split())
-    assert done.returncode == 2
-    lines = [line for line in done.stderr.splitlines() if "using the bundled network" not in line]
-    assert len(lines) == 1, done.stderr
-    assert says in lines[0]
-    assert {path: path.read_bytes() for path in corpus.rglob("*") if path.is_file()} == before
+@pytest.mark.parametrize("command", REFUSED)
+def test_bad_input_is_one_line_and_writes_nothing(refused, command):
+    assert REFUSED[command] in refused(command)
 
 
-def test_ctrl_c_keeps_the_picture_as_far_as_it_got(interrupt, photo, tmp_path):
-    arguments = ["dream", photo, "-o", "out.png", "--steps", "100000", "--octaves", "2"]
-    code, progress, said = interrupt(*arguments, after="octave 1/2 step")
-    assert "loss" in progress
-    assert code == 130, progress + said
-    assert "interrupted at octave 1 of 2, step" in said
-    assert "Traceback" not in said
-    out = jd.read_image(tmp_path / "out.png")
-    assert out.shape == jd.read_image(photo).shape
-    assert np.abs(out - jd.read_image(photo)).mean() > 1
+@pytest.mark.parametrize("ending", ["", ".png", ".gif"])
+@pytest.mark.parametrize("command", ["dream photo.png", "batch in", "zoom photo.png"])
+def test_too_long_a_name_is_one_line(refused, command, ending):
+    line = refused([*command.split(), "-o", "x" * 256 + ending])
+    assert "File name too long" in line or (command, ending) == ("zoom photo.png", ".png")
 
 
-def test_replay_of_what_is_no_dream(run, photo):
-    assert "carries no jaxdream recipe" in one_line(run("replay", photo, photo, code=2))
+def test_without_a_connection_the_notice_comes_once_and_is_short(cli, photo):
+    done = cli("dream", photo, "--layer", "4z", code=2)
+    assert done.notes[0] == (
+        "jaxdream: using the bundled network googlenet_mini (HF_HUB_OFFLINE is set)"
+    )
+    assert len(done.notes) == 2
 
 
-def test_layers(run):
-    lines = run("layers", "--model", "googlenet").stdout.splitlines()
-    row = next(line for line in lines if "inception_4c/output" in line)
-    assert row.split() == ["**", "inception_4c/output", "512", "16", "299x299"]
-    assert len(lines) == 2 + 143
-    assert "mixed_4" in run("layers", "--model", "inception_v3").stdout
+def test_every_command_has_help(capsys):
+    for command in ("dream", "batch", "replay", "zoom", "visualize", "filters", "layers", "models",
+                    "classes", "weights", "weights convert", "weights use"):  # fmt: skip
+        with pytest.raises(SystemExit) as end:
+            main([*command.split(), "--help"])
+        assert end.value.code == 0
+        assert f"usage: jaxdream {command} [-h]" in capsys.readouterr().out
 
 
-def test_models(run):
-    out = run("models").stdout
-    assert "bundled" in out
-    for name in ("googlenet_mini", "inception_v3_gluon", "onnxmodelzoo/googlenet-3", "Apache-2.0"):
-        assert name in out
+def test_version(capsys):
+    import jaxdream
+
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out == f"jaxdream {jaxdream.__version__}\n"
 
 
-def test_weights_convert_and_verify(run, tmp_path):
-    bundled = Path(__file__).parents[2] / "weights" / "googlenet_mini.safetensors"
-    run("weights", "convert", bundled, "copy.safetensors")
-    done = run("weights", "verify", "copy.safetensors")
-    assert "googlenet_mini" in done.stdout
-    hashed = run("weights", "verify", bundled).stdout.split()[-1]
-    assert done.stdout.split()[-1] == hashed
-    cut = tmp_path / "cut.safetensors"
-    cut.write_bytes(bundled.read_bytes()[:-1000])
-    assert "cut.safetensors" in one_line(run("weights", "verify", cut, code=2))
-    assert "the input" in one_line(run("weights", "convert", cut, cut, code=2))
+def test_synonyms_of_other_programs_name_the_command_where_they_are(capsys):
+    parser = build_parser()
+    options, unknown = parser.parse_known_args(["dream", "a.png", "--iterations", "20"])
+    with pytest.raises(SystemExit):
+        options.parser.unknown(unknown)
+    said = capsys.readouterr().err
+    assert said.endswith("did you mean --steps? (see `jaxdream dream --help`)\n")
 
 
-def test_help_and_version_come_without_jax(environment):
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_any_name_is_printed_in_any_encoding(cli, photo, tmp_path, monkeypatch, encoding):
+    name = os.fsdecode(b"na\xefve \xc3\xa9.png")
+    photo.rename(tmp_path / name)
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding))
+    quick = [
+        "--model",
+        "googlenet_mini",
+        "--layer",
+        "conv1/7x7_s2",
+        "--steps",
+        "1",
+        "--octaves",
+        "1",
+    ]
+    cli("dream", name, *quick)
+    assert (tmp_path / os.fsdecode(b"na\xefve \xc3\xa9_dream.png")).exists()
+    accent = "?" if encoding == "ascii" else "\N{LATIN SMALL LETTER E WITH ACUTE}"
+    assert shown.getvalue().decode(encoding) == f"wrote na?ve {accent}_dream.png\n"
+
+
+def test_ctrl_c_before_a_command_has_begun(capsys, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main_module, "_run", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main(["models"])
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "jaxdream: interrupted\n"
+
+
+@pytest.mark.parametrize("stdout", ["closed pipe", "/dev/full"])
+def test_an_output_that_takes_nothing_more_is_no_traceback(environment, stdout):
+    if stdout == "closed pipe":  # as of `jaxdream layers | head -1`
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(stdout, os.O_WRONLY)
+    done = subprocess.run(
+        [sys.executable, "-m", "jaxdream", "layers", "--model", "googlenet"],
+        env=environment,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_help_comes_without_jax(environment):
     code = (
         "import sys, jaxdream.cli.main\n"
         "try: jaxdream.cli.main.main(['--help'])\n"
