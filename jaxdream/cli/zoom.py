@@ -25,7 +25,9 @@ _ROUNDING = ("jaxdream", "jax", "platform")
 def zoom_picture(options: argparse.Namespace) -> int:
     zoom = read_settings(options, ZoomSettings)
     compute = read_settings(options, Compute)
-    guard = FileGuard(reads=[options.input, *options.guide])
+    guard = FileGuard(reads=[options.input])
+    for guide in options.guide:
+        guard.add_read(guide, what="the guide")
     animation, folder = _targets(options, guard)
     picture = session.read(options.input, options.size)
     if animation is not None:

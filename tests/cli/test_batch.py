@@ -1,8 +1,9 @@
-"""``jaxdream batch`` as a process."""
+"""``jaxdream batch`` with the bundled network."""
+
+import os
 
 import numpy as np
 import pytest
-from helpers import one_line
 from PIL import Image
 
 import jaxdream as jd
@@ -10,15 +11,14 @@ from jaxdream.folder.journal import open_journal
 from jaxdream.images.picture_files import read_picture
 from jaxdream.recipe import read_recipe
 
-QUICK = ["--steps", "1", "--octaves", "1", "--layer", "conv1/7x7_s2"]
-QUICK += ["--model", "googlenet_mini"]
+QUICK = ["--model", "googlenet_mini", "--layer", "conv1/7x7_s2", "--steps", "1", "--octaves", "1"]
 
 
 @pytest.fixture
 def folder(tmp_path):
     """Pictures of one size, in a folder and one below it."""
     (tmp_path / "in" / "sub").mkdir(parents=True)
-    noise = Image.effect_noise((40, 30), 80)
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (30, 40), np.uint8))
     noise.convert("RGBA").save(tmp_path / "in" / "a.png")
     noise.rotate(180).convert("RGB").save(tmp_path / "in" / "sub" / "b.gif")
     noise.rotate(180).save(tmp_path / "in" / "c.jpg")
@@ -32,8 +32,8 @@ def dreams(folder):
     }
 
 
-def test_a_folder_then_what_changed_in_it_then_a_replay(run, folder, tmp_path):
-    done = run("batch", "in", "-o", "out", *QUICK, "--seed", "7")
+def test_a_folder_and_what_changed_in_it(cli, folder, tmp_path):
+    done = cli("batch", "in", "-o", "out", *QUICK, "--seed", "7")
     assert done.stderr == ""
     assert "out: 3 dreamed, 0 done before, 0 failed of 3 pictures in" in done.stdout
     assert "pictures/s, device busy" in done.stdout
@@ -41,78 +41,129 @@ def test_a_folder_then_what_changed_in_it_then_a_replay(run, folder, tmp_path):
     assert set(out) == {"a.png", "sub/b.png", "c.jpg"}
     assert read_picture(out["a.png"]).alpha is not None
 
-    # Each has its own seed, and is what the other commands make with that.
-    recipe = read_recipe(out["sub/b.png"])
-    assert recipe.seed == jd.picture_seed(7, "sub/b.gif")
-    run("replay", out["sub/b.png"], folder / "sub" / "b.gif", "-o", "again.png")
-    np.testing.assert_array_equal(
-        jd.read_image(out["sub/b.png"]), jd.read_image(tmp_path / "again.png")
-    )
-    assert read_recipe(tmp_path / "again.png") == recipe
-
     (folder / "bad.png").write_text("no picture")
     out["c.jpg"].unlink()
-    done = run("batch", "in/**", "-o", "out", *QUICK, "--seed", "7", code=3)
-    assert "bad.png is not a picture of PNG" in one_line(done)
-    assert "out: 1 dreamed, 2 done before, 1 failed of 4 pictures" in done.stdout
+    done = cli("batch", "in/**", "-o", "out", *QUICK, "--seed", "7", code=3)
+    (note,) = done.notes
+    assert "in/bad.png is not a picture of PNG" in note
+    assert "out: 1 dreamed, 2 done before, 1 failed of 4 pictures in" in done.stdout
 
 
 @pytest.mark.usefixtures("folder")
-def test_lists_formats_and_objectives(run, tmp_path):
+def test_nothing_to_do_is_said_shortly(cli):
+    cli("batch", "in", "-o", "out", *QUICK)
+    done = cli("batch", "in", "-o", "out", *QUICK)
+    assert done == ("out: 0 dreamed, 3 done before, 0 failed of 3 pictures\n", "")
+
+
+def test_each_has_its_own_seed_and_is_replayed(cli, folder, tmp_path):
+    cli("batch", "in", "-o", "out", *QUICK, "--seed", "7")
+    dreamed = tmp_path / "out" / "sub" / "b.png"
+    recipe = read_recipe(dreamed)
+    assert recipe.source.seed == jd.picture_seed(7, "sub/b.gif")
+    cli("replay", dreamed, folder / "sub" / "b.gif", "-o", "again.png")
+    difference = jd.read_image(dreamed) - jd.read_image(tmp_path / "again.png")
+    assert np.abs(difference).max() <= 1
+    assert read_recipe(tmp_path / "again.png") == recipe
+
+
+@pytest.mark.usefixtures("folder")
+def test_lists_formats_and_objectives(cli, tmp_path):
     (tmp_path / "list.txt").write_text("in/a.png\nin/sub/b.gif\n")
     options = ["--objective", "conv1/7x7_s2:3", "--size", "32x20", "--format", "jpg"]
-    done = run("batch", "--list", "list.txt", "-o", "out", *QUICK[:4], *QUICK[6:], *options)
-    assert "1 lost their transparency" in one_line(done)
+    short = [*QUICK[:2], *QUICK[4:]]
+    done = cli("batch", "--list", "list.txt", "-o", "out", *short, *options)
+    assert done.stderr == "jaxdream: 1 lost their transparency, which JPEG does not have\n"
     out = dreams(tmp_path / "out")
     assert set(out) == {"in/a.jpg", "in/sub/b.jpg"}
     assert {jd.read_image(path).shape for path in out.values()} == {(20, 32, 3)}
     assert read_recipe(out["in/a.jpg"]).objective == "conv1/7x7_s2:3"
 
 
-BAD = {
-    "nothing": ([], "no pictures in nothing"),
-    "no folder": (["none"], "none: no such file or folder"),
-    "two of a name": (["in/a.png", "other/a.png"], "are both named a.png"),
-    "two for a name": (["in/a.png", "other/a.gif"], "would both be written to a.png"),
-    "number": (["in", "--batch", "0"], "give a whole number from 1, not 0"),
-}
+def test_odd_files_do_not_stop_the_others(cli, folder, tmp_path):
+    os.mkfifo(folder / "pipe.png")
+    (folder / "empty.png").touch()
+    with (folder / "sparse.png").open("wb") as file:
+        file.truncate(400 << 30)
+    (tmp_path / "list.txt").write_bytes(b"in/a.png\nnul\0.png\nx\x1b.png\n")
+    done = cli("batch", "in", "--list", "list.txt", "-o", "out", *QUICK, code=3)
+    assert len(done.notes) == 5
+    for note in (
+        "in/pipe.png is a pipe, not a regular file", "in/empty.png is not a picture",
+        "in/sparse.png is too large", "x?.png: no such file", "cannot read nul?.png",
+    ):  # fmt: skip
+        assert note in done.stderr
+    assert set(dreams(tmp_path / "out")) == {"a.png", "in/a.png", "sub/b.png", "c.jpg"}
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_bad_values_are_one_line_and_write_nothing(run, folder, tmp_path, case):
-    (tmp_path / "other").mkdir()
-    for name in ("a.png", "a.gif"):
-        Image.open(folder / "a.png").convert("RGB").save(tmp_path / "other" / name)
-    arguments, says = BAD[case]
-    assert says in one_line(run("batch", *arguments, "-o", "out", *QUICK, code=2))
-    assert not (tmp_path / "out").exists()
+def test_ctrl_c_keeps_finished_pictures_and_goes_on(cli, folder, tmp_path, press_ctrl_c):
+    command = ["batch", "in", "-o", "out", *QUICK, "--batch", "1"]
+    for number in range(5):
+        (folder / f"{number}.png").write_bytes((folder / "a.png").read_bytes())
+    press_ctrl_c(at=6)
+    done = cli(*command, code=130)
+    assert done.stderr == (
+        "jaxdream: interrupted: finished pictures are kept, and the same command goes on from "
+        "there\n"
+    )
+    kept = dreams(tmp_path / "out")
+    assert 1 <= len(kept) < 8
+    assert not list((tmp_path / "out").glob(".*.png.*"))
+    done = cli(*command)
+    assert f"{8 - len(kept)} dreamed, {len(kept)} done before, 0 failed" in done.stdout
 
 
 @pytest.mark.usefixtures("folder")
-def test_folders_that_cannot_be_used(run, tmp_path):
-    same = one_line(run("batch", "in", "-o", "in", *QUICK, "--overwrite", code=2))
-    assert "is one of the pictures to dream" in same
-    (tmp_path / "out").mkdir()
-    with open_journal(tmp_path / "out"):
-        busy = one_line(run("batch", "in", "-o", "out", *QUICK, code=2))
-    assert "another run of jaxdream is writing into out" in busy
+def test_a_full_disk_stops_it_with_exit_code_3(cli, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("jaxdream.files.writing.os.replace", full)
+    done = cli("batch", "in", "-o", "out", *QUICK, code=3)
+    assert "No space left on device: stopped; finished pictures are kept" in done.stderr
     assert dreams(tmp_path / "out") == {}
 
 
-def test_interrupted_it_keeps_what_is_done_and_goes_on(run, interrupt, folder, tmp_path):
-    for number in range(120):
-        (folder / f"{number}.png").write_bytes((folder / "a.png").read_bytes())
-    command = ["batch", "in", "-o", "out", *QUICK, "--batch", "1", "--steps", "8"]
-    code, _, said = interrupt(*command, after="/123 pictures")
-    assert code == 130
-    assert "interrupted: what is done is kept, the same command goes on from there" in said
-    kept = dreams(tmp_path / "out")
-    assert 1 <= len(kept) < 123
-    assert not list((tmp_path / "out").glob(".*.png.*"))
-    for path in folder.glob("*.png"):
-        if path.name not in list(kept)[:1] and path.name not in ("a.png", "118.png", "119.png"):
-            path.unlink()
-    done = run(*command)
-    assert "0 failed" in done.stdout
-    assert "0 done before" not in done.stdout
-    assert " 0 dreamed" not in done.stdout
+@pytest.mark.usefixtures("folder")
+def test_another_run_in_the_folder_is_refused(cli, tmp_path):
+    (tmp_path / "out").mkdir()
+    with open_journal(tmp_path / "out"):
+        done = cli("batch", "in", "-o", "out", *QUICK, code=2)
+    assert "another run of jaxdream is writing into out" in done.stderr
+    assert dreams(tmp_path / "out") == {}
+
+
+@pytest.mark.usefixtures("folder")
+def test_files_that_jaxdream_did_not_make_are_kept(cli, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_text("mine")
+    done = cli("batch", "in", "-o", "out", *QUICK, code=3)
+    assert "out/a.png exists and is not known to be a dream of in/a.png" in done.stderr
+    assert (tmp_path / "out" / "a.png").read_text() == "mine"
+    cli("batch", "in", "-o", "out", *QUICK, "--overwrite")
+    assert jd.read_image(tmp_path / "out" / "a.png").shape == (30, 40, 3)
+
+
+REFUSED = {
+    "": "no pictures in nothing (of .apng, ",
+    "none": "none: no such file or folder",
+    "folder": "no pictures in folder",
+    "'*.xyz'": "*.xyz: no file matches",
+    "--list none.txt": "cannot read the list none.txt",
+    "in/a.png other/a.png": "in/a.png and other/a.png are both named a.png",
+    "other/a.gif other/a.png": "a.gif and a.png would both be written to a.png",
+    "in --format bmp": "argument --format: invalid choice: 'bmp'",
+    "in --size wide --model googlenet_mini": "'wide' is not a size",
+    "in --coordinator a": "--processes and --process-id missing",
+    "in -o ''": "--output is empty: name a file",
+    "in -o in --overwrite": "in/a.png is one of the pictures to dream",
+    "in -o text": "text is a file: name a folder to write into",
+    "in -o other --guide other/a.png --overwrite --model googlenet_mini --layer conv1/7x7_s2":
+        "other/a.png is a file of the objective, and a dream would take its place",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_bad_input_is_one_line_and_writes_nothing(refused, arguments):
+    output = "" if "-o " in arguments else "-o out"
+    assert REFUSED[arguments] in refused(f"batch {arguments} {output}")

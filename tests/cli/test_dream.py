@@ -126,7 +126,7 @@ def test_ctrl_c_keeps_finished_pictures(cli, photo, tmp_path, press_ctrl_c):
     assert read_recipe(tmp_path / "out" / f"{finished}_dream.png").settings.steps == 2
 
 
-def test_ctrl_c_before_the_first_step(cli, photo, tmp_path, press_ctrl_c, monkeypatch):
+def test_ctrl_c_before_the_first_step(cli, photo, tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
@@ -167,7 +167,8 @@ def test_guides_and_their_weights(cli, photo, tmp_path):
 def test_layers_and_networks_as_people_name_them(cli, photo, monkeypatch, layer):
     dreamed = []
 
-    def dream(keys, model, images, batch, objective, **_):
+    def dream(*arguments, **_):
+        _, model, _, _, objective = arguments
         dreamed.append((model.name, *map(model.graph.resolve, objective.layers)))
         raise KeyboardInterrupt  # that is all we want to know
 

@@ -1,15 +1,19 @@
 """The folder of a zoom's frames: what a run that was stopped goes on from."""
 
 import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from jaxdream import JaxdreamError, read_image
-from jaxdream.cli.frames import FrameFolder, check_folder
+from jaxdream.cli.frames import FrameFolder, check_folder, locked
 
 SETTINGS = {"size": (4, 6), "steps": 10, "weights_sha256": "ab" * 32}
 MADE_WITH = {"jax": "1", "platform": "cpu"}
+STATE = "zoom.safetensors"
 
 
 def frame(number):
@@ -19,12 +23,17 @@ def frame(number):
 def folder_of(path, count=2):
     frames = FrameFolder(path, SETTINGS, MADE_WITH)
     for number in range(count):
+        path.mkdir(parents=True, exist_ok=True)
         frames.add(frame(number))
     return frames
 
 
+def names(path):
+    return {found.name for found in path.iterdir()}
+
+
 def test_opens_where_it_stopped(tmp_path):
-    path = tmp_path / "new" / "frames"
+    path = tmp_path / "frames"
     folder_of(path)
     opened = FrameFolder(path, SETTINGS, MADE_WITH | {"jax": "2"})
     assert (opened.done, opened.begun_with) == (2, MADE_WITH)
@@ -32,24 +41,23 @@ def test_opens_where_it_stopped(tmp_path):
     opened.add(frame(2))
     assert [p.name for p in opened.paths(3)] == ["0001.png", "0002.png", "0003.png"]
     np.testing.assert_array_equal(read_image(opened.paths(3)[2]), frame(2).clip(0, 255).round())
-    assert {p.name for p in path.iterdir()} == {
-        "0001.png", "0002.png", "0003.png", "zoom.json", "zoom.npz"
-    }  # fmt: skip
+    assert names(path) == {"0001.png", "0002.png", "0003.png", "zoom.json", STATE}
 
 
 def test_a_frame_whose_number_was_not_yet_kept_is_made_again(tmp_path):
     frames = folder_of(tmp_path, 1)
-    kept = (tmp_path / "zoom.npz").read_bytes()
+    kept = (tmp_path / STATE).read_bytes()
     frames.add(frame(1))
-    (tmp_path / "zoom.npz").write_bytes(kept)  # as if it ended just before
+    (tmp_path / STATE).write_bytes(kept)  # as if it ended just before
     (tmp_path / ".0003.png.0123abcd").write_bytes(b"half")
-    (tmp_path / ".zoom.npz.0123abcd").write_bytes(b"half")
+    (tmp_path / ".0002.png.0123abcd").write_bytes(b"half")
+    (tmp_path / f".{STATE}.0123abcd").write_bytes(b"half")
     (tmp_path / ".mine").write_bytes(b"")
     assert FrameFolder(tmp_path, SETTINGS, MADE_WITH).done == 1
-    assert {p.name for p in tmp_path.iterdir()} == {
-        "0001.png", "0002.png", "zoom.json", "zoom.npz", ".mine"
+    assert names(tmp_path) == {
+        "0001.png", "0002.png", ".0003.png.0123abcd", "zoom.json", STATE, ".mine"
     }  # fmt: skip
-    (tmp_path / "zoom.npz").unlink()
+    (tmp_path / STATE).unlink()
     assert FrameFolder(tmp_path, SETTINGS, MADE_WITH).done == 0
 
 
@@ -65,19 +73,38 @@ def test_other_settings_are_named(tmp_path):
     ):
         assert text in str(error.value)
     assert "size" not in str(error.value)
-    (tmp_path / "zoom.npz").unlink()  # pictures alone are enough
+    (tmp_path / STATE).unlink()  # pictures alone are enough
     with pytest.raises(JaxdreamError, match="another zoom"):
         FrameFolder(tmp_path, other, MADE_WITH)
 
 
-def test_removes_what_it_wrote_and_no_more(tmp_path):
+def test_removes_only_what_it_wrote(tmp_path):
     path = tmp_path / "frames"
-    folder_of(path).remove()
+    with locked(path):
+        folder_of(path).remove()
     assert not path.exists()
-    frames = folder_of(path)
-    (path / "mine.txt").write_text("mine")
-    frames.remove()
-    assert [p.name for p in path.iterdir()] == ["mine.txt"]
+    with locked(path):
+        frames = folder_of(path)
+        (path / "mine.txt").write_text("mine")
+        frames.remove()
+    assert names(path) == {"mine.txt"}
+
+
+def test_one_run_at_a_time_has_a_folder(tmp_path):
+    path = tmp_path / "new" / "frames"
+    with locked(path):
+        with (
+            pytest.raises(JaxdreamError, match="another run of jaxdream is writing into"),
+            locked(path),
+        ):
+            pass
+        (path / "0001.png").touch()
+    assert names(path) == {"0001.png"}, "without the lock's file"
+    with locked(path):
+        pass
+    (tmp_path / "file").touch()
+    with pytest.raises(JaxdreamError, match="cannot be a folder"), locked(tmp_path / "file"):
+        pass
 
 
 def write(name, content):
@@ -88,26 +115,40 @@ def remove(name):
     return lambda path: (path / name).unlink()
 
 
-def replace_state(**values):
-    return lambda path: np.savez(path / "zoom.npz", **values)
+def change_state(change=lambda frame: frame, **metadata):
+    """Another state file: its frame changed, and some of its metadata; None leaves it out."""
+
+    def damage(path):
+        with safe_open(path / STATE, framework="np") as file:
+            kept = {k: v for k, v in (file.metadata() | metadata).items() if v is not None}
+            frame = change(file.get_tensor("frame"))
+        (path / STATE).write_bytes(save({"frame": frame}, kept))
+
+    return damage
 
 
 DAMAGE = {
     "picture gone": (remove("0001.png"), "0001.png is missing"),
+    "picture cut": (write("0002.png", b"\x89PNG\r\n\x1a\n"), "0002.png is damaged"),
     "no settings": (remove("zoom.json"), "not the zoom.json of a zoom"),
-    "settings empty": (write("zoom.json", b""), "zoom.json is damaged"),
-    "settings a list": (write("zoom.json", b"[1]"), "zoom.json is damaged"),
-    "settings not ascii": (write("zoom.json", b"\xff"), "zoom.json is damaged"),
+    "settings empty": (write("zoom.json", b""), "zoom.json is not the zoom.json of a zoom, or"),
+    "settings a list": (write("zoom.json", b"[1]"), "or is damaged"),
+    "settings deep": (write("zoom.json", b"[" * 10**5), "or is damaged"),
+    "settings not ascii": (write("zoom.json", b"\xff"), "or is damaged"),
     "later version": (
         write("zoom.json", json.dumps({"zoom": 9, "settings": SETTINGS, "made_with": {}}).encode()),
         "of another jaxdream",
     ),
-    "state cut": (write("zoom.npz", b"PK\x03\x04"), "zoom.npz is damaged"),
-    "state empty": (write("zoom.npz", b""), "zoom.npz is damaged"),
-    "state of nothing": (replace_state(x=1), "zoom.npz is damaged"),
-    "state of another size": (replace_state(frame=np.zeros((2, 2, 3)), done=2), "damaged"),
-    "state of objects": (replace_state(frame=np.array([None]), done=2), "damaged"),
-}
+    "state empty": (write(STATE, b""), "zoom.safetensors is damaged"),
+    "state of nothing": (write(STATE, save({"x": np.zeros(1)})), "damaged"),
+    "another frame": (change_state(lambda frame: frame + 1), "damaged"),
+    "another size": (change_state(lambda frame: frame[:2].copy()), "damaged"),
+    "doubles": (change_state(lambda frame: frame.astype(float)), "damaged"),
+    "another number": (change_state(done="1"), "damaged"),
+    "a huge number": (change_state(done="1" + "0" * 18), "damaged"),
+    "no number": (change_state(done="x"), "damaged"),
+    "no hash": (change_state(sha256=None), "damaged"),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", DAMAGE)
@@ -118,6 +159,20 @@ def test_damage_is_one_line(tmp_path, case):
     with pytest.raises(JaxdreamError, match=says) as error:
         FrameFolder(tmp_path, SETTINGS, MADE_WITH)
     assert "\n" not in str(error.value)
+
+
+def test_no_flipped_byte_goes_unnoticed(tmp_path):
+    folder_of(tmp_path)
+    whole = (tmp_path / STATE).read_bytes()
+    random = np.random.default_rng(5)
+    for position in (*range(0, 200, 3), *random.integers(0, len(whole), 60)):
+        flipped = bytearray(whole)
+        flipped[position] ^= 1 << int(random.integers(8))
+        (tmp_path / STATE).write_bytes(flipped)
+        with suppress(JaxdreamError):  # otherwise it was a byte of the version, which is not read
+            opened = FrameFolder(tmp_path, SETTINGS, MADE_WITH)
+            assert opened.done == 2
+            np.testing.assert_array_equal(opened.last, frame(1))
 
 
 def test_where_a_folder_can_be(tmp_path):
