@@ -41,7 +41,7 @@ def test_the_input_is_not_written(cat, tmp_path, kind):
     guard.add_write("other.jpg")
 
 
-def test_nor_is_a_guide_which_may_be_named_before_or_after(cat):
+def test_a_guide_is_not_written_whichever_is_named_first(cat):
     guard = FileGuard(reads=[cat])
     guard.add_read("guide.jpg", what="the guide")
     with pytest.raises(JaxdreamError, match=r"guide\.jpg is the same file as the guide guide\.jpg"):
@@ -163,7 +163,7 @@ def test_messages_are_one_line():
         guard.add_write("a\nb")
 
 
-def test_what_stays_inside_a_folder(tmp_path):
+def test_paths_inside_a_folder_pass(tmp_path):
     out = tmp_path / "out"
     (out / "sub").mkdir(parents=True)
     check_inside(out, out / "x.png")
@@ -176,7 +176,7 @@ def test_what_stays_inside_a_folder(tmp_path):
 @pytest.mark.parametrize(
     "path", ["out/../top.webp", "out/sub/../../top.png", "out", "output", "out/away/x"]
 )
-def test_what_leads_out_of_a_folder(tmp_path, path):
+def test_paths_that_leave_the_folder_are_refused(tmp_path, path):
     (tmp_path / "out" / "sub").mkdir(parents=True)
     (tmp_path / "out" / "away").symlink_to(tmp_path)
     with pytest.raises(JaxdreamError, match=r"leads out of the folder .*out"):

@@ -78,7 +78,7 @@ IMPOSSIBLE = {
 
 
 @pytest.mark.parametrize("case", IMPOSSIBLE)
-def test_what_cannot_be_written_is_one_line_also_beforehand(tmp_path, case):
+def test_impossible_files_are_one_line_before_and_while_writing(tmp_path, case):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")

@@ -162,7 +162,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, suffix):
         ("folder.gif", {}, "is a folder"),
     ],
 )
-def test_what_cannot_be_written_is_said_beforehand(tmp_path, name, settings, says):
+def test_impossible_files_are_refused_before_writing(tmp_path, name, settings, says):
     (tmp_path / "folder.gif").mkdir()
     with pytest.raises(JaxdreamError, match=says):
         check_animation_writable(tmp_path / name, **settings)

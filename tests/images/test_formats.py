@@ -60,7 +60,7 @@ def test_a_picture_too_large_for_its_format_should_be_a_png():
     picture_format("a.png", (10**6, 10**6))
 
 
-def test_what_formats_hold():
+def test_which_formats_hold_alpha_and_recipe():
     assert [s for s in PICTURE_SUFFIXES if not keeps_recipe(f"a{s}")] == [".bmp"]
     assert [s for s in PICTURE_SUFFIXES if keeps_alpha(f"a{s}")] == [
         ".png",

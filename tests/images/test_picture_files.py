@@ -115,7 +115,7 @@ def test_a_picture_too_large_for_its_format(tmp_path, suffix, most):
         ("a\0b.png", "null"),
     ],
 )
-def test_what_cannot_be_written_is_said_before(tmp_path, name, says):
+def test_impossible_files_are_refused_before_writing(tmp_path, name, says):
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(JaxdreamError, match=says):
@@ -139,7 +139,7 @@ def test_jax_arrays_of_any_kind_are_written(tmp_path, kind):
     np.testing.assert_array_equal(picture.alpha, np.full((2, 3), 32))
 
 
-def test_alpha_and_recipe_that_fit_no_picture(tmp_path):
+def test_unfit_alpha_and_recipe_are_refused(tmp_path):
     with pytest.raises(JaxdreamError, match=r"alpha is \(3, 3\)"):
         write_image(tmp_path / "x.png", RAMP, alpha=np.zeros((3, 3), np.uint8))
     with pytest.raises(JaxdreamError, match="ASCII"):
@@ -162,7 +162,7 @@ def test_alpha_and_recipe_that_fit_no_picture(tmp_path):
         [[1], [1, 2]],
     ],
 )
-def test_what_is_no_picture_is_not_written(tmp_path, image):
+def test_other_arrays_are_not_written(tmp_path, image):
     with pytest.raises(JaxdreamError):
         write_image(tmp_path / "x.png", image)
     assert not list(tmp_path.iterdir())

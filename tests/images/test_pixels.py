@@ -98,7 +98,7 @@ def test_levels_are_the_nearest_whole_numbers_in_range(values):
         ([1.0, np.inf], "x has values that are not finite"),
     ],
 )
-def test_what_has_no_levels(values, says):
+def test_other_values_have_no_levels(values, says):
     with pytest.raises(JaxdreamError, match=says):
         to_levels(values, name="x")
 
