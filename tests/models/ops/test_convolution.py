@@ -13,8 +13,8 @@ def padded(x, padding):
     return np.pad(x.astype(np.float64), [(0, 0), *((pad, pad) for pad in padding), (0, 0)])
 
 
-def taps(x, window, stride, size):
-    """For every place in a window, the values of ``x`` that all windows have there."""
+def taps(window, stride, size):
+    """For every place in a window, the index of the values that all windows have there."""
     for row, column in np.ndindex(*window):
         rows = slice(row, row + stride * (size[0] - 1) + 1, stride)
         columns = slice(column, column + stride * (size[1] - 1) + 1, stride)
@@ -26,7 +26,7 @@ def convolution_by_hand(x, kernel, stride, padding):
     x, window = padded(x, padding), kernel.shape[:2]
     size = [(n - length) // stride + 1 for n, length in zip(x.shape[1:3], window, strict=True)]
     out = np.zeros((len(x), *size, kernel.shape[-1]))
-    for place, where in taps(x, window, stride, size):
+    for place, where in taps(window, stride, size):
         out += x[where] @ kernel[place]
     return out
 
@@ -35,7 +35,7 @@ def gradients_by_hand(x, kernel, stride, padding, cotangent):
     """The gradients with respect to ``x`` and the kernel in NumPy, in float64."""
     wide, cotangent = padded(x, padding), cotangent.astype(np.float64)
     of_x, of_kernel = np.zeros_like(wide), np.zeros(kernel.shape)
-    for place, where in taps(wide, kernel.shape[:2], stride, cotangent.shape[1:3]):
+    for place, where in taps(kernel.shape[:2], stride, cotangent.shape[1:3]):
         of_x[where] += cotangent @ kernel[place].T
         of_kernel[place] = np.einsum("nhwc,nhwo->co", wide[where], cotangent)
     (top, left), (height, width) = padding, x.shape[1:3]
