@@ -24,6 +24,7 @@ from small_hub import (
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.models.weights import default_file, local
+from jaxdream.models.weights.hub import downloaded
 from jaxdream.models.weights.load import fetch, find_record, load_model
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -124,19 +125,16 @@ def test_auto_survives_a_failed_download(hub):
     assert lines[1].startswith("using the bundled network googlenet_mini (")
 
 
-def test_auto_without_downloads_survives_damaged_weights(hub):
+@pytest.mark.usefixtures("hub")
+def test_auto_without_downloads_survives_damaged_weights():
     obtain().write_bytes(b"damaged")
-    for path in hub_cache():
-        path.resolve().write_bytes(b"damaged")
+    path = downloaded(RECORD)
+    assert path is not None
+    path.resolve().write_bytes(b"damaged")
     lines = []
     assert load_model(notify=lines.append).name == "googlenet_mini"
     assert len(lines) == 1
     assert "damaged" in lines[0]
-
-
-def hub_cache() -> list[Path]:
-    found = local.hub.downloaded(RECORD)
-    return [found] if found else []
 
 
 def test_no_hub_leaves_nothing(home):
