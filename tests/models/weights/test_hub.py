@@ -7,7 +7,7 @@ import pytest
 from small_hub import RECORD, use_endpoint
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.weights.hub import Unavailable, check_download, download, file_size
+from jaxdream.models.weights.hub import Unavailable, check_download, discard, download, file_size
 
 
 def test_size_of_a_file(hub):
@@ -109,3 +109,22 @@ def test_the_hash_in_the_caches_name_proves_a_download(hub):
     with pytest.raises(JaxdreamError, match="is damaged"):
         check_download(RECORD, path)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("etag", ["../../../../victim", "/etc/passwd", ".."])
+def test_an_etag_that_is_a_path_is_refused(hub, home, etag):
+    (home / "victim").write_text("kept")
+    hub.etag = etag
+    with pytest.raises(JaxdreamError, match="invalid ETag"):
+        download(RECORD, lambda _: None)
+    assert not any(request.startswith("GET /zoo") for request in hub.requests)
+
+
+def test_discard_removes_nothing_outside_the_cache(home):
+    (home / "hub").mkdir()
+    (home / "victim").write_text("kept")
+    link = home / "hub" / "link"
+    link.symlink_to(home / "victim")
+    discard(link)
+    assert not link.is_symlink()
+    assert (home / "victim").read_text() == "kept"
