@@ -99,7 +99,10 @@ def test_what_is_written_is_read_again(tmp_path, weights):
     again = read_weights(path)
     assert again.keys() == weights.keys()
     assert check.weights_sha256(again) == check.weights_sha256(weights)
-    assert check.read_model_name(path) == "googlenet_mini"
+    assert check.read_metadata(path) == {
+        "jaxdream_model": "googlenet_mini",
+        "weights_sha256": check.weights_sha256(weights),
+    }
     assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
 
 
@@ -135,7 +138,7 @@ def test_unwritable(tmp_path, weights):
         check.write_weights(tmp_path / "no" / "x.safetensors", weights, model="m")
 
 
-def test_files_that_are_not_ours_have_no_name(tmp_path):
+def test_files_of_other_programs_have_no_metadata(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nonsense")
-    assert check.read_model_name(tmp_path / "x.safetensors") is None
-    assert check.read_model_name(tmp_path / "x.onnx") is None
+    assert check.read_metadata(tmp_path / "x.safetensors") == {}
+    assert check.read_metadata(tmp_path / "x.onnx") == {}
