@@ -2,10 +2,9 @@
 
     python scripts/colour_covariance.py ../shared/train/small_84px
 
-The folder holds tars of photographs; every fourth photograph and every seventh
-pixel is used. Prints the
-covariance of the logits of R, G and B, log(p / (1 - p)) for p = value / 255 kept half a level off
-0 and 255.
+The folder holds tars of photographs; every fourth photograph and every seventh pixel is used.
+Prints the covariance of the logits of R, G and B, log(p / (1 - p)) for p = value / 255 kept half a
+level off 0 and 255.
 """
 
 import io
