@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bench_machine import BUSY
-from bench_results import (
+from benchmark.background import BUSY
+from benchmark.results import (
     FIRST,
     OURS,
     SECOND,
     THEIRS,
     Batches,
+    Comparison,
     Large,
     LayerTimes,
     Measured,
@@ -28,8 +29,8 @@ def to_markdown(results: Results) -> str:
     if results.steps:
         parts.append("### One step\n\n" + steps_table(results.steps, results.rate))
     for network, size, layers in results.layers:
-        at = f"### {network} at {_size(size)}, layer by layer\n\n"
-        parts.append(at + layers_table(layers))
+        title = f"### {network} at {_size(size)}, layer by layer\n\n"
+        parts.append(title + layers_table(layers))
     if results.runs:
         parts.append("### A whole run\n\n" + runs_table(results.runs))
     if results.large:
@@ -38,6 +39,8 @@ def to_markdown(results: Results) -> str:
         parts.append("### Several pictures at once\n\n" + batches_table(results.batches))
     if results.startup:
         parts.append("### Start-up\n\n" + startup_table(results.startup, results.runs))
+    if results.comparison:
+        parts.append("### New against old\n\n" + comparison_table(results.comparison))
     return "\n\n".join(parts) + "\n"
 
 
@@ -52,13 +55,14 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def machine_lines(results: Results) -> str:
-    """Where, when and with what."""
+    """Machine, date, versions, weights, and how busy the machine was."""
     machine = results.machine
     versions = ", ".join(f"{name} {number}" for name, number in machine.versions.items())
+    torch = "" if machine.torch_device is None else f"; PyTorch on {machine.torch_device}"
     lines = [
         f"- {results.date}; {machine.processor}, {machine.cores} cores, "
         f"{machine.memory_bytes / 2**30:.0f} GiB; {machine.system}",
-        f"- JAX on {machine.device}; PyTorch on {machine.torch_device}; {versions}",
+        f"- JAX on {machine.device}{torch}; {versions}",
         *(f"- {name}: weights {source}" for name, source in results.weights.items()),
     ]
     if results.matmul:
@@ -66,8 +70,10 @@ def machine_lines(results: Results) -> str:
             f"{name} {results.matmul_flops / m.median / 1e9:.0f} GFLOP/s"
             for name, m in results.matmul.items()
         )
-        lines.append(f"- matrix multiplication, float32: {rates}; shares are of the better")
-    for part, share in results.others.items():
+        lines.append(f"- matrix multiplication, float32: {rates}; percentages are of the better")
+    if results.comparison:
+        lines += [f"- old: {results.comparison.old}", f"- new: {results.comparison.new}"]
+    for part, share in results.background.items():
         if share is not None:
             doubt = " (WARNING: not idle)" if share > BUSY else ""
             lines.append(f"- other programs used {share:.0%} of the processors: {part}{doubt}")
@@ -103,9 +109,9 @@ def runs_table(runs: Sequence[Runs]) -> str:
             rows.append(
                 [
                     f"{item.network} {item.layer}, {_size(item.size)}, {kind}",
-                    _seconds(item.seconds(kind)),
+                    _number(item.seconds(kind)),
                     _ratio(item.ratio(kind)),
-                    _seconds(Measured(tuple(first))) if first else "not shown",
+                    _number(Measured(tuple(first))) if first else "not shown",
                     f"{peak.median:.0f}",
                 ]
             )
@@ -114,15 +120,15 @@ def runs_table(runs: Sequence[Runs]) -> str:
 
 def large_table(large: Sequence[Large]) -> str:
     """One row a network and size; a network's sizes are compared to its first."""
-    header = ["network, picture", "megapixels", "s a step", "of the first's per pixel"]
-    header += ["memory allowed", "peak memory MiB"]
+    header = ["network, picture", "megapixels", "s a step", "per pixel, to the first"]
+    header += ["memory limit", "peak memory MiB"]
     first: dict[str, Large] = {}
     rows = []
     for item in large:
-        least = first.setdefault(item.network, item)
+        reference = first.setdefault(item.network, item)
         row = [f"{item.network} {item.layer}, {_size(item.size)}"]
         row += [f"{item.size[0] * item.size[1] / 1e6:.2f}", f"{item.step:.2f}"]
-        row += [f"{item.step_per_pixel / least.step_per_pixel:.2f}"]
+        row += [f"{item.step_per_pixel / reference.step_per_pixel:.2f}"]
         row += [item.memory, f"{item.many.peak_bytes / 2**20:.0f}"]
         rows.append(row)
     return table(header, rows)
@@ -136,13 +142,13 @@ def batches_table(batches: Sequence[Batches]) -> str:
             name = f"{item.network} {item.layer}, {_size(item.size)}, {count} at once"
             share = ratio(seconds, item.seconds["1"])
             rows.append([name, _milliseconds(seconds), _ratio(share)])
-    return table(["network, picture", "ms a step and picture", "of one's alone"], rows)
+    return table(["network, picture", "ms a step and picture", "ratio to one alone"], rows)
 
 
 def startup_table(startup: dict[str, list[Run]], runs: Sequence[Runs]) -> str:
     """One row a command, and the first steps of the whole runs again."""
     rows = [
-        [f"`{name}`", _seconds(Measured(tuple(run.seconds for run in several)), digits=2)]
+        [f"`{name}`", _number(Measured(tuple(run.seconds for run in several)), digits=2)]
         for name, several in startup.items()
     ]
     for item in runs:
@@ -150,8 +156,19 @@ def startup_table(startup: dict[str, list[Run]], runs: Sequence[Runs]) -> str:
             first = [run.first_step for run in item.runs[kind] if run.first_step is not None]
             if first:
                 name = f"`jaxdream dream` to the first step shown, {item.network}, {kind[10:]}"
-                rows.append([name, _seconds(Measured(tuple(first)), digits=2)])
+                rows.append([name, _number(Measured(tuple(first)), digits=2)])
     return table(["command", "s"], rows)
+
+
+def comparison_table(comparison: Comparison) -> str:
+    """One row a quantity."""
+    rows = []
+    for item in comparison.rows:
+        digits = 0 if item.unit == "MiB" else 1
+        row = [f"{comparison.network}, {item.name}", item.unit]
+        row += [_number(item.old, digits), _number(item.new, digits)]
+        rows.append([*row, f"{item.ratio.median:.3f}"])
+    return table(["network, measurement", "unit", "old", "new", "new / old"], rows)
 
 
 def layers_table(layers: Sequence[LayerTimes]) -> str:
@@ -193,7 +210,7 @@ def _milliseconds(measured: Measured) -> str:
     return f"{1e3 * measured.median:.{digits}f} ({1e3 * low:.{digits}f}-{1e3 * high:.{digits}f})"
 
 
-def _seconds(measured: Measured, digits: int = 1) -> str:
+def _number(measured: Measured, digits: int = 1) -> str:
     low, high = measured.spread
     if len(measured.values) == 1:
         return f"{measured.median:.{digits}f}"
@@ -205,6 +222,6 @@ def _ratio(measured: Measured) -> str:
 
 
 def _rate(flops: int, measured: Measured, rate: float | None) -> str:
-    reached = flops / measured.median
-    share = f" ({reached / rate:.0%})" if rate else ""
-    return f"{reached / 1e9:.0f}{share}"
+    speed = flops / measured.median
+    share = f" ({speed / rate:.0%})" if rate else ""
+    return f"{speed / 1e9:.0f}{share}"

@@ -1,8 +1,8 @@
-"""The student of ``train_mini.py``: its training form, what it is taught, and its folded form.
+"""The student: its training form, what it is trained to match, and its folded form.
 
 In training every convolution is followed by BatchNorm with the batch's own statistics; folded, it
-is a plain convolution with bias, as the program runs it. After every block a 1x1 adapter predicts
-the teacher's activations from the student's.
+is a plain convolution with bias, as jaxdream runs it. After every block a 1x1 adapter predicts the
+teacher's activations from the student's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from jaxdream.models.googlenet import INCEPTION_WIDTHS
-from jaxdream.models.graph import Graph, Node
-from jaxdream.models.network import WeightArrays, evaluate
-from jaxdream.models.ops import Conv, Weights, apply_op
-from jaxdream.models.weights.registry import CAFFE, NOTEBOOK_2015, Preprocessing
+from distillation.internals import (
+    INCEPTION_WIDTHS,
+    Conv,
+    Graph,
+    Node,
+    WeightArrays,
+    Weights,
+    apply_op,
+    evaluate,
+    student_input,
+    teacher_input,
+)
 
 Tree = Any
 Pixels = UInt8[Array, "n h w 3"]  # RGB, 0..255
 Activations = dict[str, Array]
 
-# What is matched, and how much it counts: most where dreams are made.
+# The layers that are matched, and their weights in the loss: largest where dreams are made.
 POINTS = {
     "pool2/3x3_s2": 0.5,
     **{f"inception_{block}/output": 0.7 for block in INCEPTION_WIDTHS},
@@ -33,30 +40,25 @@ POINTS = {
     "inception_4e/output": 1.0,
 }
 LOGITS = "loss3/classifier"
-LOGITS_COUNT = 0.2
+LOGITS_WEIGHT = 0.2
 TEMPERATURE = 2.0
 NORM_EPSILON = 1e-3
-THINNED_FROM = 8  # rows of a map of which every second row and column is matched
+SUBSAMPLED_FROM = 8  # rows of a map of which every second row and column is matched
 
 
 @dataclass(frozen=True, eq=False)  # static data of compiled functions: compared by identity
-class Lesson:
-    """Who learns what from whom."""
+class DistillSpec:
+    """Both networks, and the layers that are matched."""
 
     student: Graph
     teacher: Graph
-    points: Mapping[str, float]  # layers of both that are matched, and how much each counts
+    points: Mapping[str, float]  # layers of both, with their weights in the loss
     logits: str
 
 
-def seen(images: Pixels, pixels: Preprocessing) -> Float[Array, "n h w 3"]:
-    """What a Caffe network sees of pictures (RGB, 0..255)."""
-    return images[..., ::-1].astype(jnp.float32) - jnp.asarray(pixels.mean, jnp.float32)
-
-
-def thin(x: Array, phase: Array | None) -> Array:
-    """One of the four quarters of a large map's positions; neighbours say much the same."""
-    if phase is None or x.ndim != 4 or x.shape[1] < THINNED_FROM:
+def subsample(x: Array, phase: Array | None) -> Array:
+    """A quarter of a large map's positions, one of four: neighbours are much alike."""
+    if phase is None or x.ndim != 4 or x.shape[1] < SUBSAMPLED_FROM:
         return x
     n, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]
@@ -66,37 +68,40 @@ def thin(x: Array, phase: Array | None) -> Array:
 
 
 class Teacher(NamedTuple):
-    """The teacher's weights by scope, and what makes its activations of unit size."""
+    """The teacher's weights by scope, and the normalisation of its activations by point."""
 
     weights: Mapping[str, Weights]
-    means: Mapping[str, Array]  # by channel
-    scales: Mapping[str, Array]  # one number for all channels: strong channels count for more
+    means: Mapping[str, Array]  # of each channel
+    scales: Mapping[str, Array]  # one for all channels, so that strong channels matter more
 
 
-def teach(lesson: Lesson, teacher: Teacher, images: Pixels, phase: Array | None) -> Activations:
+def teacher_features(
+    spec: DistillSpec, teacher: Teacher, images: Pixels, phase: Array | None
+) -> Activations:
     """The teacher's activations at the points, of unit size, and its logits."""
 
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
         return apply_op(node.op, inputs, teacher.weights.get(node.scope))
 
-    x = seen(images, NOTEBOOK_2015)
-    made = evaluate(lesson.teacher, x, (*lesson.points, lesson.logits), apply)
+    names = (*spec.points, spec.logits)
+    features = evaluate(spec.teacher, teacher_input(images), names, apply)
     for point, mean in teacher.means.items():
-        made[point] = (thin(made[point], phase) - mean) * teacher.scales[point]
-    return made
+        features[point] = (subsample(features[point], phase) - mean) * teacher.scales[point]
+    return features
 
 
-def introduce(lesson: Lesson, weights: Mapping[str, Weights], images: Pixels) -> Teacher:
-    """The teacher, its scales measured on pictures."""
-    made = teach(lesson, Teacher(weights, {}, {}), images, None)
-    means = {point: made[point].mean((0, 1, 2)) for point in lesson.points}
+def measure_teacher(spec: DistillSpec, weights: Mapping[str, Weights], images: Pixels) -> Teacher:
+    """The teacher, its normalisation measured on pictures."""
+    features = teacher_features(spec, Teacher(weights, {}, {}), images, None)
+    means = {point: features[point].mean((0, 1, 2)) for point in spec.points}
     scales = {
-        point: jax.lax.rsqrt(jnp.square(made[point] - mean).mean()) for point, mean in means.items()
+        point: jax.lax.rsqrt(jnp.square(features[point] - mean).mean())
+        for point, mean in means.items()
     }
     return Teacher(weights, means, scales)
 
 
-def random_params(lesson: Lesson, seed: int) -> Tree:
+def random_params(spec: DistillSpec, seed: int) -> Tree:
     """Random weights: unit columns for convolutions, whose scale BatchNorm makes irrelevant."""
     random = np.random.default_rng(seed)
 
@@ -105,14 +110,14 @@ def random_params(lesson: Lesson, seed: int) -> Tree:
         return jnp.asarray(values, jnp.float32)
 
     net = {}
-    for scope, shape in lesson.student.kernel_shapes.items():
+    for scope, shape in spec.student.kernel_shapes.items():
         net[scope] = {"kernel": normal(*shape), "bias": jnp.zeros(shape[-1])}
         if len(shape) == 4:
             net[scope] |= {"kernel": unit_columns(net[scope]["kernel"])}
             net[scope] |= {"scale": jnp.ones(shape[-1])}
     adapters = {}
-    for point in lesson.points:
-        ours, theirs = lesson.student.channels[point], lesson.teacher.channels[point]
+    for point in spec.points:
+        ours, theirs = spec.student.channels[point], spec.teacher.channels[point]
         adapters[point] = {"kernel": normal(ours, theirs), "bias": jnp.zeros(theirs)}
     return {"net": net, "adapters": adapters}
 
@@ -122,14 +127,18 @@ def unit_columns(kernel: Float[Array, "h w i o"]) -> Float[Array, "h w i o"]:
     return kernel * jax.lax.rsqrt(jnp.square(kernel).sum((0, 1, 2)) + 1e-12)
 
 
-def study(lesson: Lesson, net: Tree, images: Pixels) -> tuple[Activations, Tree]:
-    """The student in training: activations at the points, logits; means and variances used."""
+def forward_train(spec: DistillSpec, net: Tree, images: Pixels) -> tuple[Activations, Tree]:
+    """The student in training: its activations at the points and logits, and batch statistics.
+
+    The statistics are the means and variances of every convolution's output.
+    """
     statistics = {}
 
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
         layer = net.get(node.scope)
         if layer is None or not isinstance(node.op, Conv):
-            return apply_op(node.op, inputs, layer and Weights(layer["kernel"], layer["bias"]))
+            weights = layer and Weights(layer["kernel"], layer["bias"])
+            return apply_op(node.op, inputs, weights)
         y = apply_op(node.op, inputs, Weights(layer["kernel"], jnp.zeros(())))
         mean = y.mean((0, 1, 2))
         variance = jnp.square(y - mean).mean((0, 1, 2))
@@ -137,11 +146,11 @@ def study(lesson: Lesson, net: Tree, images: Pixels) -> tuple[Activations, Tree]
         scale = layer["scale"] * jax.lax.rsqrt(variance + NORM_EPSILON)
         return y * scale + (layer["bias"] - mean * scale)
 
-    names = (*lesson.points, lesson.logits)
-    return evaluate(lesson.student, seen(images, CAFFE), names, apply), statistics
+    names = (*spec.points, spec.logits)
+    return evaluate(spec.student, student_input(images), names, apply), statistics
 
 
-def perform(lesson: Lesson, folded: WeightArrays, images: Pixels) -> Activations:
+def forward_folded(spec: DistillSpec, folded: WeightArrays, images: Pixels) -> Activations:
     """The folded student: activations at the points and logits."""
 
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
@@ -150,7 +159,7 @@ def perform(lesson: Lesson, folded: WeightArrays, images: Pixels) -> Activations
         kernel, bias = (jnp.asarray(folded[f"{node.scope}/{kind}"]) for kind in ("kernel", "bias"))
         return apply_op(node.op, inputs, Weights(kernel, bias))
 
-    return evaluate(lesson.student, seen(images, CAFFE), (*lesson.points, lesson.logits), apply)
+    return evaluate(spec.student, student_input(images), (*spec.points, spec.logits), apply)
 
 
 def fold(net: Tree, statistics: Tree) -> dict[str, np.ndarray]:
@@ -166,7 +175,7 @@ def fold(net: Tree, statistics: Tree) -> dict[str, np.ndarray]:
     return arrays
 
 
-def unfold(lesson: Lesson, folded: WeightArrays, images: Pixels) -> Tree:
+def unfold(spec: DistillSpec, folded: WeightArrays, images: Pixels) -> Tree:
     """The net whose folding gives these weights back, at its statistics on some pictures.
 
     So training can go on from an exported network.
@@ -187,7 +196,7 @@ def unfold(lesson: Lesson, folded: WeightArrays, images: Pixels) -> Tree:
             net[node.scope] = {"kernel": unit_columns(kernel), "bias": bias + mean, "scale": scale}
         return y + bias
 
-    evaluate(lesson.student, seen(images, CAFFE), (*lesson.points, lesson.logits), apply)
+    evaluate(spec.student, student_input(images), (*spec.points, spec.logits), apply)
     return net
 
 
@@ -209,11 +218,11 @@ def divergence(ours: Float[Array, "n k"], theirs: Float[Array, "n k"]) -> Float[
     return TEMPERATURE**2 * jnp.mean(jnp.sum(jnp.exp(target) * error, axis=-1))
 
 
-def loss(lesson: Lesson, params: Tree, images: Pixels, theirs: Activations, phase: Array):
-    """What training makes small; also its parts."""
-    ours, _ = study(lesson, params["net"], images)
-    ours = {name: thin(value, phase) for name, value in ours.items()}
-    parts = unexplained(params["adapters"], ours, theirs)
-    parts["divergence"] = divergence(ours[lesson.logits], theirs[lesson.logits])
-    counts = {**lesson.points, "divergence": LOGITS_COUNT}
-    return sum(count * parts[name] for name, count in counts.items()), parts
+def loss(spec: DistillSpec, params: Tree, images: Pixels, targets: Activations, phase: Array):
+    """The loss; also its terms."""
+    ours, _ = forward_train(spec, params["net"], images)
+    ours = {name: subsample(value, phase) for name, value in ours.items()}
+    terms = unexplained(params["adapters"], ours, targets)
+    terms["divergence"] = divergence(ours[spec.logits], targets[spec.logits])
+    factors = {**spec.points, "divergence": LOGITS_WEIGHT}
+    return sum(factor * terms[name] for name, factor in factors.items()), terms

@@ -1,4 +1,4 @@
-"""What a benchmark measures, as data: seconds, bytes, and the ratios between programs."""
+"""The measurements of a benchmark as data: seconds, bytes, and the ratios between programs."""
 
 import json
 import statistics
@@ -6,12 +6,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
-from bench_machine import Machine
 
 LAYOUTS = ("default", "channels_last")  # of PyTorch
 OURS = "jaxdream"
 THEIRS = tuple(f"PyTorch {layout}" for layout in LAYOUTS)
 FIRST, SECOND = "jaxdream, first run", "jaxdream, second run"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine that a benchmark runs on."""
+
+    processor: str
+    cores: int  # that this process may use
+    memory_bytes: int
+    system: str
+    device: str  # JAX's: its platform and kind
+    torch_device: str | None  # None where PyTorch is not measured
+    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ class Steps:
     size: tuple[int, int]  # height, width
     flops: int
     seconds: dict[str, Measured]
-    preparation: dict[str, float]  # what the first step took more
+    preparation: dict[str, float]  # seconds that the first step took longer
 
     @property
     def ratio(self) -> Measured:
@@ -98,12 +110,12 @@ class Runs:
 
 @dataclass(frozen=True)
 class Large:
-    """Dreams of one octave of one size, by programs that are compiled: of 1 step, and of 4."""
+    """Dreams of one octave of one size, compiled before: one of 1 step, and one of 4."""
 
     network: str
     layer: str
     size: tuple[int, int]
-    memory: str  # what it may take
+    memory: str  # the limit it was given
     few: Run
     many: Run
 
@@ -124,7 +136,32 @@ class Batches:
     network: str
     layer: str
     size: tuple[int, int]
-    seconds: dict[str, Measured]  # per picture, by how many at once
+    seconds: dict[str, Measured]  # per picture, by the number of pictures at once
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One quantity of two versions of jaxdream, measured in turn."""
+
+    name: str
+    unit: str  # ms, s or MiB
+    old: Measured
+    new: Measured
+
+    @property
+    def ratio(self) -> Measured:
+        """New to old, round by round: below 1 the new version is better."""
+        return ratio(self.new, self.old)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions of jaxdream on one network."""
+
+    old: str  # which version this is, and where it is installed
+    new: str
+    network: str
+    rows: list[Compared] = field(default_factory=list)
 
 
 @dataclass
@@ -142,8 +179,9 @@ class Results:
     large: list[Large] = field(default_factory=list)
     batches: list[Batches] = field(default_factory=list)
     startup: dict[str, list[Run]] = field(default_factory=dict)
-    others: dict[str, float | None] = field(default_factory=dict)  # load by part, 0..1
-    interrupted: bool = False  # before all was measured
+    comparison: Comparison | None = None
+    background: dict[str, float | None] = field(default_factory=dict)  # load by part, 0..1
+    interrupted: bool = False  # before everything was measured
 
     @property
     def rate(self) -> float | None:
@@ -159,4 +197,8 @@ class Results:
             data["ratio"] = steps.ratio.median
         for data, runs in zip(values["runs"], self.runs, strict=True):
             data["ratio"] = {kind: runs.ratio(kind).median for kind in (FIRST, SECOND)}
+        if self.comparison is not None:
+            rows = values["comparison"]["rows"]
+            for data, compared in zip(rows, self.comparison.rows, strict=True):
+                data["ratio"] = compared.ratio.median
         return json.dumps(values, indent=1)

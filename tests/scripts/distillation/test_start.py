@@ -1,13 +1,12 @@
-"""``scripts/mini_start.py``: least squares find the teacher again, or what comes nearest to it."""
+"""The start of training: least squares find the teacher again, or its best approximation."""
 
 import jax
 import jax.numpy as jnp
-import mini_model
-import mini_start
 import numpy as np
 import pytest
-from mini_model import Lesson
 
+from distillation import model, start
+from distillation.model import DistillSpec
 from jaxdream.models.graph import Graph, GraphBuilder
 from jaxdream.models.ops import (
     Concat,
@@ -48,46 +47,46 @@ def teacher(images):
         )
         for scope, shape in graph.kernel_shapes.items()
     }
-    lesson = Lesson(graph, graph, {"output": 1.0}, "classes")
-    return mini_model.introduce(lesson, weights, jnp.asarray(images))
+    spec = DistillSpec(graph, graph, {"output": 1.0}, "classes")
+    return model.measure_teacher(spec, weights, jnp.asarray(images))
 
 
-def lesson_of(width: int) -> Lesson:
-    return Lesson(network(width), network(8), {"output": 1.0}, "classes")
+def spec_of(width: int) -> DistillSpec:
+    return DistillSpec(network(width), network(8), {"output": 1.0}, "classes")
 
 
 def test_a_student_as_wide_as_its_teacher_becomes_it(teacher, images):
-    lesson = lesson_of(8)
-    folded = mini_start.approximate(lesson, teacher, images)
-    ours = mini_model.perform(lesson, folded, images)
-    theirs = mini_model.teach(lesson, teacher._replace(means={}, scales={}), images, None)
+    spec = spec_of(8)
+    folded = start.approximate(spec, teacher, images)
+    ours = model.forward_folded(spec, folded, images)
+    theirs = model.teacher_features(spec, teacher._replace(means={}, scales={}), images, None)
     theirs["output"] /= theirs["output"].std()  # one unit for both branches
     for name, expected in theirs.items():
         np.testing.assert_allclose(ours[name], expected, atol=0.05 * expected.std())
 
 
 def test_a_narrower_student_explains_more_than_a_random_one(teacher, images):
-    lesson = lesson_of(6)
-    folded = mini_start.approximate(lesson, teacher, images)
-    fitted = mini_model.unfold(lesson, folded, jnp.asarray(images))
+    spec = spec_of(6)
+    folded = start.approximate(spec, teacher, images)
+    fitted = model.unfold(spec, folded, jnp.asarray(images))
     left = []
-    for net in (fitted, mini_model.random_params(lesson, 0)["net"]):
-        adapters = mini_start.fit_adapters(lesson, net, teacher, images)
-        ours, _ = mini_model.study(lesson, net, jnp.asarray(images))
-        theirs = mini_model.teach(lesson, teacher, jnp.asarray(images), None)
-        left.append(float(mini_model.unexplained(adapters, ours, theirs)["output"]))
+    for net in (fitted, model.random_params(spec, 0)["net"]):
+        adapters = start.fit_adapters(spec, net, teacher, images)
+        ours, _ = model.forward_train(spec, net, jnp.asarray(images))
+        theirs = model.teacher_features(spec, teacher, jnp.asarray(images), None)
+        left.append(float(model.unexplained(adapters, ours, theirs)["output"]))
     assert left[0] < 0.5 * left[1]
 
 
-def test_channels_that_repeat_others_are_not_chosen():
+def test_channels_that_others_predict_are_not_chosen():
     rows = np.random.default_rng(0).normal(0, 1, (200, 5))
     rows[:, 3] = 2 * rows[:, 0] - rows[:, 1]
-    chosen = mini_start.choose_channels(rows, 4)
+    chosen = start.choose_channels(rows, 4)
     assert len(set(chosen)) == 4
-    assert {2, 4} < set(chosen)  # nothing else tells them
+    assert {2, 4} < set(chosen)  # nothing else predicts them
 
 
-def test_after_a_relu_only_what_is_positive_has_to_fit():
+def test_after_a_relu_only_positive_values_have_to_fit():
     random = np.random.default_rng(0)
     x = random.normal(0, 1, (500, 3)).astype(np.float32)
     y = (x @ random.normal(0, 1, (3, 2)) + 0.3).astype(np.float32)
@@ -98,6 +97,6 @@ def test_after_a_relu_only_what_is_positive_has_to_fit():
             jnp.square(jnp.maximum(x @ weights.kernel + weights.bias, 0) - y.clip(0)).mean()
         )
 
-    plain, relu = (mini_start.least_squares(x, bent, relu=relu) for relu in (False, True))
+    plain, relu = (start.least_squares(x, bent, relu=relu) for relu in (False, True))
     assert error(relu) < 0.5 * error(plain)
     assert jax.tree.map(jnp.shape, relu) == Weights((3, 2), (2,))

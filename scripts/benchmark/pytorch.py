@@ -1,12 +1,12 @@
 """DeepDream as a PyTorch programmer writes it: what ``bench.py`` compares jaxdream with.
 
-The network is a list of layers (``bench_graph.description``) and a dictionary of weights, run with
-``torch.nn.functional``. Nothing of jaxdream or JAX is imported, so that as a program of its own
+The network is a list of layers (``internals.describe_layers``) and a dictionary of weights, run
+with ``torch.nn.functional``. Nothing of jaxdream or JAX is imported, so as a program of its own
 
-    python scripts/bench_torch.py SETTINGS.json IN OUT
+    python scripts/benchmark/pytorch.py SETTINGS.json IN OUT
 
-it costs what a PyTorch program costs. SETTINGS.json holds the layers, the pixel range, the weight
-file and the options of the dream; ``bench_processes`` writes it.
+it costs what a PyTorch program costs. SETTINGS.json holds the layers, the preprocessing, the weight
+file and the options of the dream; ``processes.py`` writes it.
 """
 
 import json
@@ -72,8 +72,7 @@ class Network:
                     ceil_mode=layer["ceil"],
                 )
             case "AveragePool":
-                counts = layer["counts_padding"]
-                return F.avg_pool2d(x, 3, 1, 1, count_include_pad=counts)
+                return F.avg_pool2d(x, 3, 1, 1, count_include_pad=layer["counts_padding"])
             case "LocalResponseNorm":
                 return F.local_response_norm(x, 5, alpha=layer["alpha"], beta=0.75, k=1.0)
             case "Concat":
@@ -85,13 +84,13 @@ class Network:
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Half the sum of squares of the last layer, and its gradient with respect to ``x``."""
         x = x.detach().contiguous(memory_format=self.format).requires_grad_(True)
-        loss = 0.5 * self(x).square().sum()
-        (gradient,) = torch.autograd.grad(loss, x)
-        return loss.detach(), gradient
+        value = 0.5 * self(x).square().sum()
+        (gradient,) = torch.autograd.grad(value, x)
+        return value.detach(), gradient
 
 
 def synchronize(device: str) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device != "cpu":
         torch.cuda.synchronize()
 
@@ -143,13 +142,13 @@ def dream(
     return image
 
 
-def pixel_range(pixels: Mapping[str, Any], device: str) -> tuple[Tensor, Tensor, bool]:
+def preprocessing(values: Mapping[str, Any], device: str) -> tuple[Tensor, Tensor, bool]:
     """Mean and scale, (1, 3, 1, 1), and whether the channels are reversed."""
     mean, scale = (
-        torch.tensor(pixels[name], dtype=torch.float32, device=device).reshape(1, 3, 1, 1)
+        torch.tensor(values[name], dtype=torch.float32, device=device).reshape(1, 3, 1, 1)
         for name in ("mean", "scale")
     )
-    return mean, scale, pixels["order"] == "BGR"
+    return mean, scale, values["order"] == "BGR"
 
 
 def main() -> None:
@@ -165,11 +164,11 @@ def main() -> None:
     network = Network(
         settings["layers"], load_file(settings["weights"]), layout=layout, device=device
     )
-    mean, scale, reverse = pixel_range(settings["pixels"], device)
+    mean, scale, reverse = preprocessing(settings["preprocessing"], device)
     pixels = np.array(Image.open(sys.argv[2]).convert("RGB"), np.float32)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device)
     image = ((image.flip(1) if reverse else image) - mean) / scale
-    # A step is in pixel levels, the network's input may be in others.
+    # The step size is in pixel levels; the network's input may be scaled.
     step_size = settings["dream"].pop("step_size") / float(scale.mean())
     image = dream(
         network,

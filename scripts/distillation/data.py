@@ -1,4 +1,4 @@
-"""Pictures for ``train_mini.py``: decoded once, cropped at random scales, the same for a seed.
+"""Training pictures: decoded once, cropped at random scales, always the same for a seed.
 
 Photographs of 160 pixels and pictures of 84 are shrunk to 0.6 or enlarged to 2.4 times their size:
 detail is then as sharp as in a thumbnail or as soft as in a large photograph.
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from jaxdream.images.picture_files import read_picture
+import jaxdream as jd
 
 Random = np.random.Generator
 Picture = UInt8[np.ndarray, "h w 3"]
@@ -41,13 +41,13 @@ def load(shared: Path, cache: Path) -> Pictures:
 
 def crops(data: Pictures, random: Random, count: int, side: int) -> UInt8[np.ndarray, "n s s 3"]:
     """Random crops of training pictures, augmented, RGB, 0..255."""
-    made = np.empty((count, side, side, 3), np.uint8)
+    cut = np.empty((count, side, side, 3), np.uint8)
     for i in range(count):
         crop = _crop(data, random, side)
         if random.random() < MIXED:
             crop += random.uniform(0.2, 0.8) * (_crop(data, random, side) - crop)
-        made[i] = np.clip(_relit(crop, random) + 0.5, 0, 255)
-    return made
+        cut[i] = np.clip(_relit(crop, random) + 0.5, 0, 255)
+    return cut
 
 
 def held_out(shared: Path, side: int, count: int = 96) -> UInt8[np.ndarray, "n s s 3"]:
@@ -66,9 +66,9 @@ def photographs(shared: Path, side: int, each: int = 9) -> UInt8[np.ndarray, "n 
     for path in sorted((shared / "photos").iterdir()):
         if path.suffix not in (".jpg", ".png"):
             continue
-        pixels = read_picture(path).pixels
-        places = np.linspace(0, 1, round(each**0.5) + 2)[1:-1]
-        for row, column in np.stack(np.meshgrid(places, places), -1).reshape(-1, 2):
+        pixels = jd.read_image(path)
+        grid = np.linspace(0, 1, round(each**0.5) + 2)[1:-1]
+        for row, column in np.stack(np.meshgrid(grid, grid), -1).reshape(-1, 2):
             top = int(row * (pixels.shape[0] - side))
             left = int(column * (pixels.shape[1] - side))
             cut.append(pixels[top : top + side, left : left + side])
@@ -76,8 +76,8 @@ def photographs(shared: Path, side: int, each: int = 9) -> UInt8[np.ndarray, "n 
 
 
 def _crop(data: Pictures, random: Random, side: int) -> Float[np.ndarray, "s s 3"]:
-    """A square of random place and scale, flipped half the time."""
-    # Small pictures fill large crops not sharply, or not at all.
+    """A square at a random position and scale, flipped half the time."""
+    # Small pictures are blurred in large crops, or too small for them.
     share = 0.45 if side < SMALL * 1.3 else 0.75 if side < SMALL * 1.7 else 1.0
     from_large = random.random() < share
     pictures = data.large if from_large else data.small
@@ -102,9 +102,9 @@ def _decoded(folder: Path, cache: Path, side: int) -> UInt8[np.ndarray, "n side 
     if not cache.exists():
         archives = sorted(folder.glob("*.tar"))
         pictures = [p for archive in archives for p in _pictures(archive, side)]
-        part = cache.with_suffix(".part.npy")
-        np.save(part, np.stack(pictures))
-        part.replace(cache)
+        temporary = cache.with_suffix(".part.npy")
+        np.save(temporary, np.stack(pictures))
+        temporary.replace(cache)
     return np.load(cache, mmap_mode="r")
 
 
