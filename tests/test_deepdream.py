@@ -186,7 +186,9 @@ def test_text_is_an_objective(tiny, picture):
 
 def test_octaves_too_small_for_the_layer_are_left_out_and_said(tiny, picture):
     small = picture[:6, :6]
-    with pytest.warns(UserWarning, match="dreaming 4 of the 9 octaves asked for: .* under the 2 pix"):
+    with pytest.warns(
+        UserWarning, match="dreaming 4 of the 9 octaves asked for: .* under the 2 pix"
+    ):
         out = jd.dream(jax.random.key(0), tiny, small, octaves=9, steps=1)
     np.testing.assert_array_equal(out, jd.dream(jax.random.key(0), tiny, small, octaves=4, steps=1))
 
@@ -230,7 +232,9 @@ def test_what_is_no_picture_says_so(tiny, image, message):
 
 
 def test_needs_a_key_or_offsets_and_enough_of_them(tiny, picture):
-    with pytest.raises(jd.JaxdreamError, match="key is missing: give a JAX random key, a whole number, or offsets"):
+    with pytest.raises(
+        jd.JaxdreamError, match="key is missing: give a JAX random key, a whole number, or offsets"
+    ):
         jd.dream(None, tiny, picture, **SMALL)
     keys = jax.random.split(jax.random.key(0), 3)
     with pytest.raises(jd.JaxdreamError, match="key has 3 keys, and there is one picture"):

@@ -17,10 +17,10 @@ import numpy as np
 from jaxdream.execution.jit import Program
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.network import Network
-from jaxdream.models.ops import Conv, Dense, Relu, Weights
+from jaxdream.models.ops import Conv, Dense, Relu, Weights, apply_op
 from jaxdream.models.weights.check import expected_shapes, write_weights
-from jaxdream.models.weights.load import load_file
-from jaxdream.models.weights.registry import PixelRange, record_of
+from jaxdream.models.weights.local import load_file
+from jaxdream.models.weights.registry import Preprocessing, record_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Subject:
 
     name: str  # as the registry calls it
     graph: Graph
-    preprocessing: PixelRange
+    preprocessing: Preprocessing
     layer: str
     weights: Mapping[str, np.ndarray]
     source: str  # where the weights come from
@@ -45,9 +45,7 @@ class Subject:
         write_weights(path, self.weights, model=self.name)
 
 
-def load_subject(
-    name: str, path: Path | None, layer: str | None, notify: Callable[[str], None]
-) -> Subject:
+def load_subject(name: str, path: Path | None, layer: str | None) -> Subject:
     """A network of the registry, with the weights of a file or random ones.
 
     Raises:
@@ -58,8 +56,10 @@ def load_subject(
     if path is None:
         weights, source = random_weights(graph), "random"
     else:
-        weights, source = load_file(name, path, notify)[1].arrays, path.name
-    return Subject(name, graph, record.pixels, layer or record.default_layer, weights, source)
+        weights, source = load_file(name, path)[1].arrays, path.name
+    return Subject(
+        name, graph, record.preprocessing, layer or record.default_layer, weights, source
+    )
 
 
 def random_weights(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
@@ -158,9 +158,9 @@ def compile_unit(subject: Subject, unit: LayerUnit) -> tuple[Callable, Callable]
         weights = Weights(*map(jnp.asarray, arrays))
 
     def apply(weights, *inputs):
-        y = node.op.apply(*inputs, weights=weights)
+        y = apply_op(node.op, inputs, weights)
         for relu in following:
-            y = relu.op.apply(y)
+            y = apply_op(relu.op, [y])
         return y
 
     def gradient(weights, cotangent, output, *inputs):
@@ -168,7 +168,7 @@ def compile_unit(subject: Subject, unit: LayerUnit) -> tuple[Callable, Callable]
         # it again would be charged to the gradient.
         if following:
             cotangent = jnp.where(output > 0, cotangent, 0)
-            backward = jax.vjp(partial(node.op.apply, weights=weights), *inputs)[1]
+            backward = jax.vjp(lambda *x: apply_op(node.op, x, weights), *inputs)[1]
         else:
             backward = jax.vjp(partial(apply, weights), *inputs)[1]
         return backward(cotangent)

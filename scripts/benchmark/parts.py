@@ -44,8 +44,7 @@ def measured_parts(
     platform = jax.default_backend()
     device = steps.torch_device(platform)
     subjects = [
-        load_subject(name, path, options.layers.get(name), log)
-        for name, path in options.weights.items()
+        load_subject(name, path, options.layers.get(name)) for name, path in options.weights.items()
     ]
     weights = {subject.name: subject.source for subject in subjects}
     results = Results(describe_machine(device), time.strftime("%Y-%m-%d"), weights)

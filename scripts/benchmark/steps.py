@@ -77,7 +77,7 @@ def jax_step_clock(model: jd.Network, image: np.ndarray, *, scan: bool) -> Clock
             states = dream(steps=10)
         start = time.perf_counter()
         state = next(states)
-        jax.block_until_ready(state.image)
+        jax.block_until_ready(state.array)
         return (time.perf_counter() - start) / (10 if scan else 1)
 
     return clock

@@ -11,7 +11,16 @@ import jaxdream as jd
 from jaxdream.models.googlenet import INCEPTION_WIDTHS, googlenet
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.network import Network, WeightArrays, evaluate
-from jaxdream.models.ops import Concat, Conv, Dense, GlobalAveragePool, Op, Relu, Weights
+from jaxdream.models.ops import (
+    Concat,
+    Conv,
+    Dense,
+    GlobalAveragePool,
+    Op,
+    Relu,
+    Weights,
+    apply_op,
+)
 from jaxdream.models.weights.check import check_weights, weights_sha256, write_weights
 from jaxdream.models.weights.porting import read_weights
 from jaxdream.models.weights.registry import (
@@ -68,11 +77,6 @@ def _centred(images: Array, mean: Sequence[float]) -> Array:
     return images[..., ::-1].astype(jnp.float32) - jnp.asarray(mean, jnp.float32)
 
 
-def apply_op(op: Op, inputs: Sequence[Array], weights: Weights | None = None) -> Array:
-    """The output of one layer."""
-    return op.apply(*inputs, weights=weights)
-
-
 def export_student(folded: Mapping[str, np.ndarray], graph: Graph, path: Path) -> None:
     """Write folded weights as jaxdream's file of the bundled network, float16.
 
@@ -95,4 +99,4 @@ def load_student(path: Path | None, widths: Sequence[float] | None, layer: str) 
         raise jd.JaxdreamError("--widths needs --weights FILE: the weights of that network")
     graph, record, arrays = student_graph(widths), record_of(BUNDLED_MODEL), read_weights(path)
     check_weights(arrays, graph, source=path)
-    return Network(record.model, graph, record.pixels, layer, arrays, weights_sha256(arrays))
+    return Network(record.model, graph, record.preprocessing, layer, arrays, weights_sha256(arrays))
