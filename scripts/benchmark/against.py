@@ -119,7 +119,7 @@ def compared_parts(
             names.append(probe.description)
     if names[0] == names[1]:
         raise RuntimeError(f"--against {options.against}: this is the same installation")
-    source = "that comes with each" if weights is None else weights.name
+    source = "of each version" if weights is None else weights.name
     results = Results(describe_machine(), time.strftime("%Y-%m-%d"), {model: source})
     results.comparison = comparison = Comparison(names[0], names[1], model)
     parts = {"steps": _steps, "runs": _runs}

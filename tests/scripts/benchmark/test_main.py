@@ -58,7 +58,7 @@ def bench(*arguments):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
         env=environment,
     )
 
