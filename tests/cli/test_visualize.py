@@ -126,7 +126,7 @@ BAD = {
     "count of several": ("visualize --class banana ant -n 2", "of one thing to show, not of 2"),
     "same twice": ("visualize --class banana 954", "two pictures would be written to banana.png"),
     "grid of one": ("visualize --class banana --grid", "--grid is of several pictures"),
-    "columns": ("visualize --class banana ant --grid --columns 0", "1 or more columns"),
+    "columns": ("visualize --class banana ant --grid --columns 0", "must be at least 1"),
     "columns of none": ("visualize --class banana --columns 3", "--columns is of a --grid"),
     "size": ("visualize --class banana --size wide", "'wide' is not a size"),
     "suffix": ("visualize --class banana -o banana.xyz", "banana.xyz"),
