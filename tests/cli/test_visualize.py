@@ -178,15 +178,9 @@ BAD = {
         "several pictures of one thing, but 2 are named",
     ),
     "same twice": ("visualize --class banana 954", "two pictures would be written to banana.png"),
-<<<<<<< HEAD
     "grid of one": ("visualize --class banana --grid", "--grid needs several pictures"),
     "columns": ("visualize --class banana ant --grid --columns 0", "1 or more columns"),
     "columns of none": ("visualize --class banana --columns 3", "--columns needs --grid"),
-=======
-    "grid of one": ("visualize --class banana --grid", "--grid is of several pictures"),
-    "columns": ("visualize --class banana ant --grid --columns 0", "must be at least 1"),
-    "columns of none": ("visualize --class banana --columns 3", "--columns is of a --grid"),
->>>>>>> images
     "size": ("visualize --class banana --size wide", "'wide' is not a size"),
     "suffix": ("visualize --class banana -o banana.xyz", "banana.xyz"),
     "several into a file": ("visualize --class banana ant -o photo.png", "photo.png"),
