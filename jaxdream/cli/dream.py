@@ -13,11 +13,7 @@ from jaxdream.cli.preview import Previews
 from jaxdream.cli.session import INTERRUPTED, SOME_FAILED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
-<<<<<<< HEAD
-from jaxdream.files.writing import make_folder, remove_temporaries
-=======
-from jaxdream.files.writing import check_place
->>>>>>> testscli
+from jaxdream.files.writing import check_place, remove_temporaries
 from jaxdream.images import formats, picture_files
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size

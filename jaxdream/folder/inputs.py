@@ -104,13 +104,9 @@ def output_names(
                 "one of them"
             )
         names[name] = one.relative_path
-<<<<<<< HEAD
     for name in names:
         check_inside(folder, os.path.join(folder, name))
-    sources = {os.path.realpath(one.path) for one in inputs}
-=======
     sources = {real_path(one.path) for one in inputs} - {None}
->>>>>>> testscli
     for name in names:
         path = os.path.join(folder, name)
         if real_path(path) in sources:
