@@ -2,8 +2,8 @@
 
     python scripts/make_gallery.py --googlenet bvlc_googlenet.caffemodel --inception FILE
 
-A network whose weights are not given is taken from the cache or the hub where it can be had, and
-left out where it cannot. Takes a good while on a CPU; ``--only`` makes some of them.
+A network whose weights are not given is taken from the cache, and left out if it is not there. Slow
+on a CPU; ``--only`` makes some of the pictures.
 """
 
 import argparse
@@ -24,12 +24,12 @@ PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIDE = 400  # longest side of a picture in a sheet
 KEY = jax.random.key(2015)
 CLASSES = ("banana", "dumbbell", "ant", "starfish")
-TAUGHT = ("3a", "3b", "4a", "4c", "4e")
+TEACHER_BLOCKS = ("3a", "3b", "4a", "4c", "4e")
 CHANNELS = (12, 55, 96, 160, 224, 288, 352, 400)
 
 
 def fit(name: str, side: int = SIDE) -> np.ndarray:
-    """A photograph of docs/pictures, its longest side so many pixels."""
+    """A photograph of docs/pictures, resized to this longest side."""
     picture = jd.read_image(PICTURES / name)
     scale = side / max(picture.shape[:2])
     return np.asarray(jd.resize(picture, tuple(round(n * scale) for n in picture.shape[:2])))
@@ -44,7 +44,7 @@ def layers(model: Network) -> np.ndarray:
 
 
 def settings(model: Network) -> np.ndarray:
-    """One photograph, one layer, and what the settings do."""
+    """One photograph and one layer, with different settings."""
     rocket = fit("rocket.jpg")
     variants: Mapping[str, dict] = {
         "the defaults": {},
@@ -66,16 +66,16 @@ def teacher_and_student(teacher: Network) -> np.ndarray:
     pictures, labels = [], []
     for photo in ("rocket.jpg", "chelsea.png", "coffee.jpg"):
         picture = fit(photo, 320)
-        for who, model in (("teacher", teacher), ("student", student)):
-            for block in TAUGHT:
+        for network, model in (("teacher", teacher), ("student", student)):
+            for block in TEACHER_BLOCKS:
                 objective = jd.objectives.layer(f"inception_{block}/output")
                 pictures.append(jd.dream(KEY, model, picture, objective=objective))
-                labels.append(f"{block}, {who}")
-    return contact_sheet(pictures, labels, columns=len(TAUGHT))
+                labels.append(f"{block}, {network}")
+    return contact_sheet(pictures, labels, columns=len(TEACHER_BLOCKS))
 
 
 def guides(model: Network) -> np.ndarray:
-    """Two photographs, each dreamed with the other for a guide."""
+    """Two photographs, each dreamed with the other as its guide."""
     cat, rocket = fit("chelsea.png"), fit("rocket.jpg")
     layer = "inception_3b/output"
     dreams = [
@@ -87,7 +87,7 @@ def guides(model: Network) -> np.ndarray:
 
 
 def classes(model: Network) -> np.ndarray:
-    """What the network takes for the best of some classes."""
+    """Pictures that the network is most certain of, for some classes."""
     objectives = [jd.objectives.logit(resolve_class(name).index) for name in CLASSES]
     return contact_sheet(list(jd.visualize(KEY, model, objectives)), CLASSES, columns=4)
 

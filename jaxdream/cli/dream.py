@@ -14,7 +14,7 @@ from jaxdream.cli.session import INTERRUPTED, SOME_FAILED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import printable
-from jaxdream.files.writing import check_place
+from jaxdream.files.writing import check_place, remove_temporaries
 from jaxdream.images import formats, picture_files
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
@@ -148,6 +148,7 @@ def _outputs(inputs: list[str], output: str | None) -> list[Path]:
 
 def _check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
     """Make sure that the pictures can be written, before anything is computed."""
+    remove_temporaries(targets)  # of a run that was killed
     for target in targets:
         formats.picture_format(target)
         guard.add_write(target)

@@ -82,6 +82,7 @@ def add_settings(
         own = default_text(cls, name) if value == default(cls, name) else value
         group.add_argument(
             flag,
+            *known.flags,
             dest=name,
             default=value,
             type=partial(_converted, name, known),

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.guard import check_inside
 from jaxdream.files.reading import reason
 from jaxdream.images.formats import PICTURE_SUFFIXES
 
@@ -106,6 +107,9 @@ def output_names(
     sources = {real_path(one.path) for one in inputs} - {None}
     for name in names:
         path = os.path.join(folder, name)
+        if real_path(path) is None:  # no file has such a name: the picture's own error
+            continue
+        check_inside(folder, path)
         if real_path(path) in sources:
             raise JaxdreamError(
                 f"{path} is one of the pictures to dream: choose another output folder"

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -256,7 +257,7 @@ class FileWork:
             error = JaxdreamError(f"{path}: {error}")
         if self.journal is not None:
             if not sha256:
-                with suppress(OSError, ValueError):  # which may be what is wrong with it
+                with suppress(JaxdreamError):  # which may be what is wrong with it
                     sha256 = file_hash(file.input.path, "sha256")
             note = self.journal.failed
             self._note(note, file.input.relative_path, sha256, self.key, str(error))
@@ -268,7 +269,7 @@ class FileWork:
             return False
         path = self.output(file)
         try:
-            existing = file_hash(path, "sha256") if path.exists() else None
+            existing = file_hash(path, "sha256") if os.path.lexists(path) else None
         except OSError as error:
             raise JaxdreamError(f"cannot read {path}: {reason(error)}") from error
         if existing is None:
