@@ -14,7 +14,7 @@ FORMATS = ("png", "jpg", "webp", "tif", "bmp", "gif")
 MODES = ("RGB", "L", "P", "RGBA", "CMYK", "I;16")
 SIZES = ((24, 30), (17, 21), (40, 12), (33, 28))
 DEFECTS = ("cut short", "empty", "text", "too small", "no such file", "a folder")
-SETTINGS = {"steps": 2, "octaves": 1, "jitter": 3, "seed": 5, "batch": 4}
+SETTINGS = {"steps": 2, "octaves": 1, "jitter": 3, "seed": 5, "max_batch": 4}
 
 
 def make_pictures(folder: Path, count: int) -> dict[str, str]:
@@ -134,3 +134,17 @@ def black_ink_alone() -> bytes:
     grid = b"".join(bytes([0 if corner % 2 else 255, 128, 128]) for corner in range(16))
     lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + grid + ramp * 3
     return icc(b"CMYK", b"Lab ", A2B0=lut)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """The bytes of all dreams in a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith((".jaxdream", "jaxdream."))
+    }
+
+
+def status(results: list) -> dict[str, str]:
+    """What came of each picture, by its name."""
+    return {result.relative_path: result.status for result in results}

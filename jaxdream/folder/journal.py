@@ -140,7 +140,10 @@ class Journal:
                         f"{path} was written by another version of jaxdream, which this one does "
                         "not read: choose another output folder"
                     )
-                if settings_hash(values["of"]) != values["settings"]:
+                chosen = (values.get("most"), values.get("room"))
+                if settings_hash(values["of"]) != values["settings"] or not all(
+                    map(_counts, chosen)
+                ):
                     return False
                 self.runs[values["settings"]] = values
             elif "error" in values:
@@ -238,6 +241,11 @@ def _merge(folder: Path) -> None:
         raise JaxdreamError(f"cannot write into {folder}: {reason(error)}") from error
 
 
+def _counts(value: object) -> bool:
+    """Whether a value of a run's line counts pictures or bytes, if it is there."""
+    return value is None or (type(value) is int and 0 <= value < 1 << 62)
+
+
 def _numbers(folder: Path) -> list[int]:
     """Numbers of the processes that have left something in a folder, and 0."""
     matches = (_JOURNAL.fullmatch(name) or _LOCK.fullmatch(name) for name in os.listdir(folder))
@@ -257,7 +265,10 @@ def _read_all(folder: Path) -> dict[Path, list[bytes]]:
     while True:
         try:
             paths = [folder / _name(number) for number in _numbers(folder)]
-            paths = [path for path in paths if path.exists()]
+            paths = [path for path in paths if os.path.lexists(path)]
+            for path in paths:
+                if path.is_symlink() or (path.exists() and not path.is_file()):  # such as a pipe
+                    raise JaxdreamError(f"{path} is not a journal: choose another output folder")
             return {path: path.read_bytes().split(b"\n")[:-1] for path in paths}
         except FileNotFoundError:  # it has just been put into another one
             continue

@@ -24,7 +24,7 @@ def here(tmp_path, monkeypatch):
 def names(*inputs, **options):
     found = find_inputs(inputs, **options)
     assert all(one.path.exists() for one in found)
-    return [one.name for one in found]
+    return [one.relative_path for one in found]
 
 
 def test_folders_files_and_patterns():
@@ -87,6 +87,19 @@ def test_dreams_have_their_pictures_names_where_a_format_can_hold_them():
         output_names(inputs("a.gif", "a.png"), "out")
     with pytest.raises(JaxdreamError, match=r"pictures are written as .*, not '.xyz'"):
         output_names(inputs("a.gif"), "out", ".xyz")
+
+
+def test_no_dream_leaves_the_folder():
+    with pytest.raises(JaxdreamError, match=r"out/\.\./x\.png leads out of the folder out"):
+        output_names(inputs("../x.png"), "out")
+    Path("deep/er").mkdir(parents=True)
+    Path("top.png").touch()
+    with pytest.raises(JaxdreamError, match="leads out of the folder"):
+        output_names(find_inputs(["deep/*/../../top.png"]), "out")
+
+
+def test_a_name_that_no_file_can_have_is_that_pictures_error():
+    assert output_names(inputs("nul\0.png", "a.png"), "out") == ["nul\0.png", "a.png"]
 
 
 def test_no_dream_takes_the_place_of_a_picture():

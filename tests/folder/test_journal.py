@@ -8,9 +8,9 @@ import resource
 import pytest
 
 from jaxdream import JaxdreamError
-from jaxdream.folder.journal import Journal, Made, open_journal, settings_hash
+from jaxdream.folder.journal import Journal, JournalEntry, open_journal, settings_hash
 
-MADE = Made("a/x.jpg", "12", "ab", "34")
+MADE = JournalEntry("a/x.jpg", "12", "ab", "34")
 SETTINGS = {"steps": 10, "files": {"flöw.jpg": "ef"}}
 
 
@@ -160,6 +160,34 @@ def test_folders_that_cannot_be_written_to(tmp_path):
     with pytest.raises(JaxdreamError, match="cannot write into"):
         open_journal(tmp_path / "file").__enter__()
     (tmp_path / "jaxdream.jsonl").mkdir()
-    with pytest.raises(JaxdreamError, match="cannot read the journal"):
+    with pytest.raises(JaxdreamError, match="is not a journal: choose another output folder"):
         open_journal(tmp_path).__enter__()
     assert os.listdir(tmp_path / "jaxdream.jsonl") == []
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "link to nothing"])
+def test_a_journal_that_is_no_file_is_refused_and_left_as_it_is(tmp_path, kind):
+    path = tmp_path / "jaxdream.jsonl"
+    (tmp_path / "text").write_text("mine, without a newline at the end")
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("text" if kind == "link" else "nothing")
+    with pytest.raises(JaxdreamError, match="is not a journal"):
+        open_journal(tmp_path).__enter__()
+    assert (tmp_path / "text").read_text() == "mine, without a newline at the end"
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("name", ["most", "room"])
+@pytest.mark.parametrize("value", ["x", 1e308, float("nan"), -1, True, [1], 1 << 70])
+def test_a_damaged_number_of_a_run_is_a_damaged_line(tmp_path, name, value):
+    path = tmp_path / "jaxdream.jsonl"
+    with open_journal(tmp_path) as journal:
+        journal.begin(SETTINGS, most=None, room=5)
+    (line,) = lines(path)
+    path.write_text(json.dumps(line | {name: value}) + "\n")
+    said = []
+    with open_journal(tmp_path, notify=said.append) as journal:
+        assert journal.runs == {}
+    assert said == [f"{path}: damaged and left out: line 1"]

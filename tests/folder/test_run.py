@@ -3,25 +3,22 @@
 import hashlib
 import json
 import multiprocessing
-import os
 import random
-import resource
 import shutil
 import threading
 import time
 from contextlib import closing
 
-import jax
 import numpy as np
 import pytest
-from pictures import SETTINGS, dream_all, dream_all_or_die, make_pictures
+from pictures import SETTINGS, contents, dream_all, dream_all_or_die, make_pictures, status
 from PIL import Image
 
 import jaxdream as jd
 from jaxdream import JaxdreamError, batches, dream_files, picture_seed
 from jaxdream.execution.distributed import Process
 from jaxdream.folder.inputs import find_inputs
-from jaxdream.folder.worker import Report, TargetError
+from jaxdream.folder.worker import Progress
 from jaxdream.recipe import read_recipe
 
 
@@ -36,27 +33,9 @@ def pictures(tmp_path_factory):
 def undisturbed(pictures, tmp_path_factory, tiny):
     """A folder of their dreams, and the results."""
     out = tmp_path_factory.mktemp("undisturbed")
-    report = Report()
-    results = list(dream_files(tiny, [pictures[0]], out, report=report, **SETTINGS))
-    return out, results, report
-
-
-@pytest.fixture
-def few(tmp_path):
-    """Five pictures in a folder."""
-    folder = tmp_path / "few"
-    make_pictures(folder, 4)
-    (folder / "0" / "more.png").write_bytes((folder / "0" / "000.png").read_bytes())
-    return folder
-
-
-def contents(folder):
-    """The bytes of all dreams in a folder."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith((".jaxdream", "jaxdream."))
-    }
+    progress = Progress()
+    results = list(dream_files(tiny, [pictures[0]], out, progress=progress, **SETTINGS))
+    return out, results, progress
 
 
 def journal_lines(folder):
@@ -64,19 +43,15 @@ def journal_lines(folder):
     return sorted(line for line in lines if '"journal"' not in line)
 
 
-def status(results):
-    return {result.name: result.status for result in results}
-
-
 def test_every_picture_is_dreamed_or_says_why_not(pictures, undisturbed):
     folder, defects = pictures
-    out, results, report = undisturbed
-    asked = [one.name for one in find_inputs([folder])]
-    assert sorted(result.name for result in results) == asked
+    out, results, progress = undisturbed
+    asked = [one.relative_path for one in find_inputs([folder])]
+    assert sorted(result.relative_path for result in results) == asked
     # A folder is no picture: it is looked into, and has none.
     defects = {name: defect for name, defect in defects.items() if defect != "a folder"}
     assert len(asked) >= 195
-    assert {result.name for result in results if result.status == "failed"} == set(defects)
+    assert {result.relative_path for result in results if result.status == "failed"} == set(defects)
     assert {"cut short", "empty", "text", "too small", "no such file"} == set(defects.values())
     for result in results:
         if result.error is not None:
@@ -87,11 +62,11 @@ def test_every_picture_is_dreamed_or_says_why_not(pictures, undisturbed):
         assert result.picture.shape[:2] == jd.read_image(result.input).shape[:2]
         recipe = read_recipe(result.output)
         assert recipe.input_name == result.input.name
-        assert recipe.seed == picture_seed(5, result.name)
-    assert (report.dreamed, report.failed) == (len(asked) - len(defects), len(defects))
-    assert report.pictures == report.seen_to == len(asked)
-    assert 0 < report.busy <= report.seconds
-    assert report.compiling > 0
+        assert recipe.source.seed == picture_seed(5, result.relative_path)
+    assert (progress.dreamed, progress.failed) == (len(asked) - len(defects), len(defects))
+    assert progress.pictures == progress.processed == len(asked)
+    assert 0 < progress.busy <= progress.seconds
+    assert progress.compiling > 0
     lines = [json.loads(line) for line in journal_lines(out)]
     assert {line["input"] for line in lines if "error" in line} == set(defects)
     assert {line["output"] for line in lines if "output" in line} == set(contents(out))
@@ -100,9 +75,9 @@ def test_every_picture_is_dreamed_or_says_why_not(pictures, undisturbed):
 def test_each_is_the_dream_of_that_picture_alone(undisturbed, tiny):
     dreamed = [result for result in undisturbed[1] if result.status == "dreamed"]
     for result in dreamed[::60]:
-        key = jax.random.key(picture_seed(5, result.name))
         image = jd.read_image(result.input)
-        alone = jd.dream(key, tiny, image, steps=2, octaves=1, jitter=3)
+        seed = picture_seed(5, result.relative_path)
+        alone = jd.dream(seed, tiny, image, steps=2, octaves=1, jitter=3)
         np.testing.assert_allclose(result.picture, alone, atol=0.01)
 
 
@@ -139,7 +114,7 @@ def test_a_second_run_does_what_is_missing_or_changed(few, tmp_path):
 
     # Other settings, and the first ones again.
     assert set(status(dream_all(few, out, steps=1)).values()) == {"dreamed"}
-    assert set(status(dream_all(few, out, steps=1, batch=1)).values()) == {"skipped"}
+    assert set(status(dream_all(few, out, steps=1, max_batch=1)).values()) == {"skipped"}
     assert set(status(dream_all(few, out)).values()) == {"dreamed"}
     assert set(status(dream_all(few, out, overwrite=True)).values()) == {"dreamed"}
     assert contents(out) == second
@@ -151,8 +126,8 @@ def test_files_of_others_are_not_overwritten(few, tmp_path):
     (out / "0" / "more.png").write_bytes(b"precious")
     results = dream_all(few, out)
     failed = [result for result in results if result.status == "failed"]
-    assert [result.name for result in failed] == ["0/more.png"]
-    assert "more.png is there already and not known to be a dream" in str(failed[0].error)
+    assert [result.relative_path for result in failed] == ["0/more.png"]
+    assert "more.png exists and is not known to be a dream" in str(failed[0].error)
     assert (out / "0" / "more.png").read_bytes() == b"precious"
     assert set(status(dream_all(few, out, overwrite=True)).values()) == {"dreamed"}
     assert (out / "0" / "more.png").read_bytes() != b"precious"
@@ -164,25 +139,25 @@ def test_a_run_that_goes_on_plans_as_the_first_did(few, tmp_path, monkeypatch):
     planned, slots_used = [], []
 
     def plan(sizes, **options):
-        planned.append((list(sizes), options["most"], options["room"]))
+        planned.append((list(sizes), options["max_batch"], options["budget_bytes"]))
         return batches.plan_batches(sizes, **options)
 
-    def dream(keys, model, images, batch, *, slots, **options):
+    def dream(keys, model, images, batch, objective, *, slots, **options):
         slots_used.append((batch.pictures, tuple(slots)))
-        return batches.dream_together(keys, model, images, batch, slots=slots, **options)
+        return batches.iterate_batch(keys, model, images, batch, objective, slots=slots, **options)
 
     monkeypatch.setattr("jaxdream.folder.run.plan_batches", plan)
-    monkeypatch.setattr(pipeline, "dream_together", dream)
+    monkeypatch.setattr("jaxdream.folder.pipeline.iterate_batch", dream)
     out = tmp_path / "out"
-    dream_all(few, out, batch=3)
+    dream_all(few, out, max_batch=3)
     pictures, _ = max(slots_used, key=lambda used: len(used[0]))
-    missing = find_inputs([few])[pictures[-1]].name
+    missing = find_inputs([few])[pictures[-1]].relative_path
     (out / missing).unlink()
     slots_used.clear()
     # Whatever memory there is now.
-    monkeypatch.setattr("jaxdream.folder.run.available", lambda _: 1)
-    dreamed = [r.name for r in dream_all(few, out, batch=None) if r.status == "dreamed"]
-    assert dreamed == [missing]
+    monkeypatch.setattr("jaxdream.folder.run.available", lambda *_: 1)
+    results = status(dream_all(few, out, max_batch=None))
+    assert [name for name in results if results[name] == "dreamed"] == [missing]
     assert planned[0] == planned[1]
     assert slots_used == [(pictures, (len(pictures) - 1,))]
 
@@ -256,76 +231,9 @@ def test_closed_early_it_keeps_what_is_computed(few, tmp_path, tiny):
     assert list(later.values()).count("skipped") == len(kept)
 
 
-@pytest.mark.parametrize("limit", [3_000, 400])
-def test_a_full_disk_stops_it_and_keeps_what_is_done(few, tmp_path, limit):
-    """Of a picture, or of the journal; files cannot become larger than the limit."""
-    out = tmp_path / "out"
-    Image.effect_noise((90, 70), 90).convert("RGB").save(few / "large.png")  # the last one
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
-    try:
-        with pytest.raises(JaxdreamError, match=r"cannot write .*: File too large"):
-            dream_all(few, out, batch=2)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert not [path for path in out.rglob(".*") if path.name != ".jaxdream.lock"]
-    done = contents(out)
-    assert (len(done) > 0) == (limit == 3_000)
-    results = status(dream_all(few, out, batch=2))
-    assert list(results.values()).count("skipped") == len(done)
-    assert len(contents(out)) == 6
-
-
-def test_a_target_that_cannot_be_written(few, tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    with pytest.raises(JaxdreamError, match="cannot be a folder"):
-        dream_all(few, tmp_path / "file")
-    # A name that is taken by a folder is that picture's error.
-    out = tmp_path / "out"
-    (out / "1" / "001.jpg").mkdir(parents=True)
-    results = status(dream_all(few, out))
-    assert [name for name in results if results[name] == "failed"] == ["1/001.jpg"]
-    # A folder that goes away stops it.
-    (few / "0" / "new.png").write_bytes((few / "0" / "000.png").read_bytes())
-
-    def denied(*_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "replace", denied)
-    with pytest.raises(TargetError, match=r"cannot write .*: Permission denied"):
-        dream_all(few, out)
-
-
-def test_a_dream_that_fails_is_one_pictures_error(few, tmp_path, monkeypatch):
-    def dream(keys, model, images, batch, **options):
-        results = batches.dream_together(keys, model, images, batch, **options)
-        silent = JaxdreamError("the gradient is zero everywhere")
-        shapes = [image.shape[:2] for image in images]
-        return [silent if s == (40, 12) else r for s, r in zip(shapes, results, strict=True)]
-
-    expected = tmp_path / "expected"
-    dream_all(few, expected)
-    monkeypatch.setattr(pipeline, "dream_together", dream)
-    out = tmp_path / "out"
-    results = dream_all(few, out)
-    (failed,) = (result for result in results if result.status == "failed")
-    assert failed.name == "2/002.webp"
-    assert "zero everywhere" in str(failed.error)
-    assert str(failed.input) in str(failed.error)
-    there = contents(expected)
-    del there["2/002.webp"]
-    assert contents(out) == there
-
-    def too_little_memory(*_, **__):
-        raise JaxdreamError("a dream takes at least 5 GB")
-
-    monkeypatch.setattr(pipeline, "dream_together", too_little_memory)
-    assert set(status(dream_all(few, tmp_path / "other")).values()) == {"failed"}
-
-
 def test_several_processes_share_the_batches(few, tmp_path, tiny):
     expected, out = tmp_path / "expected", tmp_path / "out"
-    dream_all(few, expected, batch=2)
+    dream_all(few, expected, max_batch=2)
     (few / "bad.png").touch()
     agreed = []
 
@@ -334,11 +242,16 @@ def test_several_processes_share_the_batches(few, tmp_path, tiny):
         return (2, 1000, 1)
 
     runs = [
-        dream_files(tiny, [few], out, process=Process(i, 2, agree), **SETTINGS | {"batch": i + 1})
+        dream_files(
+            tiny, [few], out, process=Process(i, 2, agree), **SETTINGS | {"max_batch": i + 1}
+        )
         for i in range(2)
     ]
     firsts = [next(run) for run in runs]  # both at work
-    shares = [{first.name, *(r.name for r in run)} for first, run in zip(firsts, runs, strict=True)]
+    shares = [
+        {first.relative_path, *(r.relative_path for r in run)}
+        for first, run in zip(firsts, runs, strict=True)
+    ]
     assert not shares[0] & shares[1]
     assert sum(map(len, shares)) == 6
     assert contents(out) == contents(expected)
@@ -347,20 +260,8 @@ def test_several_processes_share_the_batches(few, tmp_path, tiny):
     with pytest.raises(JaxdreamError, match="process 1 has 1 devices and process 0 has 4: all"):
         next(dream_files(tiny, [few], tmp_path / "third", process=other, **SETTINGS))
     assert not (out / "jaxdream.1.jsonl").exists()
-    results = status(dream_all(few, out, batch=2))
+    results = status(dream_all(few, out, max_batch=2))
     assert set(results.values()) == {"skipped", "failed"}
-
-
-def test_sizes_that_headers_tell_wrong_are_dreamed_alone(few, tmp_path, monkeypatch):
-    expected = tmp_path / "expected"
-    dream_all(few, expected)
-    monkeypatch.setattr("jaxdream.images.picture_files.read_size", lambda _: (24, 30))
-    dream_all(few, tmp_path / "out")
-    got = contents(tmp_path / "out")
-    assert got.keys() == contents(expected).keys()
-    for name in got:
-        one, other = (jd.read_image(folder / name) for folder in (expected, tmp_path / "out"))
-        assert np.abs(one - other).max() <= 1
 
 
 def test_sizes_formats_and_options_reach_the_dreams(few, tmp_path):
@@ -370,7 +271,7 @@ def test_sizes_formats_and_options_reach_the_dreams(few, tmp_path):
     for result in results:
         assert jd.read_image(result.output).shape[:2] == (14, 20)
         recipe = read_recipe(result.output)
-        assert (recipe.objective, recipe.optimizer) == ("first:1", "adam")
+        assert (recipe.objective, recipe.settings.optimizer) == ("first:1", "adam")
     assert {path.suffix for path in out.rglob("*.*") if path.is_file()} == {
         ".webp",
         ".jsonl",
@@ -382,16 +283,25 @@ BAD = {
     "size": ({"size": "huge"}, "'huge' is not a size"),
     "suffix": ({"suffix": ".xyz"}, "pictures are written as"),
     "objective": ({"objective": "thrid"}, "thrid"),
-    "octaves": ({"octaves": 0}, "octaves must be at least 1"),
+    "octaves": ({"octaves": 0}, "octaves is a whole number from 1 to 100, not 0"),
     "optimizer": ({"optimizer": "adm"}, "no optimizer 'adm'"),
-    "steps": ({"steps": 0}, "steps must be at least 1"),
-    "jitter": ({"jitter": -1}, "jitter must be 0 or more"),
+    "steps": ({"steps": 0}, "steps is a whole number from 1 to 1,000,000, not 0"),
+    "jitter": ({"jitter": -1}, "jitter is a whole number from 0 to 1,000,000, not -1"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_settings_are_no_pictures_error(few, tmp_path, case):
+def test_bad_settings_are_refused_when_it_is_called(few, tmp_path, tiny, case):
     options, says = BAD[case]
     with pytest.raises(JaxdreamError, match=says):
-        dream_all(few, tmp_path / "out", **options)
+        dream_files(tiny, [few], tmp_path / "out", **SETTINGS | options)
     assert not (tmp_path / "out").exists()
+
+
+def test_no_dream_takes_the_place_of_a_file_of_the_objective(few, tiny):
+    guide = few / "0" / "000.png"
+    objective = f'guide("{guide}", first)'
+    (few.parent / "other").mkdir()
+    (few.parent / "other" / "000.png").write_bytes(guide.read_bytes())
+    with pytest.raises(JaxdreamError, match="is a file of the objective, and a dream would take"):
+        dream_files(tiny, [few.parent / "other"], few / "0", objective, overwrite=True)
