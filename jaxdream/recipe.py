@@ -5,7 +5,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.picture_files import read_recipe_text
@@ -69,7 +69,7 @@ class Recipe:
         return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str, *, settings: type[DreamSettings] = DreamSettings) -> Self:
+    def from_json(cls, text: str, *, settings: type[DreamSettings] = DreamSettings) -> "Recipe":
         """The recipe that ``to_json`` wrote, also one of an earlier schema.
 
         Text comes back with "?" for control characters: it goes to terminals, and a file may hold
@@ -100,7 +100,7 @@ class Recipe:
     @classmethod
     def _from_values(
         cls, values: dict[str, Any], settings: type[DreamSettings], schema: int
-    ) -> Self:
+    ) -> "Recipe":
         provenance = {f.name: values.pop(f.name, None) for f in dataclasses.fields(Provenance)}
         own = {name: values.pop(name, _OWN[name]) for name in _OWN}
         source = {name: values.pop(name) for name in _SOURCE if name in values}
