@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, UInt8
 
 from jaxdream.deepdream import DreamState
 from jaxdream.errors import JaxdreamError
+from jaxdream.images.pixels import to_levels
 from jaxdream.types import AnyArray
 
 _BRIGHTEST = 99.98  # percentile
@@ -30,7 +31,7 @@ def to_uint8(
     levels = np.asarray(image)
     if scaled:
         levels = levels * (255.0 / max(float(np.percentile(levels, _BRIGHTEST)), 1e-6))
-    return np.round(np.clip(np.nan_to_num(levels), 0, 255)).astype(np.uint8)
+    return to_levels(np.nan_to_num(levels), name="image")
 
 
 def show_dream(

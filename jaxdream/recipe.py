@@ -3,11 +3,11 @@
 import dataclasses
 import json
 import os
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import printable
 from jaxdream.images.picture_files import read_recipe_text
 from jaxdream.settings import (
     PRECISIONS,
@@ -173,8 +173,3 @@ def _is_valid(name: str, value: object) -> bool:
     if name == "precision":
         return value in PRECISIONS
     return type(value) is str and len(value) <= _LONGEST
-
-
-def printable(text: str) -> str:
-    """Text with "?" for control characters, for a terminal."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", "?", text)

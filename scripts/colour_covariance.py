@@ -1,10 +1,10 @@
-"""Measure the colours of natural pictures, as ``jaxdream/fourier.py`` has them.
+"""Measure the colours of natural pictures: the constants of ``visualization/fourier.py``.
 
     python scripts/colour_covariance.py ../shared/train/small_84px
 
-The folder holds tars of photographs; every fourth photograph and seventh pixel counts. Prints the
-covariance of the logits of R, G and B, log(p / (1 - p)) for p = value / 255 kept half a level off
-0 and 255.
+The folder holds tars of photographs; every fourth photograph and every seventh pixel is used.
+Prints the covariance of the logits of R, G and B, log(p / (1 - p)) for p = value / 255 kept half a
+level off 0 and 255.
 """
 
 import io

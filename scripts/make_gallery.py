@@ -20,12 +20,12 @@ PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIDE = 400  # longest side of a picture in a sheet
 KEY = jax.random.key(2015)
 CLASSES = ("banana", "dumbbell", "ant", "starfish")
-TAUGHT = ("3a", "3b", "4a", "4c", "4e")
+TEACHER_BLOCKS = ("3a", "3b", "4a", "4c", "4e")
 CHANNELS = (12, 55, 96, 160, 224, 288, 352, 400)
 
 
 def fit(name: str, side: int = SIDE) -> np.ndarray:
-    """A photograph of docs/pictures, its longest side so many pixels."""
+    """A photograph of docs/pictures, resized to this longest side."""
     return np.asarray(jd.resize(jd.read_image(PICTURES / name), longest=side))
 
 
@@ -38,7 +38,7 @@ def layers(model: jd.Network) -> np.ndarray:
 
 
 def settings(model: jd.Network) -> np.ndarray:
-    """One photograph, one layer, and what the settings do."""
+    """One photograph and one layer, with different settings."""
     rocket = fit("rocket.jpg")
     variants: Mapping[str, dict] = {
         "the defaults": {},
@@ -60,15 +60,15 @@ def teacher_and_student(teacher: jd.Network) -> np.ndarray:
     pictures, labels = [], []
     for photo in ("rocket.jpg", "chelsea.png", "coffee.jpg"):
         picture = fit(photo, 320)
-        for who, model in (("teacher", teacher), ("student", student)):
-            for block in TAUGHT:
+        for network, model in (("teacher", teacher), ("student", student)):
+            for block in TEACHER_BLOCKS:
                 pictures.append(jd.dream(KEY, model, picture, block))
-                labels.append(f"{block}, {who}")
-    return jd.contact_sheet(pictures, labels, columns=len(TAUGHT))
+                labels.append(f"{block}, {network}")
+    return jd.contact_sheet(pictures, labels, columns=len(TEACHER_BLOCKS))
 
 
 def guides(model: jd.Network) -> np.ndarray:
-    """Two photographs, each dreamed with the other for a guide."""
+    """Two photographs, each dreamed with the other as its guide."""
     cat, rocket = fit("chelsea.png"), fit("rocket.jpg")
     dreams = [
         jd.dream(KEY, model, picture, jd.objectives.guide(model, guide, "3b"), steps=20)

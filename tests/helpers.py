@@ -3,6 +3,8 @@
 import os
 import select
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +42,21 @@ def one_line(done):
     assert done.stderr.startswith("jaxdream: ")
     assert done.stderr.count("\n") == 1, done.stderr
     return done.stderr
+
+
+@contextmanager
+def compilations() -> Iterator[list[str]]:
+    """Names of all programs that XLA is asked to compile in the block, however small."""
+    import jax
+
+    names: list[str] = []
+
+    def note(event, _, **details):
+        if event == "/jax/core/compile/backend_compile_duration":
+            names.append(details["fun_name"])
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        yield names
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)

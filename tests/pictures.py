@@ -3,10 +3,11 @@
 import itertools
 import os
 import signal
+import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 from tiny_network import tiny_network
 
 FORMATS = ("png", "jpg", "webp", "tif", "bmp", "gif")
@@ -91,3 +92,45 @@ def dream_all_or_die(cache: Path, folder: Path, out: Path, moment: str | None, *
     jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     dream_all(folder, out, **options)
+
+
+def linear_rgb() -> bytes:
+    """sRGB's own profile with a linear curve: mid-grey in it is a lighter grey in sRGB."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack(">I", profile[128:132])[0]
+    for tag in range(count):
+        name, offset, _ = struct.unpack(">4sII", profile[132 + 12 * tag : 144 + 12 * tag])
+        if name in (b"rTRC", b"gTRC", b"bTRC"):
+            # A "para" curve of type 0 with gamma 1.
+            profile[offset : offset + 16] = b"para" + bytes(8) + struct.pack(">i", 1 << 16)
+    return bytes(profile)
+
+
+D50 = struct.pack(">iii", 63190, 65536, 54061)
+
+
+def icc(space: bytes, connection: bytes, **tags: bytes) -> bytes:
+    """A minimal ICC profile, version 2."""
+    tags = {"wtpt": b"XYZ " + bytes(4) + D50, **tags}
+    table, data = b"", b""
+    for name, value in tags.items():
+        offset = 132 + 12 * len(tags) + len(data)
+        table += name.encode() + struct.pack(">II", offset, len(value))
+        data += value + bytes(-len(value) % 4)
+    body = struct.pack(">I", len(tags)) + table + data
+    head = struct.pack(">I4xI4s4s4s", 128 + len(body), 0x02400000, b"mntr", space, connection)
+    return head + bytes(12) + b"acsp" + bytes(28) + D50 + bytes(48) + body
+
+
+def linear_grey() -> bytes:
+    return icc(b"GRAY", b"XYZ ", kTRC=b"curv" + bytes(4) + struct.pack(">IH", 1, 256))
+
+
+def black_ink_alone() -> bytes:
+    """CMYK in which only black prints."""
+    ramp = bytes(range(256))
+    identity = struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
+    # Two grid points an ink, black varying fastest; Lab: L, then a = b = 0.
+    grid = b"".join(bytes([0 if corner % 2 else 255, 128, 128]) for corner in range(16))
+    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + identity + ramp * 4 + grid + ramp * 3
+    return icc(b"CMYK", b"Lab ", A2B0=lut)

@@ -1,12 +1,16 @@
+import pydoc
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import compilations
 
 import jaxdream as jd
-from jaxdream.execution.octave import run_steps
 from jaxdream.objectives import layer
+from jaxdream.settings import describe
 
 SMALL = {"steps": 3, "octaves": 2, "jitter": 4}
 
@@ -98,36 +102,93 @@ def test_states_on_the_way(tiny, picture):
     states = list(jd.iterate_dream(jax.random.key(0), tiny, picture, scan=False, **SMALL))
     assert [(s.octave, s.step) for s in states] == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)]
     assert states[2].info.value > states[0].info.value
-    assert states[0].image.shape == (17, 21, 3)
+    assert states[0].at_octave.shape == (17, 21, 3)
     assert states[-1].done == 1
     assert states[2].done == pytest.approx(17 * 21 / (17 * 21 + 24 * 30))
-    np.testing.assert_allclose(states[-1].picture(picture), states[-1].image, atol=1e-3)
+    np.testing.assert_allclose(states[-1].at_full_size(picture), states[-1].at_octave, atol=1e-3)
     # Half way, the picture is the full-size one with the detail so far.
-    early = states[2].picture(picture)
+    early = states[2].at_full_size(picture)
     assert early.shape == picture.shape
-    assert 0.1 < np.abs(early - picture).mean() < np.abs(states[-1].image - picture).mean() * 2
+    assert 0.1 < np.abs(early - picture).mean() < np.abs(states[-1].at_octave - picture).mean() * 2
 
 
 def test_another_dream_of_the_same_shape_compiles_nothing(tiny, picture):
     jd.dream(jax.random.key(0), tiny, picture, **SMALL)
-    before = run_steps.cache_size()
-    other = {**SMALL, "steps": 5}
-    jd.dream(jax.random.key(1), tiny, picture * 0.5, step_size=3.0, **other)
-    jd.dream(jax.random.key(1), tiny, picture, objective=layer("second"), step_size=3.0, **SMALL)
-    assert run_steps.cache_size() == before
+    with compilations() as names:
+        jd.dream(jax.random.key(1), tiny, picture * 0.5, step_size=3.0, **SMALL)
+        jd.dream(jax.random.key(1), tiny, picture, layer("second"), step_size=3.0, **SMALL)
+        jd.dream(jax.random.key(1), tiny, picture, layer("second"), clip=True, **SMALL)
+    assert names == []
 
 
-@pytest.mark.parametrize("optimizer", [None, optax.adam(2.0)])
+@pytest.mark.parametrize("optimizer", ["classic", "adam", optax.adam(2.0)])
 def test_an_octave_compiles_one_program(tiny, picture, optimizer):
-    before = run_steps.cache_size()
     options = {"optimizer": optimizer, "objective": layer("alias")}
-    jd.dream(jax.random.key(0), tiny, picture[:-3], **options, **SMALL)
-    assert run_steps.cache_size() == before + SMALL["octaves"]
+    with compilations() as names:
+        jd.dream(jax.random.key(0), tiny, picture[:-3], **options, **SMALL)
+    assert names.count("jit(_run_steps)") == SMALL["octaves"]
+
+
+def test_a_state_is_a_pytree_of_arrays(tiny, picture):
+    (state,) = jd.iterate_dream(jax.random.key(0), tiny, picture, steps=1, octaves=1)
+    assert all(isinstance(leaf, jax.Array | np.ndarray) for leaf in jax.tree.leaves(state))
+    doubled = jax.tree.map(lambda x: 2 * x, state)
+    assert (doubled.octave, doubled.steps, doubled.done) == (0, 1, 1.0)
+    np.testing.assert_array_equal(doubled.at_octave, 2 * state.at_octave)
+
+
+@pytest.mark.parametrize("smooth", [0.0, 1.0])  # padded and exact
+def test_one_type_comes_out_whatever_goes_in(tiny, picture, smooth):
+    for image in (picture, np.stack([picture, picture])):
+        *_, state = jd.iterate_dream(0, tiny, image, steps=1, octaves=1, smooth=smooth)
+        for out in (state.at_octave, state.at_full_size(image)):
+            assert isinstance(out, jax.Array)
+            assert out.shape == image.shape
+
+
+def test_under_jit_an_octave_is_one_loop(tiny, picture):
+    def dream(image, **options):
+        return jd.dream(jax.random.key(0), tiny, image, steps=5, octaves=2, **options)
+
+    image = jnp.asarray(picture)
+    looped, unrolled = (
+        jax.jit(partial(dream, scan=scan)).lower(image).as_text() for scan in (None, False)
+    )
+    assert "stablehlo.while" in looped
+    assert unrolled.count("stablehlo.convolution") == 5 * looped.count("stablehlo.convolution")
+
+
+def test_settings_as_an_object_by_name_or_both(tiny, picture):
+    settings = jd.DreamSettings(steps=2, octaves=1, jitter=3)
+    out = jd.dream(7, tiny, picture, settings=settings, step_size=4.0)
+    key = jax.random.key(7)
+    same = jd.dream(key, tiny, picture, steps=2, octaves=1, jitter=3, step_size=4.0)
+    np.testing.assert_array_equal(out, same)
+    assert jd.Compute(scan=True) == jd.Compute(scan=True)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'step': did you mean 'step"):
+        jd.dream(0, tiny, picture, step=3)
+
+
+def test_help_shows_every_setting():
+    text = pydoc.render_doc(jd.dream)
+    for cls in (jd.DreamSettings, jd.Compute):
+        for name, known in describe(cls).items():
+            assert f" {name}: " in text
+            assert known.help[:20] in text
+    assert "{settings}" not in text
+
+
+def test_text_is_an_objective(tiny, picture):
+    out = jd.dream(0, tiny, picture, "second + 0.5*relu", **SMALL)
+    objective = layer("second") + 0.5 * layer("relu")
+    np.testing.assert_array_equal(out, jd.dream(0, tiny, picture, objective, **SMALL))
 
 
 def test_octaves_too_small_for_the_layer_are_left_out_and_said(tiny, picture):
     small = picture[:6, :6]
-    with pytest.warns(UserWarning, match="4 of 9 octaves: smaller ones would be under the 2 pix"):
+    with pytest.warns(
+        UserWarning, match="dreaming 4 of the 9 octaves asked for: .* under the 2 pix"
+    ):
         out = jd.dream(jax.random.key(0), tiny, small, octaves=9, steps=1)
     np.testing.assert_array_equal(out, jd.dream(jax.random.key(0), tiny, small, octaves=4, steps=1))
 
@@ -136,23 +197,49 @@ def test_octaves_too_small_for_the_layer_are_left_out_and_said(tiny, picture):
     ("options", "message"),
     [
         ({"objective": layer("secnd")}, "no layer 'secnd': the nearest are second"),
-        ({"steps": 0}, "steps must be at least 1"),
-        ({"jitter": -1}, "jitter must be 0 or more"),
-        ({"step_size": float("nan")}, "step size must be a finite number"),
+        ({"steps": 0}, "steps is a whole number from 1"),
+        ({"steps": 10**9}, "steps is a whole number from 1 to 1,000,000, not 1000000000"),
+        ({"octaves": 10**9}, "octaves is a whole number from 1 to 100"),
+        ({"jitter": -1}, "jitter is a whole number from 0"),
+        ({"step_size": float("nan")}, "step_size is a number from"),
+        ({"optimizer": "adm"}, "no optimizer 'adm': the nearest are adam"),
+        ({"optimizer": 3}, "optimizer is the name of one or an optax optimiser, not 3"),
+        ({"optimizer": optax.adam(1.0), "step_size": 2.0}, "give an optax optimiser its learning"),
+        ({"shard": "columns"}, "shard cannot be 'columns'"),
         ({"offsets": np.zeros((5, 2), int)}, r"this dream takes \(40, 2\)"),
     ],
 )
 def test_bad_settings_say_so(tiny, options, message):
     image = np.full((64, 64, 3), 100, np.float32)
+    for function in (jd.dream, jd.iterate_dream):  # when it is called, not at the first state
+        with pytest.raises(jd.JaxdreamError, match=message):
+            function(jax.random.key(0), tiny, image, **options)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((8, 8)), r"image must have the shape \(height, width, 3\), not \(8, 8\)"),
+        (np.zeros((8, 8, 4)), "image must have the shape"),
+        (np.zeros((1, 1, 8, 8, 3)), "image"),
+        (np.random.default_rng(0).uniform(0, 1, (8, 8, 3)), "0..255"),
+        (np.full((8, 8, 3), np.nan), "finite"),
+    ],
+)
+def test_what_is_no_picture_says_so(tiny, image, message):
     with pytest.raises(jd.JaxdreamError, match=message):
-        jd.dream(jax.random.key(0), tiny, image, **options)
+        jd.iterate_dream(jax.random.key(0), tiny, image)
 
 
 def test_needs_a_key_or_offsets_and_enough_of_them(tiny, picture):
-    with pytest.raises(jd.JaxdreamError, match="random key, or offsets"):
+    with pytest.raises(
+        jd.JaxdreamError, match="key is missing: give a JAX random key, a whole number, or offsets"
+    ):
         jd.dream(None, tiny, picture, **SMALL)
     keys = jax.random.split(jax.random.key(0), 3)
-    with pytest.raises(jd.JaxdreamError, match="3 keys for 2 pictures"):
+    with pytest.raises(jd.JaxdreamError, match="key has 3 keys, and there is one picture"):
+        jd.dream(keys, tiny, picture, **SMALL)
+    with pytest.raises(jd.JaxdreamError, match="key has 3 keys for 2 pictures"):
         jd.dream(keys, tiny, np.stack([picture, picture]), **SMALL)
 
 

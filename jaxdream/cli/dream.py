@@ -12,7 +12,7 @@ from jaxdream.cli.preview import Previews
 from jaxdream.cli.session import INTERRUPTED, SOME_FAILED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
-from jaxdream.files.writing import make_folder
+from jaxdream.files.writing import make_folder, remove_temporaries
 from jaxdream.images import formats, picture_files
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
@@ -141,6 +141,7 @@ def _outputs(inputs: list[str], output: str | None) -> list[Path]:
 
 def _check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
     """Make sure that the pictures can be written, before anything is computed."""
+    remove_temporaries(targets)  # of a run that was killed
     for target in targets:
         picture_files.check_writable(target)
         guard.add_write(target)

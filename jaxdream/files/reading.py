@@ -4,12 +4,12 @@ Every failure is a ``JaxdreamError`` of one line that names the file.
 """
 
 import hashlib
+import io
 import os
 import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from jaxdream.errors import JaxdreamError
 
@@ -45,7 +45,7 @@ def read_bytes(path: PathLike, *, limit: int = MAX_BYTES) -> bytes:
 
 
 @contextmanager
-def open_regular(path: PathLike, *, limit: int = MAX_BYTES) -> Iterator[BinaryIO]:
+def open_regular(path: PathLike, *, limit: int = MAX_BYTES) -> Iterator[io.BufferedReader]:
     """A regular file, opened for reading bytes. Symbolic links are followed.
 
     Pipes, sockets and devices are refused before they are opened, because opening one can wait

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.guard import check_inside
 from jaxdream.files.reading import reason
 from jaxdream.images.formats import PICTURE_SUFFIXES
 
@@ -103,6 +104,8 @@ def output_names(
                 "one of them"
             )
         names[name] = one.relative_path
+    for name in names:
+        check_inside(folder, os.path.join(folder, name))
     sources = {os.path.realpath(one.path) for one in inputs}
     for name in names:
         path = os.path.join(folder, name)

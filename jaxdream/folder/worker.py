@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import file_hash, reason
+from jaxdream.files.reading import file_hash, printable, reason
 from jaxdream.files.writing import replacing
 from jaxdream.folder.inputs import Input
 from jaxdream.folder.journal import Journal, JournalEntry, settings_hash
@@ -251,12 +252,12 @@ class FileWork:
 
     def failed(self, file: PictureFile, error: JaxdreamError, sha256: str = "") -> FileResult:
         """Note that there is no dream of a picture."""
-        path = str(file.input.path)
+        path = printable(file.input.path)
         if path not in str(error):
             error = JaxdreamError(f"{path}: {error}")
         if self.journal is not None:
             if not sha256:
-                with suppress(OSError, ValueError):  # which may be what is wrong with it
+                with suppress(JaxdreamError):  # which may be what is wrong with it
                     sha256 = file_hash(file.input.path, "sha256")
             note = self.journal.failed
             self._note(note, file.input.relative_path, sha256, self.key, str(error))
@@ -268,7 +269,7 @@ class FileWork:
             return False
         path = self.output(file)
         try:
-            existing = file_hash(path, "sha256") if path.exists() else None
+            existing = file_hash(path, "sha256") if os.path.lexists(path) else None
         except OSError as error:
             raise JaxdreamError(f"cannot read {path}: {reason(error)}") from error
         if existing is None:

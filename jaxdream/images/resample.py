@@ -106,17 +106,14 @@ def check_movement(zoom: Number, rotate: Number, shift: Pair) -> None:
         )
 
 
-def _output_size(
-    before: tuple[int, ...], size: tuple[int, int] | None, longest: int | None
-) -> tuple[int, int]:
-    """Height and width of the result of ``resize``."""
+def _output_size(before: tuple[int, ...], size: Any, longest: Any) -> tuple[int, int]:
+    """Height and width of the result of ``resize``, which are checked."""
     if (size is None) == (longest is None):
         raise JaxdreamError("resize needs one of size=(height, width) and longest=")
     if 0 in before:
         raise JaxdreamError(f"a picture of {before[1]}x{before[0]} pixels cannot be resized")
-    given: Any = (longest,) if size is None else size
     try:
-        sides = [operator.index(side) for side in given]
+        sides = [operator.index(side) for side in ((longest,) if size is None else size)]
     except TypeError:  # no integers, or one number alone
         sides = []
     if size is None:

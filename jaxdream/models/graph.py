@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.ops import Input, Op, WeightedOp
+from jaxdream.models.ops import Input, Op, Side, WeightedOp
 
 # Of names, from 0 to 1: the least that is worth suggesting, and the advantage of a good layer.
 _SIMILAR = 0.4
@@ -114,9 +114,9 @@ class Graph:
             strides[node.name] = node.op.stride * max((strides[i] for i in node.inputs), default=1)
         return strides
 
-    def sizes(self, name: str, size: tuple[int, int]) -> dict[str, tuple[int, int]]:
+    def sizes(self, name: str, size: tuple[Side, Side]) -> dict[str, tuple[Side, Side]]:
         """Height and width of every map computed for layer ``name`` on a picture of this size."""
-        sizes: dict[str, tuple[int, int]] = {}
+        sizes: dict[str, tuple[Side, Side]] = {}
         for node in self.needed([name]):
             before = sizes[node.inputs[0]] if node.inputs else size
             sizes[node.name] = node.op.output_size(before)

@@ -235,7 +235,7 @@ def _region_position_count(graph: "Graph", region: "Region", layer: str) -> Arra
     """The number of positions that a layer has on the whole picture of a region."""
     if graph.halo(layer) is None:
         return 1
-    height, width = graph.sizes(layer, (region.size[0], region.size[1]))[graph.resolve(layer)]  # pyright: ignore[reportArgumentType]
+    height, width = graph.sizes(layer, (region.size[0], region.size[1]))[graph.resolve(layer)]
     return height * width
 
 

@@ -68,13 +68,13 @@ def test_zero_gradient_is_a_zero_step_and_tiny_ones_are_not():
 def test_any_optax_optimizer_takes_the_place_of_the_classic_step(tiny, picture):
     optimizer = optax.adam(2.0)
     state = jd.start_ascent(picture, optimizer=optimizer)
-    losses = []
+    values = []
     for _ in range(5):
         state, info = jd.ascent_step(
             tiny, layer("second"), state, jnp.zeros(2, int), optimizer=optimizer
         )
-        losses.append(float(info.value))
-    assert losses == sorted(losses)
+        values.append(float(info.value))
+    assert values == sorted(values)
 
 
 def test_clip(tiny, picture):

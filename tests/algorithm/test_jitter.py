@@ -1,8 +1,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from jaxdream import draw_offsets, random_roll, roll
+from jaxdream import JaxdreamError, draw_offsets, roll
 
 
 def test_first_number_rolls_the_width():
@@ -24,8 +25,6 @@ def test_offsets_reach_both_ends_and_repeat():
     assert not np.array_equal(offsets, draw_offsets(jax.random.key(1), count=2000, jitter=3))
 
 
-def test_keyed_form_is_the_core_with_a_drawn_offset():
-    image = jnp.arange(60.0).reshape(4, 5, 3)
-    key = jax.random.key(3)
-    offset = draw_offsets(key, count=1, jitter=2)[0]
-    np.testing.assert_array_equal(random_roll(key, image, jitter=2), roll(image, offset))
+def test_a_jitter_below_0_is_refused():
+    with pytest.raises(JaxdreamError, match="jitter must be at least 0 pixels, not -1"):
+        draw_offsets(jax.random.key(0), count=1, jitter=-1)

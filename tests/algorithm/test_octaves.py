@@ -33,9 +33,9 @@ def test_sizes_grow_to_the_picture_and_stay_over_the_minimum(size, octaves, scal
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"octaves": 0}, "octaves must be at least 1, not 0"),
-        ({"octave_scale": 1.0}, "octave scale must be over 1"),
-        ({"octave_scale": float("nan")}, "octave scale must be over 1"),
+        ({"octaves": 0}, "octaves is a whole number from 1 to 100, not 0"),
+        ({"octave_scale": 1.0}, "octave_scale is a number over 1"),
+        ({"octave_scale": float("nan")}, "octave_scale is a number over 1"),
         ({"minimum": 21}, "the picture is 30x20 pixels and the layer needs at least 21x21"),
     ],
 )

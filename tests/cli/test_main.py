@@ -160,34 +160,6 @@ def test_replay_of_what_is_no_dream(run, photo):
     assert "carries no jaxdream recipe" in one_line(run("replay", photo, photo, code=2))
 
 
-def test_layers(run):
-    lines = run("layers", "--model", "googlenet").stdout.splitlines()
-    row = next(line for line in lines if "inception_4c/output" in line)
-    assert row.split() == ["**", "inception_4c/output", "512", "16", "299x299"]
-    assert len(lines) == 2 + 143
-    assert "mixed_4" in run("layers", "--model", "inception_v3").stdout
-
-
-def test_models(run):
-    out = run("models").stdout
-    assert "bundled" in out
-    for name in ("googlenet_mini", "inception_v3_gluon", "onnxmodelzoo/googlenet-3", "Apache-2.0"):
-        assert name in out
-
-
-def test_weights_convert_and_verify(run, tmp_path):
-    bundled = Path(__file__).parents[2] / "weights" / "googlenet_mini.safetensors"
-    run("weights", "convert", bundled, "copy.safetensors")
-    done = run("weights", "verify", "copy.safetensors")
-    assert "googlenet_mini" in done.stdout
-    hashed = run("weights", "verify", bundled).stdout.split()[-1]
-    assert done.stdout.split()[-1] == hashed
-    cut = tmp_path / "cut.safetensors"
-    cut.write_bytes(bundled.read_bytes()[:-1000])
-    assert "cut.safetensors" in one_line(run("weights", "verify", cut, code=2))
-    assert "the input" in one_line(run("weights", "convert", cut, cut, code=2))
-
-
 def test_help_and_version_come_without_jax(environment):
     code = (
         "import sys, jaxdream.cli.main\n"

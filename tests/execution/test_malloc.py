@@ -32,7 +32,7 @@ def freed(**parts) -> float:
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc is asked")
 def test_freed_memory_goes_back_when_asked():
     small = {"size": 50_000, "count": 2_000}
-    assert freed(**small, after="malloc.give_back()") > 80
+    assert freed(**small, after="malloc.trim()") > 80
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only glibc is asked")
@@ -40,4 +40,4 @@ def test_large_blocks_go_back_as_they_are_freed():
     # Once one block of 30 MB was freed, glibc takes up to as large ones from its malloc.
     first = "x = bytearray(30_000_000); del x; "
     large = {"size": 10_000_000, "count": 10}
-    assert freed(**large, before=first + "malloc.give_back_large_blocks()") > 80
+    assert freed(**large, before=first + "malloc.return_large_blocks()") > 80

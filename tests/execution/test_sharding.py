@@ -31,7 +31,7 @@ def test_the_command_shares_out_rows(run, photo, environment, tmp_path):
     quick = ["--steps", "2", "--octaves", "1", "--size", "75x61", "--layer", "conv1/7x7_s2"]
     quick += ["--model", "googlenet_mini"]
     done = run("dream", photo, *quick, "-o", "one.png", "--shard", "rows")
-    assert "one device here, so no rows" in done.stderr
+    assert "one device here, so nothing is shared" in done.stderr
     environment |= FOUR
     try:
         done = run("dream", photo, *quick, "-o", "four.png", "--shard", "rows")
@@ -68,9 +68,9 @@ def test_one_device_is_enough(tiny, picture):
     key = jax.random.key(0)
     options = {"objective": jd.objectives.layer("first"), "steps": 2, "octaves": 1}
     alone = jd.dream(key, tiny, picture, **options)
-    rows = jd.dream(key, tiny, picture, sharding=jd.shard_rows(), **options)
+    rows = jd.dream(key, tiny, picture, shard=jd.shard_rows(), **options)
     np.testing.assert_allclose(rows, alone, atol=1e-3)
-    (batch,) = jd.dream(key, tiny, picture[None], sharding=jd.shard_pictures(), **options)
+    (batch,) = jd.dream(key, tiny, picture[None], shard=jd.shard_pictures(), **options)
     assert batch.shape == picture.shape
     with pytest.raises(jd.JaxdreamError, match="at least one device"):
         jd.shard_rows([])

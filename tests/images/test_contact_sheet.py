@@ -64,8 +64,12 @@ def test_enlarge_makes_squares():
     [
         ([], {}, "at least one picture"),
         ([flat(0)], {"labels": ["a", "b"]}, "2 labels for 1 pictures"),
-        ([flat(0)], {"columns": 0}, "1 or more columns"),
-        ([flat(0)], {"gap": -1}, "gap of 0 or more"),
+        (
+            [flat(0)],
+            {"columns": 0},
+            "columns and letters must be at least 1, gap at least 0, not columns=0",
+        ),
+        ([flat(0)], {"gap": -1}, "gap=-1"),
     ],
 )
 def test_bad_settings_say_so(pictures, options, message):

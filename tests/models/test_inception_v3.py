@@ -154,7 +154,7 @@ def max_pool(x):
 
 
 def average_pool(x):
-    """The padding does not count: at a corner the mean is of four."""
+    """The mean without the padding: at a corner it is of four values."""
     padded = np.pad(x, [(1, 1), (1, 1), (0, 0)], constant_values=np.nan)
     return np.nanmean(windows(padded, 3, 3), axis=(-2, -1))
 

@@ -59,7 +59,7 @@ def test_a_dream_in_a_padded_program_has_the_channels_mean(tiny, picture):
         jax.random.key(0), tiny, picture, objective=objective, octaves=1, steps=1, jitter=0
     )
     expected = float(objective.value(tiny, picture))
-    assert float(list(states)[-1].info.loss) == pytest.approx(expected, rel=1e-4)
+    assert float(list(states)[-1].info.value) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_linear_objectives():

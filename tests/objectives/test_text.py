@@ -1,5 +1,6 @@
 import contextlib
 import inspect
+import math
 import operator
 from functools import cache
 from types import SimpleNamespace
@@ -77,21 +78,16 @@ def leaf_value(function, *arguments):
     return float(function(*arguments)(ACTS))
 
 
-def leaf_size(function, *arguments):
-    return abs(leaf_value(function, *arguments))
-
-
-def without_signs(tree):
-    """The same tree with sums for differences and positive weights: a bound of rounding errors."""
+def bound(tree, smallest):
+    """The size that a tree's value can have at most, with numbers and leaves of at least one."""
     if not isinstance(tree, tuple):
-        return abs(tree)
+        return max(abs(tree), smallest)
     function, *arguments = tree
-    if function is operator.neg:
-        return without_signs(arguments[0])
-    if function not in (operator.add, operator.sub, operator.mul):
-        return tree
-    function = operator.mul if function is operator.mul else operator.add
-    return (function, *map(without_signs, arguments))
+    if function in (operator.add, operator.sub, operator.neg):
+        return sum(bound(argument, smallest) for argument in arguments)
+    if function is operator.mul:
+        return math.prod(bound(argument, smallest) for argument in arguments)
+    return max(abs(leaf_value(*tree)), smallest)
 
 
 @settings(deadline=None, max_examples=100)
@@ -112,9 +108,9 @@ def test_what_repr_shows_is_read_as_the_same(tiny, tree):
         np.testing.assert_array_equal(np.signbit(mine), np.signbit(theirs))
     value = float(objective(ACTS))
     np.testing.assert_array_equal(float(again(ACTS)), value)
-    size = build(without_signs(tree), leaf_size)
-    if size < 1e37:
-        assert value == pytest.approx(build(tree, leaf_value), rel=1e-4, abs=1e-4 * size + 1e-30)
+    if bound(tree, 1) < 1e37:  # nothing on the way overflows
+        rounding = 1e-4 * bound(tree, 0) + 1e-30
+        assert value == pytest.approx(build(tree, leaf_value), rel=1e-4, abs=rounding)
 
 
 @pytest.mark.parametrize(

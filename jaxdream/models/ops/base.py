@@ -1,4 +1,4 @@
-"""What every operation has: its geometry, and how its inputs and weights reach it."""
+"""The base classes of operations: their geometry, and how they are applied."""
 
 from collections.abc import Sequence
 from functools import partial

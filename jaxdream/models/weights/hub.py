@@ -60,6 +60,8 @@ def file_size(record: WeightsRecord, *, timeout: float = HUB_TIMEOUT) -> int:
             found = get_hf_file_metadata(url, timeout=timeout)
             if found.commit_hash is None:  # such as the login page of a hotel's network
                 raise OSError("answers, but is not a hub")
+            if not re.fullmatch(r"\w[\w.-]*", found.etag or ""):  # the library makes a path of it
+                raise OSError("answers with an invalid ETag")
             answer.append(found.size or 0)
         except Exception as error:
             answer.append(error)
@@ -128,9 +130,16 @@ def check_download(record: WeightsRecord, path: Path) -> bool:
 
 
 def discard(path: Path) -> None:
-    """Remove a file from the hub's cache, so that it is downloaded again."""
-    for name in (path.resolve(), path):
-        name.unlink(missing_ok=True)
+    """Remove a file from the hub's cache, so that it is downloaded again.
+
+    The entry is a link; a file that it links to outside the cache is not removed.
+    """
+    from huggingface_hub import constants
+
+    content = path.resolve()
+    if content.is_relative_to(Path(constants.HF_HUB_CACHE).resolve()):
+        content.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
 def _offline() -> bool:

@@ -152,7 +152,7 @@ def fetch(record: WeightsRecord, *, download: bool, notify: Notify) -> LocalWeig
         JaxdreamError: they are not on this machine and cannot or must not be downloaded.
     """
     if record.bundled:
-        return load_file(record.model, local.bundled_path(record.file))[1]
+        return local.read_file(record, local.bundled_path(record.file))[1]
     if record.repo is None:
         raise JaxdreamError(
             f"{record.file} cannot be downloaded: name the file with --weights PATH or "
@@ -176,7 +176,7 @@ def _convert(record: WeightsRecord, source: Path, notify: Notify) -> LocalWeight
     """Check a downloaded file and keep it in our layout; a damaged one is removed."""
     proved = hub.check_download(record, source)
     try:
-        _, found = load_file(record.model, source)
+        _, found = local.read_file(record, source)
     except JaxdreamError:
         if not proved:
             hub.discard(source)

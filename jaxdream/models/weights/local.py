@@ -93,10 +93,14 @@ def load_file(name: str, path: Path) -> tuple[WeightsRecord, LocalWeights]:
     Raises:
         JaxdreamError: it cannot be read, is damaged, or does not fit the model.
     """
+    return read_file(None if name.lower() == "auto" else record_of(name), path)
+
+
+def read_file(record: WeightsRecord | None, path: Path) -> tuple[WeightsRecord, LocalWeights]:
+    """``load_file`` with the record of the model; without a record, it finds out the model."""
     from jaxdream.models.weights.check import check_weights, read_metadata, weights_sha256
     from jaxdream.models.weights.porting import read_weights
 
-    record = None if name.lower() == "auto" else record_of(name)
     arrays = read_weights(path)
     record = record or record_of(_model_in(path, arrays))
     check_weights(arrays, record.build(), source=path)
@@ -143,7 +147,7 @@ def read_converted(record: WeightsRecord) -> LocalWeights | None:
     if note is None:
         return None
     try:
-        _, local = load_file(record.model, converted_path(record))
+        _, local = read_file(record, converted_path(record))
     except (JaxdreamError, OSError):
         return None
     return local if local.sha256 == note["weights_sha256"] else None

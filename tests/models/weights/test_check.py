@@ -25,7 +25,7 @@ def weights():
     return weights_for(SMALL)
 
 
-def test_what_fits_passes(weights):
+def test_fitting_weights_pass(weights):
     check.check_weights(weights, SMALL, source="file")
 
 
@@ -54,7 +54,7 @@ def spoil(weights, how):
         ("inf", "not finite: inception_3a/1x1/kernel"),
     ],
 )
-def test_what_does_not_fit_is_listed(weights, how, says):
+def test_every_misfit_is_listed(weights, how, says):
     spoil(weights, how)
     with pytest.raises(JaxdreamError, match=f"^file does not fit the network: {says}"):
         check.check_weights(weights, SMALL, source="file")
@@ -88,18 +88,21 @@ def test_a_model_is_known_by_its_shapes(graph, model):
     assert check.identify(weights, source="file") == model
 
 
-def test_an_unknown_model_is_told_the_nearest(weights):
+def test_weights_of_an_unknown_model_name_the_nearest(weights):
     with pytest.raises(JaxdreamError, match=r"file \(nearest to googlenet"):
         check.identify(weights, source="file")
 
 
-def test_what_is_written_is_read_again(tmp_path, weights):
+def test_written_weights_are_read_again(tmp_path, weights):
     path = tmp_path / "x.safetensors"
     check.write_weights(path, weights, model="googlenet_mini")
     again = read_weights(path)
     assert again.keys() == weights.keys()
     assert check.weights_sha256(again) == check.weights_sha256(weights)
-    assert check.read_model_name(path) == "googlenet_mini"
+    assert check.read_metadata(path) == {
+        "jaxdream_model": "googlenet_mini",
+        "weights_sha256": check.weights_sha256(weights),
+    }
     assert [p.name for p in tmp_path.iterdir()] == ["x.safetensors"]
 
 
@@ -112,7 +115,7 @@ def test_float16_is_hashed_as_it_is_read_again(tmp_path, weights):
     assert noted == check.weights_sha256(read_weights(path))
 
 
-def test_what_float16_cannot_hold_is_not_written(tmp_path, weights):
+def test_values_too_large_for_float16_are_not_written(tmp_path, weights):
     weights["conv1/7x7_s2/bias"][0] = 1e6
     path = tmp_path / "x.safetensors"
     path.write_bytes(b"as it was")
@@ -121,7 +124,7 @@ def test_what_float16_cannot_hold_is_not_written(tmp_path, weights):
     assert path.read_bytes() == b"as it was"
 
 
-def test_identity_is_of_the_values(weights):
+def test_the_hash_depends_on_the_values_only(weights):
     first = check.weights_sha256(weights)
     reordered = dict(reversed(weights.items()))
     doubles = {n: a.astype(np.float64) for n, a in weights.items()}
@@ -135,7 +138,7 @@ def test_unwritable(tmp_path, weights):
         check.write_weights(tmp_path / "no" / "x.safetensors", weights, model="m")
 
 
-def test_files_that_are_not_ours_have_no_name(tmp_path):
+def test_files_of_other_programs_have_no_metadata(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nonsense")
-    assert check.read_model_name(tmp_path / "x.safetensors") is None
-    assert check.read_model_name(tmp_path / "x.onnx") is None
+    assert check.read_metadata(tmp_path / "x.safetensors") == {}
+    assert check.read_metadata(tmp_path / "x.onnx") == {}

@@ -1,0 +1,1 @@
+"""How fast jaxdream is: beside the same network in PyTorch, and beside another commit of itself."""

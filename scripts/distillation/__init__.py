@@ -1,0 +1,1 @@
+"""How the network that comes with jaxdream was made from BVLC GoogLeNet, and how good it is."""
