@@ -204,7 +204,7 @@ def _add_zoom(commands) -> None:
         "of frames (default: IN_zoom.mp4)")  # fmt: skip
     add_settings(parser, ZoomSettings)
     group = parser.add_argument_group("the film").add_argument
-    group("--fps", type=number(0.01, 240, "fps"), default=25.0, metavar="N",
+    group("--fps", type=number(0.01, 240.0, "fps"), default=25.0, metavar="N",
           help="frames a second (default: 25)")  # fmt: skip
     group("--keep-frames", action="store_true", help="keep the folder OUT.frames of a film")
     _add_objective(parser)
