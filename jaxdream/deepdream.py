@@ -74,7 +74,7 @@ class DreamState:
     @property
     def at_octave(self) -> Float[Array, "*n h w 3"] | list[Float[Array, "_h _w 3"]]:
         """The picture(s) at this octave's size: RGB, 0..255."""
-        return self._as_given([jnp.asarray(p) for p in self.layout.take(self.array)])
+        return self._as_given(self.layout.take(self.array))
 
     def at_full_size(
         self, image: AnyArray | Sequence[AnyArray]
@@ -82,16 +82,26 @@ class DreamState:
         """The dream so far at the full size of ``image``, which it began from (RGB, 0..255)."""
         images: list[AnyArray] = [image] if self.batch == "one" else list(image)  # pyright: ignore[reportAssignmentType]
         pictures = self.layout.take(self.array)
-        full = [
-            jnp.asarray(whole + resize(picture - base, (whole.shape[0], whole.shape[1])))
-            for whole, picture, base in zip(images, pictures, self.bases, strict=True)
-        ]
-        return self._as_given(full)
+        return self._as_given(
+            [
+                whole + resize(picture - base, (whole.shape[0], whole.shape[1]))
+                for whole, picture, base in zip(images, pictures, self.bases, strict=True)
+            ]
+        )
 
-    def _as_given(self, pictures: list[Array]):
-        if self.batch == "one":
-            return pictures[0]
-        return jnp.stack(pictures) if self.batch == "stack" else pictures
+    def _as_given(self, pictures: list[AnyArray]):
+        """JAX's arrays, in the form in which the pictures were given."""
+        if self.batch == "stack":
+            traced = any(isinstance(picture, Tracer) for picture in pictures)
+            return jnp.stack(pictures) if traced else jax.device_put(np.stack(pictures))
+        # By device_put: in ``jnp.asarray``, each size would be one more small program.
+        arrays = [
+            jax.device_put(np.ascontiguousarray(picture))
+            if isinstance(picture, np.ndarray)
+            else picture
+            for picture in pictures
+        ]
+        return arrays[0] if self.batch == "one" else arrays
 
 
 @takes_settings(settings=DreamSettings, compute=Compute)

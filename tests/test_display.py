@@ -6,13 +6,13 @@ import pytest
 import jaxdream as jd
 
 
-def test_a_preview_is_clipped_or_scaled():
+def test_levels_are_clipped_or_scaled():
     image = np.array([[[-5.0, 100.4, 300.0]]], np.float32)
-    np.testing.assert_array_equal(jd.preview(image), [[[0, 100, 255]]])
+    np.testing.assert_array_equal(jd.to_uint8(image), [[[0, 100, 255]]])
     wide = np.full((50, 50, 3), 500, np.float32)
-    assert set(jd.preview(wide, scaled=True).ravel()) == {255}
+    assert set(jd.to_uint8(wide, scaled=True).ravel()) == {255}
     wide[:25] = 250
-    assert set(jd.preview(wide, scaled=True).ravel()) == {128, 255}
+    assert set(jd.to_uint8(wide, scaled=True).ravel()) == {128, 255}
 
 
 class Place:
@@ -50,7 +50,7 @@ def test_a_dream_changes_in_place(tiny, picture, states, places):
     (place,) = places
     assert len(place.shown) == 3  # the first, the fourth, the last
     assert place.shown[-1].size == (30, 24)
-    np.testing.assert_array_equal(np.asarray(place.shown[-1]), jd.preview(out))
+    np.testing.assert_array_equal(np.asarray(place.shown[-1]), jd.to_uint8(out))
 
 
 def test_interrupted_it_keeps_what_it_has(picture, states, places):
@@ -60,7 +60,7 @@ def test_interrupted_it_keeps_what_it_has(picture, states, places):
         raise KeyboardInterrupt
 
     out = jd.show_dream(interrupted(), picture, every=5)
-    np.testing.assert_array_equal(np.asarray(places[0].shown[-1]), jd.preview(out))
+    np.testing.assert_array_equal(np.asarray(places[0].shown[-1]), jd.to_uint8(out))
 
 
 def test_without_states_it_says_so(picture, places):

@@ -1,12 +1,11 @@
-import logging
-
 import jax
 import numpy as np
 import pytest
+from helpers import compilations
 
 import jaxdream as jd
 from jaxdream import JaxdreamError, iterate_zoom, plan_zoom, warp
-from jaxdream.zooming import EASINGS
+from jaxdream.settings import EASINGS
 
 KEY = jax.random.key(5)
 QUICK = {"steps": 2, "octaves": 2, "jitter": 3}
@@ -14,7 +13,8 @@ MOVING = {"zoom": 0.1, "rotate": 3.0, "shift": (1, -0.5)}
 
 
 def zoomed(tiny, picture, **settings):
-    return [np.asarray(frame) for frame in iterate_zoom(KEY, tiny, picture, **QUICK | settings)]
+    states = iterate_zoom(KEY, tiny, picture, **QUICK | settings)
+    return [np.asarray(state.image) for state in states if state.is_finished]
 
 
 def test_is_dream_and_warp_in_turn(tiny, picture):
@@ -32,51 +32,51 @@ def test_is_dream_and_warp_in_turn(tiny, picture):
 def test_going_on_from_the_last_frame_makes_the_same_frames(tiny, picture, easing):
     settings = {"frames": 4, "easing": easing, **MOVING}
     whole = zoomed(tiny, picture, **settings)
-    first = iterate_zoom(KEY, tiny, picture, **QUICK, **settings)
-    kept = [np.asarray(next(first)), np.asarray(next(first))]
-    rest = zoomed(tiny, kept[-1], done=2, **settings)
-    np.testing.assert_array_equal(np.stack(kept + rest), np.stack(whole))
-    assert zoomed(tiny, whole[-1], done=4, **settings) == []
+    rest = zoomed(tiny, whole[1], frames_done=2, **settings)
+    np.testing.assert_array_equal(np.stack(rest), np.stack(whole[2:]))
+    assert zoomed(tiny, whole[-1], frames_done=4, **settings) == []
 
 
-def test_frames_differ_in_their_jitter_and_seeds_differ(tiny, picture):
-    still = zoomed(tiny, picture, frames=1)
-    other = next(iterate_zoom(jax.random.key(6), tiny, picture, frames=1, **QUICK))
-    assert np.abs(still[0] - other).max() > 0.01
-    assert not np.array_equal(
-        jax.random.key_data(jax.random.fold_in(KEY, 0)),
-        jax.random.key_data(jax.random.fold_in(KEY, 1)),
-    )
+def test_frames_and_seeds_differ_in_their_jitter(tiny, picture):
+    still = {"zoom": 0.0, "steps": 1, "octaves": 1, "jitter": 9, "step_size": 30.0}
+    first, second = zoomed(tiny, picture, frames=2, **still)
+    # Without jitter of its own, the second frame would be dreamed as the first was.
+    with_firsts_jitter = jd.dream(jax.random.fold_in(KEY, 0), tiny, first, **QUICK | {
+        name: value for name, value in still.items() if name != "zoom"
+    })  # fmt: skip
+    assert np.abs(second - with_firsts_jitter).max() > 0.01
+    *_, other = iterate_zoom(6, tiny, picture, frames=1, **QUICK | still)
+    assert np.abs(first - other.image).max() > 0.01
 
 
-def test_all_frames_run_the_same_programs(tiny, caplog):
+def test_all_frames_run_the_same_programs(tiny):
     # A size of its own, so that nothing is compiled yet.
     image = np.random.default_rng(2).uniform(0, 255, (26, 33, 3)).astype(np.float32)
-    frames = iterate_zoom(KEY, tiny, image, frames=5, easing="in-out", **QUICK, **MOVING)
-    with jax.log_compiles(), caplog.at_level(logging.WARNING):
-        next(frames)
-        assert "Compiling" in caplog.text, "JAX no longer logs what it compiles"
-        next(frames)  # the first that was warped
-        caplog.clear()
-        assert len(list(frames)) == 3
-    assert "ompil" not in caplog.text
-    # The same programs for another movement too.
-    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+    states = iterate_zoom(KEY, tiny, image, frames=5, easing="in-out", **QUICK, **MOVING)
+    with compilations() as names:
+        while next(states).frame < 2:  # the second frame is the first that was warped
+            pass
+        assert names
+        names.clear()
+        assert sum(state.is_finished for state in states) == 3
         list(iterate_zoom(KEY, tiny, image, frames=2, zoom=0.02, classic_warp=True, **QUICK))
-    assert "ompil" not in caplog.text
+    assert names == []
 
 
-def test_watch_sees_every_step(tiny, picture):
-    seen = []
-    watch = lambda number, state: seen.append((number, state.octave, state.step))  # noqa: E731
-    zoomed(tiny, picture, frames=2, watch=watch, scan=False)
-    assert seen == [(n, o, s) for n in range(2) for o in range(2) for s in (1, 2)]
+def test_there_is_a_state_for_every_step(tiny, picture):
+    states = list(iterate_zoom(KEY, tiny, picture, frames=2, scan=False, **QUICK))
+    steps = [(s.frame, s.dream.octave, s.dream.step) for s in states]
+    assert steps == [(n, o, s) for n in range(2) for o in range(2) for s in (1, 2)]
+    assert [s.is_finished for s in states] == [False] * 3 + [True] + [False] * 3 + [True]
+    assert states[3].done == 0.5
+    assert states[-1].done == 1
+    assert all(isinstance(leaf, jax.Array | np.ndarray) for leaf in jax.tree.leaves(states[0]))
 
 
 @pytest.mark.parametrize("easing", EASINGS)
 @pytest.mark.parametrize("frames", [2, 3, 9])
 def test_every_easing_comes_to_the_same_end(easing, frames):
-    plan = plan_zoom(frames, zoom=0.2, rotate=2.0, shift=(3, -1), easing=easing)
+    plan = plan_zoom(frames=frames, zoom=0.2, rotate=2.0, shift=(3, -1), easing=easing)
     assert len(plan) == frames - 1
     np.testing.assert_allclose(np.prod([1 - m.zoom for m in plan]), 0.8 ** (frames - 1))
     np.testing.assert_allclose(sum(m.rotate for m in plan), 2.0 * (frames - 1))
@@ -84,25 +84,29 @@ def test_every_easing_comes_to_the_same_end(easing, frames):
 
 
 def test_the_curves():
-    turns = {name: [m.rotate for m in plan_zoom(5, rotate=1.0, easing=name)] for name in EASINGS}
+    turns = {
+        name: [m.rotate for m in plan_zoom(frames=5, rotate=1.0, easing=name)] for name in EASINGS
+    }
     assert turns["linear"] == [1, 1, 1, 1]
     assert turns["in"] == [0.25, 0.75, 1.25, 1.75]
     assert turns["out"] == [1.75, 1.25, 0.75, 0.25]
     assert turns["in-out"] == [0.625, 1.375, 1.375, 0.625]
-    assert plan_zoom(1) == ()
-    assert plan_zoom(7)[:2] == plan_zoom(3), "a longer linear zoom begins the same"
+    assert plan_zoom(frames=1) == ()
+    assert plan_zoom(frames=7)[:2] == plan_zoom(frames=3), "a longer linear zoom begins the same"
 
 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"frames": 0}, "frames must be at least 1"),
-        ({"zoom": 1.0}, "over -1 and under 1"),
-        ({"rotate": float("nan")}, "finite number of degrees"),
-        ({"shift": (float("inf"), 0.0)}, "two finite numbers of pixels"),
+        ({"frames": 0}, "frames is a whole number from 1"),
+        ({"frames": 10**9}, "frames is a whole number from 1 to 1,000,000"),
+        ({"zoom": 1.0}, "zoom is a number from -0.99 to 0.99, not 1.0"),
+        ({"rotate": float("nan")}, "rotate is a number from"),
+        ({"shift": (float("inf"), 0.0)}, "shift is a number from"),
+        ({"shift": (1.0,)}, "shift takes 2 numbers"),
         ({"easing": "inout"}, "did you mean in-out"),
-        ({"easing": "cubic"}, "there are linear, in, out, in-out"),
-        ({"done": -1}, "0 or more"),
+        ({"easing": "cubic"}, "one of linear, in, out, in-out"),
+        ({"frames_done": -1}, "frames_done must be at least 0"),
     ],
 )
 def test_settings_out_of_range_are_said_at_once(tiny, picture, settings, says):
@@ -110,10 +114,9 @@ def test_settings_out_of_range_are_said_at_once(tiny, picture, settings, says):
         iterate_zoom(KEY, tiny, picture, **settings)
 
 
-def test_a_picture_too_small_is_said_before_anything_is_computed(tiny):
-    frames = iterate_zoom(KEY, tiny, np.zeros((1, 1, 3), np.float32))
+def test_a_picture_too_small_is_refused_at_once(tiny):
     with pytest.raises(JaxdreamError, match="needs at least"):
-        next(frames)
+        iterate_zoom(KEY, tiny, np.zeros((1, 1, 3), np.float32))
 
 
 def test_zooming_out_is_steady(tiny, picture):

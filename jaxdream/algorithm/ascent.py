@@ -124,8 +124,8 @@ def gradient_errors(max_mean_gradient: Float[AnyArray, " n"], what: str) -> list
             return f"the gradient of {what} is not finite: use a smaller step size, or keep clip on"
         if value == 0:
             return (
-                f"the gradient of {what} is zero everywhere on this picture, so it would not "
-                "change: try another layer, or another picture"
+                f"the gradient of {what} is zero everywhere, so the picture would not change: try "
+                "another layer, seed or picture"
             )
         return None
 
@@ -148,6 +148,6 @@ def check_gradients(max_mean_gradient: AnyArray, what: str) -> None:
     if fatal or all(errors):
         raise JaxdreamError((fatal or errors)[0])
     if any(errors):
-        which = ", ".join(str(number) for number, e in enumerate(errors) if e)
-        line = f"the gradient of {what} is zero on pictures {which}"
+        which = ", ".join(str(number) for number, e in enumerate(errors, start=1) if e)
+        line = f"the gradient of {what} is zero everywhere on pictures {which}: they did not change"
         warnings.warn(line, JaxdreamWarning, stacklevel=3)

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from jaxdream.cli import session
-from jaxdream.cli.objective_options import objective_text
+from jaxdream.cli.objective_options import check_objective, objective_text
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.session import INTERRUPTED, SOME_FAILED
 from jaxdream.folder.inputs import find_inputs, output_names
@@ -13,7 +13,9 @@ from jaxdream.settings import Compute, DreamSettings, SourceSettings
 
 
 def dream_batch(options: argparse.Namespace) -> int:
+    check_objective(options)
     folder = session.output_path(options.output, Path())
+    session.check_folder(folder)
     inputs = find_inputs(options.inputs, lists=options.lists, leave_out=folder)
     suffix = None if options.format == "same" else f".{options.format}"
     output_names(inputs, folder, suffix)  # now, since the rest takes a while

@@ -1,18 +1,19 @@
 """``jaxdream dream`` and ``jaxdream replay``; each returns the exit code."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jaxdream.cli import session
-from jaxdream.cli.objective_options import objective_text
+from jaxdream.cli.objective_options import check_objective, objective_text
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.preview import Previews
 from jaxdream.cli.session import INTERRUPTED, SOME_FAILED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
-from jaxdream.files.writing import make_folder, remove_temporaries
+from jaxdream.files.writing import check_place, remove_temporaries
 from jaxdream.images import formats, picture_files
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
@@ -38,6 +39,7 @@ def dream_pictures(options: argparse.Namespace) -> int:
     settings = read_settings(options, DreamSettings)
     source = read_settings(options, SourceSettings)
     compute = read_settings(options, Compute)
+    check_objective(options)
     outputs = _outputs(options.inputs, options.output)
     guard = FileGuard(reads=options.inputs)
     for guide in options.guide:
@@ -58,8 +60,8 @@ def dream_pictures(options: argparse.Namespace) -> int:
 
 def replay_picture(options: argparse.Namespace) -> int:
     recipe = read_recipe(options.dreamed)
-    default = Path(options.dreamed).with_name(f"{Path(options.dreamed).stem}_replay.png")
-    output = session.output_path(options.output, default)
+    output = session.output_path(options.output, session.beside(options.dreamed, "_replay.png"))
+    check_place(output)
     guard = FileGuard(reads=[options.dreamed, options.input, *options.guide])
     _check_targets([output], guard)
     picture = _picture_to_replay(options, recipe)
@@ -129,13 +131,17 @@ def _check_provenance(dreamed: str, recipe: Recipe, here) -> None:
 
 def _outputs(inputs: list[str], output: str | None) -> list[Path]:
     """Where each dream goes."""
-    names = [f"{Path(path).stem}_dream.png" for path in inputs]
+    beside = [session.beside(path, "_dream.png") for path in inputs]
     if output is None:
-        return [Path(path).with_name(name) for path, name in zip(inputs, names, strict=True)]
+        for target in beside:
+            if os.path.isdir(target.parent):  # otherwise the input is not there either
+                check_place(target)
+        return beside
     target = session.output_path(output, Path())
-    if len(inputs) > 1 or target.is_dir() or not target.suffix:
-        folder = make_folder(target)
-        return [folder / name for name in names]
+    if len(inputs) > 1 or os.path.isdir(target) or not target.suffix:
+        session.check_folder(target)  # which is made with the first picture
+        return [target / path.name for path in beside]
+    check_place(target)
     return [target]
 
 
@@ -143,7 +149,7 @@ def _check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
     """Make sure that the pictures can be written, before anything is computed."""
     remove_temporaries(targets)  # of a run that was killed
     for target in targets:
-        picture_files.check_writable(target)
+        formats.picture_format(target)
         guard.add_write(target)
         if not formats.keeps_recipe(target):
             session.say(
@@ -165,7 +171,7 @@ def _read_all(
     for path, output in zip(inputs, outputs, strict=True):
         picture = session.read(path, size)
         height, width, _ = picture.pixels.shape
-        picture_files.check_writable(output, size=(height, width))
+        formats.picture_format(output, (height, width))
         held += picture.pixels.nbytes
         if held <= MAX_BYTES_AHEAD or not pictures:
             pictures[str(output)] = picture

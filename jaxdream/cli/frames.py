@@ -5,24 +5,26 @@ It holds ``0001.png`` and so on; ``zoom.json``, the settings they were made with
 its picture is written, so it tells how many frames are finished.
 """
 
+import hashlib
 import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
 
+from jaxdream.cli import session
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import read_bytes
-from jaxdream.files.writing import check_place, make_folder, remove_temporaries, replacing
+from jaxdream.files.reading import read_bytes, reason
+from jaxdream.files.writing import make_folder, remove_temporaries, replacing
 from jaxdream.images.picture_files import read_size, write_image
 
 SCHEMA = 2
 _LONGEST = 60  # characters of a setting in a message
-_HASH = 12
+_SHORT_HASH = 12
 _LOCK = ".zoom.lock"
 _MAX_JSON = 1 << 20  # bytes
 _MAX_STATE = 1 << 32
@@ -76,7 +78,9 @@ class FrameFolder:
         values = np.array(frame, np.float32)
         write_image(self.paths(self.done + 1)[-1], values)
         # Last, and at once: a run that ends before this line makes this frame again.
-        content = save({"frame": values}, {"zoom": str(SCHEMA), "done": str(self.done + 1)})
+        done = str(self.done + 1)
+        metadata = {"zoom": str(SCHEMA), "done": done, "sha256": _hash(values, done)}
+        content = save({"frame": values}, metadata)
         with replacing(self._state) as file:
             file.write(content)
         self.done, self.last = self.done + 1, values
@@ -87,11 +91,9 @@ class FrameFolder:
         return json.dumps(values, indent=indent)
 
     def remove(self) -> None:
-        """Delete what this wrote, and the folder if nothing else is in it."""
-        for path in (*self.paths(self.done), self._state, self._recipe, self.path / _LOCK):
+        """Delete what this wrote."""
+        for path in (*self.paths(self.done), self._state, self._recipe):
             path.unlink(missing_ok=True)
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
 
     def _check_settings(self) -> None:
         try:
@@ -127,12 +129,12 @@ class FrameFolder:
             read_bytes(self._state, limit=_MAX_STATE)  # a regular file, of a possible size
             with safe_open(self._state, framework="np") as file:
                 frame, metadata = file.get_tensor("frame"), file.metadata() or {}
-            done = int(metadata["done"]) if metadata["done"].isascii() else 0
+            whole = metadata["sha256"] == _hash(frame, metadata["done"])
+            done = int(metadata["done"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError):
             raise self._damaged(self._state) from None
         shape = (*self.settings["size"], 3)
-        in_range = 1 <= done <= 10**6
-        if frame.shape != shape or frame.dtype != np.float32 or not in_range:
+        if frame.shape != shape or frame.dtype != np.float32 or not whole:
             raise self._damaged(self._state)
         self._check_frames(done)
         self.done, self.last = done, frame
@@ -164,6 +166,8 @@ class FrameFolder:
 def locked(path: Path) -> Iterator[None]:
     """Only one run writes into a folder of frames, which is made if it is not there.
 
+    A folder that is empty in the end is removed.
+
     Raises:
         JaxdreamError: another run is writing into it.
     """
@@ -176,10 +180,14 @@ def locked(path: Path) -> Iterator[None]:
             "another output"
         ) from None
     except (OSError, NotImplementedError) as error:
-        raise JaxdreamError(f"cannot write into {path}: {error}") from error
+        raise JaxdreamError(f"cannot write into {path}: {reason(error)}") from error
     try:
         yield
     finally:
+        # While it is still held. A run that waits for it sees that, and makes the file again.
+        with suppress(OSError):
+            (path / _LOCK).unlink()
+            path.rmdir()  # which fails if there is anything in it
         lock.release()
 
 
@@ -191,15 +199,17 @@ def check_folder(path: Path) -> None:
     """
     if os.path.exists(path) and not os.path.isdir(path):  # which a name too long does not upset
         raise JaxdreamError(f"{path} is a file: name a folder, or a .gif, .webp or .mp4")
-    place = path
-    while not os.path.exists(place) and place != place.parent:
-        place = place.parent
-    check_place(place / "0001.png" if place == path else place / path.name)
+    session.check_folder(path)
 
 
 def _is_whole_png(path: Path) -> bool:
     """Whether a PNG has its last chunk."""
     return read_bytes(path)[-12:-4] == b"\0\0\0\0IEND"
+
+
+def _hash(frame: np.ndarray, done: str) -> str:
+    """Of the last frame and its number, by which damage is found."""
+    return hashlib.sha256(done.encode() + np.ascontiguousarray(frame).tobytes()).hexdigest()
 
 
 def _differ(name: str, there: dict, now: dict) -> bool:
@@ -208,5 +218,5 @@ def _differ(name: str, there: dict, now: dict) -> bool:
 
 def _short(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value):
-        value = value[:_HASH]
+        value = value[:_SHORT_HASH]
     return json.dumps(value)[:_LONGEST]

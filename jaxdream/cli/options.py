@@ -5,6 +5,8 @@ import difflib
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from jaxdream.errors import JaxdreamError
@@ -39,10 +41,11 @@ class Parser(argparse.ArgumentParser):
 
     def unknown(self, arguments: Sequence[str]) -> NoReturn:
         """End with an error for what no option takes."""
-        first = arguments[0].partition("=")[0]
+        first = arguments[0].partition("=")[0].lstrip("-").replace("_", "-")
         known = [name for action in self._actions for name in action.option_strings]
-        near = difflib.get_close_matches(first, known, n=1)
-        meant = self.synonyms.get(first.replace("_", "-"), near[0] if near else "")
+        # Without the dashes, which would make all names alike.
+        near = difflib.get_close_matches(first, [name.lstrip("-") for name in known], n=1)
+        meant = self.synonyms.get(f"--{first}", f"--{near[0]}" if near else "")
         hint = f"; did you mean {meant}?" if meant else ""
         self.error(f"unknown argument {' '.join(arguments)}{hint}")
 
@@ -79,9 +82,10 @@ def add_settings(
         own = default_text(cls, name) if value == default(cls, name) else value
         group.add_argument(
             flag,
+            *known.flags,
             dest=name,
             default=value,
-            type=_converter(name, known),
+            type=partial(_converted, name, known),
             choices=known.choices or None,
             nargs=known.count if known.count > 1 else None,
             metavar=_metavar(known),
@@ -107,13 +111,12 @@ def read_settings(
 
 def whole_number(minimum: int, maximum: int, what: str) -> Callable[[str], int]:
     """A converter for an option that is no setting; ``what`` names the number in an error."""
-    known = Setting("", int, minimum=minimum, maximum=maximum)
-    return _converter(what, known)
+    return partial(_converted, what, Setting("", int, minimum=minimum, maximum=maximum))
 
 
 def number(minimum: float, maximum: float, what: str) -> Callable[[str], float]:
     """A converter for an option that is no setting; ``what`` names the number in an error."""
-    return _converter(what, Setting("", float, minimum=minimum, maximum=maximum))
+    return partial(_converted, what, Setting("", float, minimum=minimum, maximum=maximum))
 
 
 def _metavar(known: Setting) -> str | tuple[str, ...] | None:
@@ -123,31 +126,25 @@ def _metavar(known: Setting) -> str | tuple[str, ...] | None:
     return ("X", "Y") if known.count == 2 else name
 
 
-def _converter(name: str, known: Setting) -> Callable[[str], Any]:
-    """A function from the text of an option to its value, with an error that says the range."""
+def _converted(name: str, known: Setting, text: str) -> Any:
+    """The value that the text of an option means.
 
-    def convert(text: str) -> Any:
-        if known.kind is str:
-            return text
-        if known.unit == "bytes":
-            return parse_bytes(text)
-        pattern = r"[+-]?\d+" if known.kind is int else r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
-        if re.fullmatch(pattern, text.strip(), re.ASCII) is None or len(text) > 400:
-            raise argparse.ArgumentTypeError(f"it is {known.range_text}, not {text[:80]!r}")
-        value = known.kind(text)
-        try:
-            check_value(name, value, _single(known))
-        except JaxdreamError:
-            raise argparse.ArgumentTypeError(f"it is {known.range_text}, not {text[:80]}") from None
-        return value
-
-    return convert
-
-
-def _single(known: Setting) -> Setting:
-    from dataclasses import replace
-
-    return replace(known, count=1)
+    Raises:
+        argparse.ArgumentTypeError: it means none; says the range.
+    """
+    if known.kind is str:
+        return text
+    if known.unit == "bytes":
+        return parse_bytes(text)
+    pattern = r"[+-]?\d+" if known.kind is int else r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+    if re.fullmatch(pattern, text.strip(), re.ASCII) is None or len(text) > 400:
+        raise argparse.ArgumentTypeError(f"it is {known.range_text}, not {text[:80]!r}")
+    value = known.kind(text)
+    try:
+        check_value(name, value, replace(known, count=1))
+    except JaxdreamError:
+        raise argparse.ArgumentTypeError(f"it is {known.range_text}, not {text[:80]}") from None
+    return value
 
 
 def parse_bytes(text: str) -> int:

@@ -56,9 +56,9 @@ class Previews:
             temporary = tempfile.TemporaryDirectory(prefix="jaxdream-")
             folder = Path(temporary.name)
         else:
-            folder = make_folder(options.preview)
+            folder = Path(options.preview)
+            session.check_folder(folder)
             for output in outputs:
-                picture_files.check_writable(folder / _name(output.stem, 1))
                 pattern = rf"{re.escape(output.stem)}_\d{{{_DIGITS}}}\.png"
                 guard.add_write_pattern(folder, pattern, replace=False)
         animation = Path(options.gif) if options.gif is not None else None
@@ -73,7 +73,8 @@ class Previews:
             return
         for loaded, picture in pictures:
             paths = self._paths.setdefault(loaded.file.output, [])
-            path = self.folder / _name(Path(loaded.file.output).stem, len(paths) + 1)
+            name = _name(Path(loaded.file.output).stem, len(paths) + 1)
+            path = make_folder(self.folder) / name
             picture_files.write_image(path, to_uint8(picture, scaled=self.scaled))  # pyright: ignore
             paths.append(path)
 

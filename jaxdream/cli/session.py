@@ -1,6 +1,7 @@
 """What the commands share: lines to the user, starting JAX, and running with progress."""
 
 import argparse
+import os
 import signal
 import sys
 import warnings
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.files.reading import printable
+from jaxdream.files.writing import check_place
 from jaxdream.images import picture_files
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
@@ -47,8 +49,6 @@ def read(path: str, size: str | None) -> Picture:
 
 def start_jax(device: str | None, memory: int | None = None) -> None:
     """Choose the platform and keep compiled programs, before JAX computes anything."""
-    import os
-
     import jax
 
     from jaxdream.execution import malloc
@@ -179,3 +179,27 @@ def output_path(given: str | None, default: Path) -> Path:
     if given == "":
         raise JaxdreamError("--output is empty: name a file")
     return default if given is None else Path(given)
+
+
+def beside(path: str, ending: str) -> Path:
+    """The path of a result beside an input: its name without suffix, and then ``ending``."""
+    if not Path(path).name:
+        raise JaxdreamError(f"{path!r} is not the name of a file: name a picture")
+    return Path(path).with_name(f"{Path(path).stem}{ending}")
+
+
+def check_folder(folder: Path) -> None:
+    """Make sure that a folder can be written into, or be made. Nothing is made.
+
+    Raises:
+        JaxdreamError: it cannot.
+    """
+    place = folder
+    while not os.path.exists(place) and place != place.parent:
+        place = place.parent
+    if not os.path.isdir(place):
+        raise JaxdreamError(f"{printable(place)} is a file: name a folder to write into")
+    # A name in it, or the name of the folder that will be made.
+    check_place(
+        place / ".jaxdream" if place == folder else place / folder.relative_to(place).parts[0]
+    )

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -133,7 +134,7 @@ def _outputs(plan: _Plan) -> list[Path]:
         size = (sheet.shape[0], sheet.shape[1])
     elif len(names) == 1:
         paths = [Path(options.output or names[0])]
-        if paths[0].is_dir():
+        if os.path.isdir(paths[0]):
             paths = [paths[0] / names[0]]
     else:
         paths = [make_folder(options.output or ".") / name for name in names]

@@ -3,12 +3,11 @@
 import argparse
 import dataclasses
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from jaxdream.cli import session
 from jaxdream.cli.frames import FrameFolder, check_folder, locked
-from jaxdream.cli.objective_options import objective_text
+from jaxdream.cli.objective_options import check_objective, objective_text
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.session import INTERRUPTED
 from jaxdream.errors import JaxdreamError
@@ -31,21 +30,23 @@ def zoom_picture(options: argparse.Namespace) -> int:
     picture = session.read(options.input, options.size)
     if animation is not None:
         check_animation_writable(animation, fps=options.fps, size=picture.pixels.shape[:2])
+    check_objective(options)
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
     with locked(folder):
-        try:
-            return _zoom(options, zoom, compute, picture, model, animation, folder)
-        finally:
-            _remove_if_empty(folder)
+        return _zoom(options, zoom, compute, picture, model, animation, folder, guard)
 
 
-def _zoom(options, zoom: ZoomSettings, compute: Compute, picture, model, animation, folder) -> int:
+def _zoom(
+    options, zoom: ZoomSettings, compute: Compute, picture, model, animation, folder, guard
+) -> int:
     from jaxdream.folder.worker import named_objective
 
     source = read_settings(options, SourceSettings)
     text = objective_text(options, model.default_layer)
-    objective, named, _ = named_objective(text, model, source.guide_size, session.say)
+    objective, named, read = named_objective(text, model, source.guide_size, session.say)
+    for path in read:
+        guard.add_read(path, what="a file of the objective")
     height, width, _ = picture.pixels.shape
     recipe = Recipe(
         settings=read_settings(options, DreamSettings), source=source, size=(height, width),
@@ -67,8 +68,7 @@ def _zoom(options, zoom: ZoomSettings, compute: Compute, picture, model, animati
 
 def _targets(options: argparse.Namespace, guard: FileGuard) -> tuple[Path | None, Path]:
     """The animation that is asked for, if one is, and the folder of the frames; both checked."""
-    default = Path(options.input).with_name(f"{Path(options.input).stem}_zoom.mp4")
-    path = session.output_path(options.output, default)
+    path = session.output_path(options.output, session.beside(options.input, "_zoom.mp4"))
     if path.suffix.lower() in ANIMATION_SUFFIXES and not os.path.isdir(path):
         check_animation_writable(path, fps=options.fps)
         guard.add_write(path)
@@ -172,14 +172,6 @@ def _finish(
         frames.remove()
     session.report(f"wrote {animation or frames.path}: {_number(count)}")
     return 0
-
-
-def _remove_if_empty(folder: Path) -> None:
-    """Remove a folder that was made for frames and holds none."""
-    with suppress(OSError):
-        if {path.name for path in folder.iterdir()} <= {".zoom.lock"}:
-            (folder / ".zoom.lock").unlink(missing_ok=True)
-            folder.rmdir()
 
 
 def _number(count: int) -> str:

@@ -71,11 +71,10 @@ def allows_padding(rule: StepRule, objective: Objective) -> bool:
 
 
 def choose_layout(sizes: Sequence[Size], buckets: ShapeBuckets | None) -> Layout:
-    """The layout of one picture, or of pictures that share a shape: exact without buckets."""
+    """The layout of pictures of one size: exact without buckets."""
     if buckets is None:
         return ExactLayout(sizes[0], tuple(sizes))
-    largest = max(size[0] for size in sizes), max(size[1] for size in sizes)
-    return PaddedLayout(buckets.padded(largest), tuple(sizes))
+    return PaddedLayout(buckets.padded(sizes[0]), tuple(sizes), one_size=True)
 
 
 def plan_layouts(

@@ -80,9 +80,11 @@ class ExactLayout(Layout):
 class PaddedLayout(Layout):
     """Pictures in the upper left corners of larger arrays, with zeros around them."""
 
+    # All pictures have one size, and share one mask: another program than with a mask for each.
+    one_size: bool = False
+
     def region(self) -> Region:
-        same = len(set(self.sizes)) == 1
-        return full_region(np.array(self.sizes[0] if same else self.sizes, np.int32))
+        return full_region(np.array(self.sizes[0] if self.one_size else self.sizes, np.int32))
 
     def put(
         self, pictures: Sequence[AnyArray], sharding: NamedSharding | None = None

@@ -106,14 +106,22 @@ def output_names(
         names[name] = one.relative_path
     for name in names:
         check_inside(folder, os.path.join(folder, name))
-    sources = {os.path.realpath(one.path) for one in inputs}
+    sources = {real_path(one.path) for one in inputs} - {None}
     for name in names:
         path = os.path.join(folder, name)
-        if os.path.realpath(path) in sources:
+        if real_path(path) in sources:
             raise JaxdreamError(
                 f"{path} is one of the pictures to dream: choose another output folder"
             )
     return list(names)
+
+
+def real_path(path: str | os.PathLike[str]) -> str | None:
+    """A path without symbolic links; None for a name that no file can have."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):  # ValueError: a null character
+        return None
 
 
 def _in_folder(folder: str, base: str, out: str | None) -> Iterator[Input]:

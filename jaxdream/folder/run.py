@@ -28,7 +28,7 @@ from jaxdream.execution.distributed import Process, shard
 from jaxdream.execution.memory import available
 from jaxdream.execution.sharding import Sharding, chosen_sharding
 from jaxdream.files.writing import make_folder, remove_temporaries
-from jaxdream.folder.inputs import Input, find_inputs, output_names
+from jaxdream.folder.inputs import Input, find_inputs, output_names, real_path
 from jaxdream.folder.journal import Journal, open_journal
 from jaxdream.folder.pipeline import Job, Pipeline, Watch
 from jaxdream.folder.worker import FileResult, FileWork, PictureFile, Progress, named_objective
@@ -110,7 +110,8 @@ def dream_files(
     process = Process() if process is None else process
     files = _files(inputs, folder, source.seed, suffix)
     text = objective or model.default_layer
-    maximised, named, _ = named_objective(text, model, source.guide_size, notify)
+    maximised, named, read = named_objective(text, model, source.guide_size, notify)
+    _check_not_written(read, files, folder)
     StepRule.of(settings)  # which checks the optimiser's name
     if source.size is not None:  # so that a text that is no size is no picture's error
         parse_size(source.size, 1, 10**6)
@@ -272,6 +273,17 @@ def _files(
         PictureFile(one, name, picture_seed(seed, one.relative_path))
         for one, name in zip(found, names, strict=True)
     ]
+
+
+def _check_not_written(read: Sequence[str], files: Sequence[PictureFile], folder: Path) -> None:
+    """Make sure that no dream takes the place of a file that the objective is made from."""
+    outputs = {real_path(folder / file.output) for file in files}
+    for path in read:
+        if real_path(path) in outputs:
+            raise JaxdreamError(
+                f"{path} is a file of the objective, and a dream would take its place: choose "
+                "another output folder"
+            )
 
 
 @contextmanager

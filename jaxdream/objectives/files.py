@@ -89,7 +89,7 @@ def find_files(
         match = next((place for place in places if _has_hash(place, sha256)), None)
         if match is None:
             raise JaxdreamError(
-                f"{name} (sha256 {sha256[:12]}), which this was dreamed with, was not found: give "
+                f"this was dreamed with {name} (sha256 {sha256[:12]}), which was not found: give "
                 "it by --guide FILE"
             )
         found[name] = str(match)

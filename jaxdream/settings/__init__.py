@@ -276,7 +276,7 @@ class VisualizeSettings(Settings):
         metavar="WEIGHT",
         minimum=0,
         maximum=1e6,
-        also=("tv",),
+        flags=("--tv",),
     )
     diversity: float | None = setting(
         default=None,

@@ -29,6 +29,7 @@ class Setting:
     default_text: str = ""  # where the default is not a value that explains itself
     also: tuple[str, ...] = ()  # what other programs call it: only to suggest the right name
     option: bool = True  # whether the command line has it
+    flags: tuple[str, ...] = ()  # other names of its option, such as a short one
     since: int = 0  # schema of the first recipes with it; older ones mean its default
 
     @property
@@ -88,7 +89,8 @@ class Settings:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
                 raise JaxdreamError(f"no setting {name!r}: {hint}")
-        return dataclasses.replace(self, **changes)  # pyright: ignore[reportArgumentType]
+        checked = {name: _checked(type(self), name, value) for name, value in changes.items()}
+        return dataclasses.replace(self, **checked)  # pyright: ignore[reportArgumentType]
 
     def values(self) -> dict[str, Any]:
         """The values by name."""
@@ -184,13 +186,34 @@ def from_values(
         raise JaxdreamError(f"missing or unknown settings: {', '.join(wrong)[:200]}")
     checked = {}
     for name, value in values.items():
-        expected = known[name]
-        same_kind = isinstance(value, bool) == (expected.kind is bool)
-        if expected.kind is str:
-            same_kind = isinstance(value, str)
+        same_kind = _is_json_of(known[name], value)
         if value is None and default(cls, name) is None:
             same_kind = True
         if not same_kind:
             raise JaxdreamError(f"invalid value for {name!r}")
-        checked[name] = tuple(value) if isinstance(value, list) else value
+        checked[name] = _checked(cls, name, value)
     return cls(**checked)
+
+
+def _is_json_of(known: Setting, value: Any) -> bool:
+    """Whether a value from JSON has the type of a setting; its range is checked later."""
+    if known.count > 1:
+        single = dataclasses.replace(known, count=1)
+        return isinstance(value, list) and all(_is_json_of(single, part) for part in value)
+    if known.kind in (int, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, known.kind)
+
+
+def _checked(cls: type[Any], name: str, value: Any) -> Any:
+    """A value in the type that its field has, after a check.
+
+    Raises:
+        JaxdreamError: the setting cannot have it.
+    """
+    known = describe(cls)[name]
+    value = tuple(value) if isinstance(value, list) else value
+    check_value(name, value, known, default=default(cls, name))
+    if known.kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value

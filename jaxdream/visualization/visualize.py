@@ -90,8 +90,8 @@ def visualize(
 
     Raises:
         JaxdreamError: an unknown layer, channel or class, a size too small for the layer, a
-            setting out of range or without effect here, or a gradient that was zero or not finite
-            for every picture.
+            setting out of range or without effect here, or a gradient that was not finite for one
+            picture or zero for all.
     """
     states = iterate_visualize(
         key, model, objective, settings=settings, compute=compute, size=size, image=image

@@ -1,4 +1,4 @@
-"""Tests that need four devices; ``test_devices.py`` runs them in a process that has as many."""
+"""Tests that need four devices; ``test_sharding.py`` runs them in a process that has as many."""
 
 import dataclasses
 import math
@@ -7,13 +7,16 @@ import re
 import jax
 import numpy as np
 import pytest
-from test_programs import compilations
+from helpers import compilations
 
 import jaxdream as jd
+from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.execution import memory
 from jaxdream.execution.memory import peak_bytes
-from jaxdream.execution.planner import octave_programs
-from jaxdream.execution.shapes import Canvas, Parts
+from jaxdream.execution.octave import Octave
+from jaxdream.execution.planner import plan_layouts
+from jaxdream.execution.shapes import TiledLayout
+from jaxdream.execution.tiles import Tiling
 from jaxdream.objectives import custom, layer
 
 KEY = jax.random.key(0)
@@ -45,26 +48,30 @@ def test_a_dream_on_four_devices_is_that_on_one(tiny, sharding, shape, scan, wha
     image = photographs(*shape)
     options = {"steps": 2, "octaves": 1, "jitter": 5, "scan": scan, "step_size": 10.0}
     if what == "optimizer":
-        options["optimizer"] = jd.named_optimizer("adam", step_size=5.0, smooth=1.0)
+        options |= {"optimizer": "adam", "step_size": 5.0, "smooth": 1.0}
     if what == "whole":
         options["objective"] = custom("second")(mean)
     alone = list(jd.iterate_dream(KEY, tiny, image, **options))
     with compilations() as names:
-        shared = list(jd.iterate_dream(KEY, tiny, image, sharding=sharding(), **options))
+        shared = list(jd.iterate_dream(KEY, tiny, image, shard=sharding(), **options))
     # Only once: what comes out of a step lies where the next one takes it from.
     assert names.count("jit(_run_steps)") == 1
     for one, other in zip(alone, shared, strict=True):
         assert len(other.array.sharding.device_set) == 4
-        np.testing.assert_allclose(other.image, one.image, atol=0.02)
+        np.testing.assert_allclose(other.at_octave, one.at_octave, atol=0.02)
         np.testing.assert_allclose(other.info.value, one.info.value, rtol=1e-4)
 
 
-def compiled(model, objective, size, batch, sharding):
+def octave_of(model, objective, size, count, sharding):
     if sharding is not None:
         model, objective = sharding.replicate((model, objective))
-    (steps,) = octave_programs(model, objective, [size], sharding=sharding)
-    (program,) = steps.lower(batch, 1)
-    return program.compile()
+    (layout,) = plan_layouts([size], count, rule=StepRule(), objective=objective)
+    return Octave(model, objective, layout, np.asarray(1.5, np.float32), StepRule(), sharding)
+
+
+def compiled(model, objective, size, count, sharding):
+    (program,) = octave_of(model, objective, size, count, sharding).compile(1).executables
+    return program
 
 
 def floats_exchanged(program):
@@ -86,8 +93,8 @@ def test_rows_are_fetched_from_the_neighbours_and_maps_stay_apart():
         layer("pool2/3x3_s2"),
         (251, 96),
     )
-    one = compiled(model, objective, size, (), None)
-    four = compiled(model, objective, size, (), jd.shard_rows())
+    one = compiled(model, objective, size, 1, None)
+    four = compiled(model, objective, size, 1, jd.shard_rows())
     assert floats_exchanged(one) == {}
     exchanged = floats_exchanged(four)
     first_map = (256 // 2) * (96 // 2) * model.graph.channels["conv1/7x7_s2"]
@@ -99,42 +106,37 @@ def test_rows_are_fetched_from_the_neighbours_and_maps_stay_apart():
 
     image = photographs(*size)
     options = {"objective": objective, "steps": 1, "octaves": 1}
-    dreams = [jd.dream(KEY, model, image, sharding=s, **options) for s in (None, jd.shard_rows())]
+    dreams = [jd.dream(KEY, model, image, shard=s, **options) for s in (None, jd.shard_rows())]
     np.testing.assert_allclose(*dreams, atol=0.02)
 
 
 def test_pictures_of_a_batch_are_computed_with_nothing_exchanged(tiny):
-    program = compiled(tiny, layer("first"), (60, 70), (8,), jd.shard_pictures())
+    program = compiled(tiny, layer("first"), (60, 70), 8, jd.shard_pictures())
     assert floats_exchanged(program) == {}
 
 
 def test_pictures_of_different_sizes_are_shared_out(tiny):
     images = [photographs(*size) for size in ((40, 50), (44, 61), (41, 53), (47, 49), (43, 60))]
     options = {"steps": 2, "octaves": 1, "jitter": 3, "step_size": 10.0}
-    dreams = jd.dream_batch(KEY, tiny, images, sharding=jd.shard_pictures(), **options)
+    dreams = jd.dream_batch(KEY, tiny, images, shard=jd.shard_pictures(), **options)
     assert [dreamed.shape for dreamed in dreams] == [image.shape for image in images]
     alone = jd.dream(jax.random.fold_in(KEY, 4), tiny, images[4], **options)
     np.testing.assert_allclose(dreams[4], alone, atol=0.02)
 
 
-def test_by_parts_too(tiny):
+def test_tiled_too(tiny):
     image, objective, rows = photographs(70, 50), layer("second"), jd.shard_rows()
-    offsets = np.array([[3, -4]], np.int32)
-    (octave,) = octave_programs(tiny, objective, [(70, 50)])
-    whole, *_ = octave.run(octave.start(octave.canvas.put(image)), offsets)
+    offsets = np.array([[[3, -4]]], np.int32)
+    octave = octave_of(tiny, objective, (70, 50), 1, None)
+    whole, *_ = octave.compile(1).run(octave.start([image]), offsets)
 
-    model, objective = rows.replicate((tiny, objective))
-    (octave,) = octave_programs(model, objective, [(70, 50)], sharding=rows)
-    parts = Parts((32, 64), (4, 4), (6, 6))
-    octave = dataclasses.replace(octave, canvas=Canvas((70, 50), (70, 50), parts=parts))
+    octave = octave_of(tiny, objective, (70, 50), 1, rows)
+    layout = TiledLayout((70, 50), ((70, 50),), Tiling((32, 64), (4, 4), (6, 6)))
+    octave = dataclasses.replace(octave, layout=layout)
     with compilations() as names:
-        for program in octave.lower((), 1):
-            program.compile()
-        state = octave.start(octave.canvas.put(image, octave.placement))
-        state, *_ = octave.run(state, offsets)
-    # What was compiled ahead is what is run.
+        state, *_ = octave.compile(1).run(octave.start([image]), offsets)
     assert [names.count(f"jit({name})") for name in ("_forward", "_backward")] == [1, 1]
-    np.testing.assert_allclose(state.image, whole.image[:70, :50], atol=0.02)
+    np.testing.assert_allclose(state.image, whole.image[:, :70, :50], atol=0.02)
 
 
 def test_memory_is_that_of_each_device():
@@ -146,10 +148,10 @@ def test_memory_is_that_of_each_device():
 @pytest.mark.parametrize(
     ("image", "line"),
     [
-        (photographs(20, 20), r"only one: give a batch, or share out its rows"),
-        (photographs(6, 20, 20), r"6 pictures do not share out evenly among 4 .* multiple of 4"),
+        (photographs(20, 20), r"a single picture: give a batch, or use shard='rows'"),
+        (photographs(6, 20, 20), r"4 devices cannot share 6 pictures evenly: give a multiple of 4"),
     ],
 )
 def test_what_cannot_be_shared_out_is_said(tiny, image, line):
     with pytest.raises(jd.JaxdreamError, match=line):
-        jd.dream(KEY, tiny, image, sharding=jd.shard_pictures())
+        jd.dream(KEY, tiny, image, shard=jd.shard_pictures())

@@ -123,7 +123,7 @@ def lowered(model, count, **options):
     """The program for ``count`` steps, as XLA gets it."""
     objective, rule = layer("second"), StepRule()
     (layout,) = plan_layouts([(40, 48)], 1, rule=rule, objective=objective, **options)
-    (program,) = Octave(model, objective, layout, np.float32(1.5).reshape(()), rule).lower(count)
+    (program,) = Octave(model, objective, layout, np.asarray(1.5, np.float32), rule).lower(count)
     return program
 
 

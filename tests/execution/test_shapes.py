@@ -43,8 +43,8 @@ def test_an_exact_array_is_the_pictures_and_no_view_of_them():
     np.testing.assert_array_equal(array, before)
 
 
-def test_a_region_is_shared_where_all_sizes_are_the_same():
-    same = PaddedLayout((8, 8), ((5, 6), (5, 6))).region()
+def test_a_region_is_shared_where_all_pictures_have_one_size():
+    same = PaddedLayout((8, 8), ((5, 6), (5, 6)), one_size=True).region()
     each = PaddedLayout((8, 8), ((5, 6), (6, 5))).region()
     assert same.size.tolist() == [5, 6]
     assert each.size.tolist() == [[5, 6], [6, 5]]
