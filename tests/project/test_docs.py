@@ -15,6 +15,7 @@ import jaxdream as jd
 import make_reference
 from jaxdream import objectives
 from jaxdream.cli.main import build_parser
+from jaxdream.models.googlenet import googlenet
 from jaxdream.settings import settings_table
 
 README = ROOT / "README.md"
@@ -40,19 +41,34 @@ def commands(text):
     """The arguments of every call of jaxdream in a page's blocks of shell."""
     for code in blocks(text, "sh", "console"):
         for line in code.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            # A command in quotes is one for another machine.
-            words = [part for word in words for part in (word.split() if " " in word else [word])]
-            names = [i for i, word in enumerate(words) if word.lstrip("!") == "jaxdream"]
-            for start in names[:1]:
-                end = words.index("&&", start) if "&&" in words[start:] else len(words)
-                # Quoted texts have to stay whole.
-                yield shlex.split(line, comments=True)[start + 1 : end] or words[start + 1 : end]
+            yield from calls(line)
+
+
+def calls(line):
+    """The arguments of every call of jaxdream in a line of shell."""
+    words = shlex.split(line, comments=True)
+    for start, word in enumerate(words):
+        if word.lstrip("!") == "jaxdream":
+            end = words.index("&&", start) if "&&" in words[start:] else len(words)
+            yield words[start + 1 : end]
+        elif "jaxdream " in word:  # in quotes: for another machine
+            yield from calls(word)
 
 
 def subcommands(parser):
     (choices,) = (a.choices for a in parser._actions if isinstance(a.choices, dict))
     return choices
+
+
+def check_command(words, capsys):
+    """Make sure that a command can be given, and that the layers in it exist."""
+    try:
+        options = build_parser().parse_args(words)
+    except SystemExit:
+        pytest.fail(f"jaxdream {shlex.join(words)}: {capsys.readouterr().err}")
+    layers = [getattr(options, "layer", None), *(getattr(options, "layers", None) or [])]
+    for layer in filter(None, layers):
+        googlenet().resolve(layer)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -81,14 +97,19 @@ def test_modules_that_a_page_names_exist(page):
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_commands_parse(page, capsys):
     for words in commands(page.read_text("utf-8")):
-        try:
-            build_parser().parse_args(words)
-        except SystemExit:
-            pytest.fail(f"jaxdream {shlex.join(words)}: {capsys.readouterr().err}")
+        check_command(words, capsys)
 
 
 def test_there_are_commands_to_parse():
     assert len(list(commands(README.read_text("utf-8")))) > 20
+
+
+def test_the_examples_of_help_parse(capsys):
+    examples = "\n".join(p.epilog or "" for p in subcommands(build_parser()).values())
+    found = [words for line in examples.splitlines() for words in calls(line)]
+    assert len(found) > 10
+    for words in found:
+        check_command(words, capsys)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
