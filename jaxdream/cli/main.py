@@ -115,7 +115,7 @@ def _add_dream(commands) -> None:
         commands, "dream", "dream.dream_pictures", "dream pictures",
         "  jaxdream dream sky.jpg\n"
         "  jaxdream dream sky.jpg -o out.png --steps 20 --octaves 5\n"
-        "  jaxdream dream sky.jpg --layer 3b/5x5_reduce --size 1024\n"
+        "  jaxdream dream sky.jpg --layer inception_3b/5x5_reduce --size 1024\n"
         "  jaxdream dream sky.jpg --guide flowers.jpg --layer 3b\n"
         "  jaxdream dream *.jpg -o dreams\n",
     )  # fmt: skip

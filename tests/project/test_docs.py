@@ -1,29 +1,188 @@
-"""The documentation: its example runs, its links lead somewhere, the API reference builds."""
+"""The documentation: what it shows runs, what it names exists, its tables are today's."""
 
 import re
+import shlex
 import subprocess
 import sys
+import tomllib
 
 import jax
 import numpy as np
 import pytest
 from helpers import ROOT
 
-import jaxdream
+import jaxdream as jd
+import make_reference
 from jaxdream import objectives
+from jaxdream.cli.main import build_parser
+from jaxdream.models.googlenet import googlenet
+from jaxdream.settings import settings_table
 
+README = ROOT / "README.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("weights/*.md")])
+NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+# Pages whose options are those of other programs as well.
+OTHERS = ("docs/benchmarks.md", "docs/devices.md", "weights/README.md", "CHANGELOG.md")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_lead_to_files_that_are_there(page):
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
-        if "://" not in target:
-            assert (page.parent / target).exists(), target
+def blocks(text, *languages):
+    """The code of a page's blocks in these languages."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [code for language, code in found if language in languages]
+
+
+def inline_code(text):
+    """What a page has between single backquotes, outside of blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
+
+
+def commands(text):
+    """The arguments of every call of jaxdream in a page's blocks of shell."""
+    for code in blocks(text, "sh", "console"):
+        for line in code.replace("\\\n", " ").splitlines():
+            yield from calls(line)
+
+
+def calls(line):
+    """The arguments of every call of jaxdream in a line of shell."""
+    words = shlex.split(line, comments=True)
+    for start, word in enumerate(words):
+        if word.lstrip("!") == "jaxdream":
+            end = words.index("&&", start) if "&&" in words[start:] else len(words)
+            yield words[start + 1 : end]
+        elif "jaxdream " in word:  # in quotes: for another machine
+            yield from calls(word)
+
+
+def subcommands(parser):
+    (choices,) = (a.choices for a in parser._actions if isinstance(a.choices, dict))
+    return choices
+
+
+def check_command(words, capsys):
+    """Make sure that a command can be given, and that the layers in it exist."""
+    try:
+        options = build_parser().parse_args(words)
+    except SystemExit:
+        pytest.fail(f"jaxdream {shlex.join(words)}: {capsys.readouterr().err}")
+    layers = [getattr(options, "layer", None), *(getattr(options, "layers", None) or [])]
+    for layer in filter(None, layers):
+        googlenet().resolve(layer)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_to_files_and_titles_that_exist(page):
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text("utf-8")):
+        if "://" in target:
+            continue
+        linked = (page.parent / target) if target else page
+        assert linked.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), flags=re.MULTILINE)
+            slugs = [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+            assert anchor in slugs, f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_modules_that_a_page_names_exist(page):
+    if page.name == "CHANGELOG.md":  # which names those that are gone, too
+        return
+    for code in inline_code(page.read_text("utf-8")):
+        if re.fullmatch(r"[\w./]+\.pyi?", code):
+            places = (ROOT / code, ROOT / "jaxdream" / code, page.parent / code)
+            assert any(place.exists() for place in places), code
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_commands_parse(page, capsys):
+    for words in commands(page.read_text("utf-8")):
+        check_command(words, capsys)
+
+
+def test_there_are_commands_to_parse():
+    assert len(list(commands(README.read_text("utf-8")))) > 20
+
+
+def test_the_examples_of_help_parse(capsys):
+    examples = "\n".join(p.epilog or "" for p in subcommands(build_parser()).values())
+    found = [words for line in examples.splitlines() for words in calls(line)]
+    assert len(found) > 10
+    for words in found:
+        check_command(words, capsys)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_commands_and_options_in_the_text_exist(page):
+    text = page.read_text("utf-8")
+    parsers = subcommands(build_parser())
+    known = {name for p in parsers.values() for a in p._actions for name in a.option_strings}
+    known |= {"--forget", "--tables", "--version"}
+    for code in inline_code(text):
+        if (found := re.match(r"jaxdream (\w+)", code)) and page.name != "CHANGELOG.md":
+            assert found[1] in parsers, code
+        if NAMES[PAGES.index(page)] not in OTHERS:
+            assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", code)) <= known, code
+
+
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    (code,) = blocks(README.read_text("utf-8"), "python")
+    for there, here in {
+        '"googlenet"': '"googlenet_mini"',
+        "steps=20": "steps=2",
+        "octaves=5": "octaves=1",
+    }.items():
+        assert there in code
+        code = code.replace(there, here)
+    noise = np.random.default_rng(0).integers(0, 256, (48, 56, 3)).astype(np.float32)
+    jd.write_image(tmp_path / "sky.jpg", noise)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert jd.read_image("out.png").shape == noise.shape
+    assert names["state"].done == 1
+    assert names["activations"]["3b"].shape == (1, 6, 7, 480)
+
+
+def test_the_readmes_tables_of_settings_are_todays():
+    text = README.read_text("utf-8")
+    tables = {
+        "settings": (jd.DreamSettings, jd.SourceSettings, jd.Compute),
+        "zoom settings": (jd.ZoomSettings,),
+        "visualize settings": (jd.VisualizeSettings,),
+    }
+    for name, classes in tables.items():
+        marked = f"<!-- {name} -->\n{settings_table(*classes)}\n<!-- /{name} -->"
+        assert marked in text, "run `python scripts/make_reference.py --tables`"
+    assert make_reference.with_tables(text) == text
+    assert make_reference.with_tables(re.sub(r"\| `--.*\n", "", text)).count("`--octave-scale`")
+
+
+def test_the_map_is_that_of_the_import_contract():
+    (drawn, *_) = blocks(CONTRIBUTING.read_text("utf-8"), "text")
+    names = [line.split()[0] for line in drawn.splitlines()]
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    (contract,) = pyproject["tool"]["importlinter"]["contracts"]
+    # Those that stand beside each other in the contract may come in any order.
+    for layer in contract["layers"]:
+        beside = layer.split(" | ")
+        assert sorted(names[: len(beside)]) == sorted(beside)
+        del names[: len(beside)]
+    assert names == []
+
+
+def test_worked_examples_are_short_and_belong_into_files_that_exist():
+    examples = blocks(CONTRIBUTING.read_text("utf-8"), "python")
+    assert len(examples) == 4
+    new = {"jaxdream/models/small.py", "jaxdream/cli/compare.py"}
+    for example in examples:
+        assert len(example.splitlines()) < 20
+        for path in re.findall(r"^# (jaxdream/\S+\.py)", example, flags=re.MULTILINE):
+            assert (ROOT / path).exists() != (path in new), path
 
 
 def test_the_example_learns_the_shares_of_two_layers(monkeypatch):
-    text = (ROOT / "docs" / "objectives.md").read_text()
+    text = (ROOT / "docs" / "objectives.md").read_text("utf-8")
     (code,) = re.findall(r"<!-- run by tests.*?-->\n```python\n(.*?)```", text, flags=re.DOTALL)
     monkeypatch.chdir(ROOT)
     names = {}
@@ -44,9 +203,9 @@ def test_the_api_reference_has_every_public_name(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Warn" not in done.stderr, done.stderr
     pages = {
-        tmp_path / "jaxdream.html": set(jaxdream.__all__) - {"objectives"},
+        tmp_path / "jaxdream.html": set(jd.__all__) - {"objectives"},
         tmp_path / "jaxdream" / "objectives.html": set(objectives.__all__),
     }
     for page, names in pages.items():
-        text = page.read_text()
+        text = page.read_text("utf-8")
         assert {name for name in names if f'id="{name}"' not in text} == set()
