@@ -4,6 +4,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 
 from distillation.settings import TrainSettings
@@ -18,7 +21,9 @@ class Checkpoints:
         # What may not change when a run goes on: the network, and the crops.
         self._fixed = {"widths": list(settings.widths), "seed": settings.seed}
         options = ocp.CheckpointManagerOptions(max_to_keep=1, enable_async_checkpointing=False)
-        self._manager = ocp.CheckpointManager(self.folder, options=options)
+        # Without its handler, a manager that only reads warns about a checkpoint's metadata.
+        handler = ocp.StandardCheckpointHandler()
+        self._manager = ocp.CheckpointManager(self.folder, options=options, item_handlers=handler)
 
     def __enter__(self) -> Self:
         return self
@@ -51,6 +56,8 @@ class Checkpoints:
         if saved != self._fixed:
             raise JaxdreamError(f"{self.folder} is of a run with {saved}: give the same options")
         try:
-            return self._manager.restore(step, args=ocp.args.StandardRestore(shapes))
+            state = self._manager.restore(step, args=ocp.args.StandardRestore(shapes))
         except ValueError as error:
             raise JaxdreamError(f"{self.folder} is of another network or optimizer") from error
+        # Orbax binds the arrays to a device, and a step with such arrays is compiled again.
+        return jax.tree.map(lambda array: jnp.asarray(np.asarray(array)), state)

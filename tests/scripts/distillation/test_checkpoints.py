@@ -52,6 +52,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(spec, optimizer, pictures, te
         checkpoints.save(6, half)
     with Checkpoints(tmp_path / "checkpoints", SETTINGS) as checkpoints:
         loaded = checkpoints.load(state_shapes(spec, optimizer))
+    assert not any(leaf.committed for leaf in jax.tree.leaves(loaded))  # else: compiled again
     resumed = steps(loaded, 11)
     assert int(resumed.step) == 11
     assert jax.tree.structure(resumed) == jax.tree.structure(uninterrupted)
