@@ -22,6 +22,7 @@ from .deepdream import iterate_dream as iterate_dream
 from .display import show_dream as show_dream
 from .display import to_uint8 as to_uint8
 from .errors import JaxdreamError as JaxdreamError
+from .errors import JaxdreamWarning as JaxdreamWarning
 from .execution.distributed import Process as Process
 from .execution.planner import OctavePlan as OctavePlan
 from .execution.planner import plan_dream as plan_dream
@@ -48,9 +49,11 @@ from .models.network import Network as Network
 from .models.weights.load import load_model as load_model
 from .objectives.base import Objective as Objective
 from .objectives.labels import ImageClass as ImageClass
+from .objectives.labels import find_classes as find_classes
 from .objectives.labels import imagenet_classes as imagenet_classes
 from .objectives.labels import resolve_class as resolve_class
 from .objectives.text import parse_objective as parse_objective
+from .recipe import Provenance as Provenance
 from .recipe import Recipe as Recipe
 from .recipe import read_recipe as read_recipe
 from .settings import Compute as Compute
@@ -60,6 +63,7 @@ from .settings import VisualizeSettings as VisualizeSettings
 from .settings import ZoomSettings as ZoomSettings
 from .visualization.filters import first_filters as first_filters
 from .visualization.fourier import FourierImage as FourierImage
+from .visualization.transforms import RandomTransforms as RandomTransforms
 from .visualization.visualize import VisualizeState as VisualizeState
 from .visualization.visualize import iterate_visualize as iterate_visualize
 from .visualization.visualize import visualize as visualize

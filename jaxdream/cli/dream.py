@@ -53,7 +53,7 @@ def dream_pictures(options: argparse.Namespace) -> int:
     objective, work = _work(options, model, settings, source, guard)
     files = _files(options.inputs, outputs, source.seed)
     work.preloaded.update(pictures)
-    task = Task(model, objective, work, compute)
+    task = Task(model, objective, work, _with_shapes(compute, work, files))
     if options.plan:
         return _print_plans(task, files)
     return _dream(task, files, previews)
@@ -289,6 +289,17 @@ def _exit_code(interrupted: bool, kept: bool, failed: list[JaxdreamError], count
     for error in failed:
         session.say(str(error))
     return SOME_FAILED
+
+
+def _with_shapes(compute: Compute, work: "FileWork", files: Sequence["PictureFile"]) -> Compute:
+    """The machine's settings with padded shapes: planned together for pictures of many sizes."""
+    from jaxdream.execution.shapes import ShapeBuckets, plan_shapes
+
+    sizes = [work.planned_size(file) for file in files]
+    if len(set(sizes)) == 1:
+        return compute.replace(shapes=ShapeBuckets())  # sides are rounded up
+    octaves, octave_scale = work.settings.octaves, work.settings.octave_scale
+    return compute.replace(shapes=plan_shapes(sizes, octaves=octaves, octave_scale=octave_scale))
 
 
 def _print_plans(task: Task, files: Sequence["PictureFile"]) -> int:

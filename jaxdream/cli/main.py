@@ -26,12 +26,12 @@ from jaxdream.settings import (
 
 INTERRUPTED = 130
 _EXAMPLES = """examples:
-  jaxdream dream sky.jpg                        sky_dream.png beside it
-  jaxdream dream sky.jpg --steps 20 --octaves 5 a stronger dream
-  jaxdream dream sky.jpg --layer 3b             another layer: strokes and eyes
-  jaxdream layers                               what else can be dreamed
-  jaxdream batch photos -o dreams               a whole folder
-  jaxdream zoom sky.jpg -o zoom.mp4             a film
+  jaxdream dream sky.jpg                          sky_dream.png beside it
+  jaxdream dream sky.jpg --steps 20 --octaves 5   a stronger dream
+  jaxdream dream sky.jpg --layer 3b               another layer: strokes and eyes
+  jaxdream layers                                 what else can be dreamed
+  jaxdream batch photos -o dreams                 a whole folder
+  jaxdream zoom sky.jpg -o zoom.mp4               a film
 """
 
 
@@ -318,6 +318,7 @@ def _add_weights(commands) -> None:
         actions, "use", "networks.use_weights", "remember a weight file for every later command"
     )
     use.add_argument("input", nargs="?", metavar="FILE", help=f"a weight file: {known}")
+    use.add_argument("--model", default="auto", help=network)
     use.add_argument("--forget", action="store_true", help="use none any more")
 
 

@@ -111,4 +111,7 @@ def _aliases() -> dict[str, str]:
     for block in INCEPTION_WIDTHS:
         for alias in (block, f"inception_{block}", f"mixed{block}"):
             aliases[alias] = f"inception_{block}/output"
+        for branch in ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool", "pool_proj"):
+            aliases[f"{block}/{branch}"] = f"inception_{block}/{branch}"
+        aliases[f"{block}/output"] = f"inception_{block}/output"
     return aliases

@@ -7,11 +7,11 @@ stride, receptive field).
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.ops import Input, Op, Side, WeightedOp
+from jaxdream.models.ops import Dense, Input, Op, Side, WeightedOp
 
 # Of names, from 0 to 1: the least that is worth suggesting, and the advantage of a good layer.
 _SIMILAR = 0.4
@@ -88,6 +88,27 @@ class Graph:
             if node.name in wanted:
                 wanted.update(node.inputs)
         return tuple(node for node in self.nodes.values() if node.name in wanted)
+
+    @cache  # noqa: B019 (graphs are cached by their builders, and never die)
+    def with_classes(self, count: int | None) -> "Graph":
+        """This network with a classifier of other classes, or with none.
+
+        Asked for twice it is the same graph, as that of a builder is.
+        """
+        if "logits" not in self.aliases:
+            return self
+        logits = self.nodes[self.aliases["logits"]]
+        nodes = dict(self.nodes)
+        if count is not None:
+            nodes[logits.name] = replace(logits, op=Dense(count))
+            return replace(self, nodes=nodes)
+        dropped = {logits.name}
+        for node in self.nodes.values():
+            if dropped & set(node.inputs):
+                dropped.add(node.name)
+        kept = {name: node for name, node in nodes.items() if name not in dropped}
+        aliases = {alias: name for alias, name in self.aliases.items() if name not in dropped}
+        return replace(self, nodes=kept, aliases=aliases)
 
     @cached_property
     def channels(self) -> Mapping[str, int]:

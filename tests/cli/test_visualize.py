@@ -169,17 +169,26 @@ BAD = {
     "no numbers": (f"visualize {IN} --direction text.npy", "text.npy"),
     "no direction file": (f"visualize {IN} --direction none.npy", "none.npy"),
     "photo": ("visualize --class banana --from none.png", "none.png: no such file"),
-    "onto itself": ("visualize --class banana --from photo.png -o photo.png", "is the input"),
+    "onto itself": (
+        "visualize --class banana --from photo.png -o photo.png",
+        "same file as the input",
+    ),
     "diversity of one": ("visualize --class banana --diversity 1", "--count"),
-    "count": ("visualize --class banana -n 0", "--count must be from 1 to 4096, not 0"),
-    "endless count": ("visualize --class banana -n 1000000000", "--count must be from 1 to 4096"),
+    "count": ("visualize --class banana -n 0", "a whole number from 1 to 10,000, not 0"),
+    "endless count": ("visualize --class banana -n 1000000000", "a whole number from 1 to 10,000"),
     "count of several": (
         "visualize --class banana ant -n 2",
         "several pictures of one thing, but 2 are named",
     ),
-    "same twice": ("visualize --class banana 954", "two pictures would be written to banana.png"),
+    "same twice": (
+        "visualize --class banana 954",
+        "one file, banana.png",
+    ),
     "grid of one": ("visualize --class banana --grid", "--grid needs several pictures"),
-    "columns": ("visualize --class banana ant --grid --columns 0", "1 or more columns"),
+    "columns": (
+        "visualize --class banana ant --grid --columns 0",
+        "--columns: it is a whole",
+    ),
     "columns of none": ("visualize --class banana --columns 3", "--columns needs --grid"),
     "size": ("visualize --class banana --size wide", "'wide' is not a size"),
     "suffix": ("visualize --class banana -o banana.xyz", "banana.xyz"),
@@ -188,12 +197,21 @@ BAD = {
         f"visualize {IN} --channels 0-4 --size 4000 --grid --columns 5 -o sheet.webp",
         "are too many for WEBP",
     ),
-    "steps": ("visualize --class banana --steps 0", "steps is a whole number from 1"),
-    "tv": ("visualize --class banana --tv 1e99", "total_variation is a number from 0"),
-    "seed": ("visualize --class banana --seed -1", "a seed is a whole number from 0"),
+    "steps": (
+        "visualize --class banana --steps 0",
+        "--steps: it is a whole number from 1",
+    ),
+    "tv": (
+        "visualize --class banana --tv 1e99",
+        "--tv: it is a number from 0",
+    ),
+    "seed": ("visualize --class banana --seed -1", "argument --seed: it is a whole number from 0"),
     "filters suffix": ("filters -o filters.xyz", "filters.xyz"),
-    "filters scale": ("filters --scale 0", "--scale must be from 1 to 100, not 0"),
-    "filters columns": ("filters --columns 0", "--columns must be at least 1, not 0"),
+    "filters scale": (
+        "filters --scale 0",
+        "--scale: it is a whole number from 1 to 100",
+    ),
+    "filters columns": ("filters --columns 0", "--columns: it is a whole"),
 }
 # Found with the network.
 BAD_LATE = {

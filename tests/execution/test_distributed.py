@@ -1,6 +1,5 @@
 """Several processes that share a list of work; real ones, on this machine."""
 
-import argparse
 import os
 import signal
 import socket
@@ -16,21 +15,21 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import jaxdream as jd
-from jaxdream.cli import main as cli
-from jaxdream.cli import session
+from jaxdream.cli import main, session
+from jaxdream.cli.options import Parser
 from jaxdream.execution import distributed
-from jaxdream.execution.distributed import Process, meeting, share
+from jaxdream.execution.distributed import Process, rendezvous, shard
 
 # A share of the work: in a folder, a file for each item once it is done.
 WORKER = """
 import sys, time
 from pathlib import Path
 import jax, jax.numpy as jnp
-from jaxdream.execution.distributed import meeting, share
-with meeting(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), timeout=60) as process:
+from jaxdream.execution.distributed import rendezvous, shard
+with rendezvous(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), timeout=60) as process:
     assert len(jax.devices()) == len(jax.local_devices())
-    assert process.agree((5 - process.index, 7)) == (5, 7)
-    for item in share(range(30), process.index, process.count):
+    assert process.broadcast((5 - process.index, 7)) == (5, 7)
+    for item in shard(range(30), process.index, process.count):
         total = jax.jit(jnp.sum)(jnp.arange(item + 1))
         Path(f"{item}.part").write_text(str(total))
         Path(f"{item}.part").rename(str(item))
@@ -53,17 +52,17 @@ def wait_until(condition, seconds=60):
 
 
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 9))
-def test_every_item_is_in_one_share_and_shares_are_even(items, count):
-    shares = [share(items, index, count) for index in range(count)]
+def test_every_item_is_in_one_shard_and_shards_are_even(items, count):
+    shares = [shard(items, index, count) for index in range(count)]
     assert sorted(chain(*shares)) == sorted(items)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
-    with pytest.raises(jd.JaxdreamError, match=f"a number from 0 to {count - 1}"):
-        share(items, count, count)
+    with pytest.raises(jd.JaxdreamError, match=f"from 0 to {count - 1}, not {count}"):
+        shard(items, count, count)
 
 
 def test_a_lost_process_loses_only_what_it_has_not_done(tmp_path, port):
     """First one is killed, then the coordinator; the last goes on to its end."""
-    shares = [share(range(30), index, 3) for index in range(3)]
+    shares = [shard(range(30), index, 3) for index in range(3)]
     workers = [
         subprocess.Popen(
             [sys.executable, "-c", WORKER, f"127.0.0.1:{port}", "3", str(index)],
@@ -126,9 +125,11 @@ def test_a_batch_goes_on_without_its_coordinator(tmp_path, port, environment, ru
     assert f"out: {24 - done} dreamed, {done} done before, 0 failed of 24 pictures" in printed
 
 
-def test_one_that_is_lost_before_the_work_begins_is_said(port):
-    program = "import sys; from jaxdream.execution.distributed import meeting\n"
-    program += "with meeting(sys.argv[1], 2, 0, timeout=60): print('met', flush=True); input()"
+def test_a_process_lost_before_the_work_begins_is_reported(port):
+    program = "import sys; from jaxdream.execution.distributed import rendezvous\n"
+    program += (
+        "with rendezvous(sys.argv[1], 2, 0, timeout=60): print('joined', flush=True); input()"
+    )
     with (
         subprocess.Popen(
             [sys.executable, "-c", program, f"127.0.0.1:{port}"],
@@ -137,17 +138,17 @@ def test_one_that_is_lost_before_the_work_begins_is_said(port):
             stdout=subprocess.PIPE,
             text=True,
         ) as first,
-        meeting(f"127.0.0.1:{port}", 2, 1, timeout=60) as second,
+        rendezvous(f"127.0.0.1:{port}", 2, 1, timeout=60) as second,
     ):
-        assert first.stdout.readline() == "met\n"
+        assert first.stdout.readline() == "joined\n"
         first.kill()
         with pytest.raises(jd.JaxdreamError, match="lost before the work began: start all of"):
-            second.agree((1, 2))
+            second.broadcast((1, 2))
 
 
-def test_slurm_tells_who_is_who_and_whose_the_gpus_are(port):
-    program = "import jax; from jaxdream.execution.distributed import meeting\n"
-    program += "with meeting(timeout=60) as process: print(process.index, process.count, "
+def test_slurm_gives_the_index_and_the_gpus(port):
+    program = "import jax; from jaxdream.execution.distributed import rendezvous\n"
+    program += "with rendezvous(timeout=60) as process: print(process.index, process.count, "
     program += "jax.config.read('jax_cuda_visible_devices'))"
     slurm = {
         "SLURM_JOB_ID": "1",
@@ -171,25 +172,25 @@ def test_slurm_tells_who_is_who_and_whose_the_gpus_are(port):
     ]
 
 
-def test_others_that_do_not_come_are_said(port):
+def test_processes_that_do_not_join_are_reported(port):
     here, nowhere = f"127.0.0.1:{port}", "nowhere.invalid:1234"
     with ThreadPoolExecutor() as threads:
         first, second = (
-            threads.submit(meet, address, 2, index, timeout=1)
+            threads.submit(join, address, 2, index, timeout=1)
             for index, address in enumerate((here, nowhere))
         )
-    with pytest.raises(jd.JaxdreamError, match=f"not all 2 processes came to {here} within 1 sec"):
+    with pytest.raises(jd.JaxdreamError, match=f"not all 2 processes joined {here} within 1 sec"):
         first.result()
     with pytest.raises(jd.JaxdreamError, match=f"no coordinator at {nowhere} within 1 seconds"):
         second.result()
 
 
-def test_a_port_that_is_taken_is_said():
+def test_a_port_in_use_is_reported():
     with socket.socket(socket.AF_INET6) as taken:
         taken.bind(("::", 0))
         taken.listen()
-        with pytest.raises(jd.JaxdreamError, match="is taken here: choose another"):
-            meet(f"127.0.0.1:{taken.getsockname()[1]}", 2, 0, timeout=5)
+        with pytest.raises(jd.JaxdreamError, match="is in use: choose another"):
+            join(f"127.0.0.1:{taken.getsockname()[1]}", 2, 0, timeout=5)
 
 
 @pytest.mark.parametrize(
@@ -197,32 +198,30 @@ def test_a_port_that_is_taken_is_said():
     [
         ("--coordinator here:1", "--processes and --process-id missing"),
         ("--processes 2 --process-id 0", "--coordinator missing"),
-        ("--coordinator here:1 --processes 2 --process-id 2", "a number from 0 to 1, not 2"),
+        ("--coordinator here:1 --processes 2 --process-id 2", "--process-id is from 0 to 1, not 2"),
         ("--coordinator here --processes 2 --process-id 0", "such as 10.0.0.1:1234, not here"),
         ("--coordinator here:x --processes 2 --process-id 0", "such as 10.0.0.1:1234, not here:x"),
-        ("--coordinator here:1 --processes 0 --process-id 0", "at least 1 process, not 0"),
-        ("--distributed --wait 0", "at least 1 second"),
-        ("--distributed", "no TPU pod, nor a step of Slurm or Open MPI"),
+        ("--distributed", "no TPU pod and no step of Slurm or Open MPI"),
     ],
 )
-def test_options_that_do_not_do_are_said(options, line):
+def test_bad_options_are_reported(options, line):
     with pytest.raises(jd.JaxdreamError, match=line):
-        session.meeting(parsed(options)).__enter__()
+        session.rendezvous(parsed(options)).__enter__()
 
 
 def test_without_options_there_is_one_process(monkeypatch):
-    monkeypatch.setattr(distributed, "meeting", None)
-    with session.meeting(parsed("")) as process:
+    monkeypatch.setattr(distributed, "rendezvous", None)
+    with session.rendezvous(parsed("")) as process:
         assert process == Process(0, 1)
-        assert process.agree((1, 2)) == (1, 2)
+        assert process.broadcast((1, 2)) == (1, 2)
 
 
-def meet(*arguments, **options):
-    with meeting(*arguments, **options) as process:
+def join(*arguments, **options):
+    with rendezvous(*arguments, **options) as process:
         return process
 
 
 def parsed(options):
-    parser = argparse.ArgumentParser()
-    cli._add_process_options(parser)
+    parser = Parser()
+    main._add_processes(parser)
     return parser.parse_args(options.split())

@@ -9,7 +9,8 @@ import pytest
 from helpers import deprocess, psnr
 
 import jaxdream as jd
-from jaxdream.execution.octave import run_steps
+from jaxdream.algorithm.optimizers import StepRule
+from jaxdream.execution.octave import run_step
 from jaxdream.models.googlenet import googlenet as build
 from jaxdream.models.weights.porting.caffe import _net_parameter
 from jaxdream.models.weights.registry import MINI_WIDTHS
@@ -145,18 +146,16 @@ def test_every_step_from_its_recorded_state(shared, googlenet, name):
     for number, offset in enumerate(golden["offsets"]):
         octave, step = divmod(number, steps)
         before = picture(f"step{number - 1:02}" if step else f"octave{octave}_start")
-        state, _, _ = run_steps(
+        state, _, _ = run_step(
             googlenet,
             objective,
-            jnp.asarray(before),
+            jnp.asarray(before)[None],
             jd.classic_optimizer(1.5).init(before),
-            jnp.asarray(offset)[None],
+            jnp.asarray(offset)[None, None],
             1.5,
-            clip=name != "dream_noclip",
-            optimizer=None,
-            batched=False,
+            rule=StepRule(clip=name != "dream_noclip"),
         )
-        error = np.abs(np.asarray(state.image) - picture(f"step{number:02}")).max(-1)
+        error = np.abs(np.asarray(state.image[0]) - picture(f"step{number:02}")).max(-1)
         assert np.mean(error < 0.05) > 0.99, number
         exact.append(error.max() < 0.05)
     assert sum(exact) >= octaves * steps / 2

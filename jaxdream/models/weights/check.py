@@ -18,6 +18,7 @@ from jaxdream.models.graph import Graph
 from jaxdream.models.weights.registry import RECORDS
 
 _LISTED = 8  # names shown in a long list
+_MAX_CLASSES = 10**6
 
 
 def expected_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
@@ -27,6 +28,22 @@ def expected_shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
         shapes[f"{scope}/kernel"] = kernel
         shapes[f"{scope}/bias"] = kernel[-1:]
     return shapes
+
+
+def graph_for(graph: Graph, weights: Mapping[str, np.ndarray]) -> Graph:
+    """The graph with the classifier that these weights have: of other classes, or none.
+
+    Networks of one architecture are trained on many data sets, and most dreams need no classifier.
+    """
+    if "logits" not in graph.aliases:
+        return graph
+    scope = graph.nodes[graph.aliases["logits"]].scope
+    bias = weights.get(f"{scope}/bias")
+    if bias is None:
+        return graph if f"{scope}/kernel" in weights else graph.with_classes(None)
+    if bias.ndim != 1 or not 0 < len(bias) < _MAX_CLASSES:
+        return graph
+    return graph if graph.kernel_shapes[scope][-1:] == bias.shape else graph.with_classes(len(bias))
 
 
 def check_weights(weights: Mapping[str, np.ndarray], graph: Graph, *, source: str | Path) -> None:
@@ -64,11 +81,12 @@ def identify(weights: Mapping[str, np.ndarray], *, source: str | Path) -> str:
     shapes = {(name, array.shape) for name, array in weights.items()}
 
     def difference(record) -> int:
-        return len(shapes ^ set(expected_shapes(record.build()).items()))
+        return len(shapes ^ set(expected_shapes(graph_for(record.build(), weights)).items()))
 
     nearest = min(RECORDS, key=difference)
     if difference(nearest):
-        check_weights(weights, nearest.build(), source=f"{source} (nearest to {nearest.model})")
+        graph = graph_for(nearest.build(), weights)
+        check_weights(weights, graph, source=f"{source} (nearest to {nearest.model})")
     return nearest.model
 
 

@@ -69,10 +69,11 @@ def load_model(
         name, weights, download=download, notify=notify or logging.getLogger("jaxdream").info
     )
     from jaxdream.models.network import Network
+    from jaxdream.models.weights.check import graph_for
 
     return Network(
         record.model,
-        record.build(),
+        graph_for(record.build(), found.arrays),
         record.preprocessing,
         record.default_layer,
         found.arrays,

@@ -98,12 +98,17 @@ def load_file(name: str, path: Path) -> tuple[WeightsRecord, LocalWeights]:
 
 def read_file(record: WeightsRecord | None, path: Path) -> tuple[WeightsRecord, LocalWeights]:
     """``load_file`` with the record of the model; without a record, it finds out the model."""
-    from jaxdream.models.weights.check import check_weights, read_metadata, weights_sha256
+    from jaxdream.models.weights.check import (
+        check_weights,
+        graph_for,
+        read_metadata,
+        weights_sha256,
+    )
     from jaxdream.models.weights.porting import read_weights
 
     arrays = read_weights(path)
     record = record or record_of(_model_in(path, arrays))
-    check_weights(arrays, record.build(), source=path)
+    check_weights(arrays, graph_for(record.build(), arrays), source=path)
     sha256 = weights_sha256(arrays)
     if read_metadata(path).get("weights_sha256", sha256) != sha256:
         raise JaxdreamError(

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
+import jaxdream as jd
 from jaxdream import JaxdreamError
 from jaxdream.models.googlenet import googlenet
 from jaxdream.models.inception_v3 import inception_v3
@@ -142,3 +144,28 @@ def test_files_of_other_programs_have_no_metadata(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"nonsense")
     assert check.read_metadata(tmp_path / "x.safetensors") == {}
     assert check.read_metadata(tmp_path / "x.onnx") == {}
+
+
+@pytest.mark.parametrize("classes", [365, None])
+def test_another_classifier_or_none_makes_a_network_all_the_same(tmp_path, classes):
+    """As GoogLeNet was trained on other data sets: a dream needs no classifier."""
+    model = jd.load_model("googlenet_mini")
+    weights = {
+        f"{scope}/{part}": np.asarray(getattr(layer, part)[...])
+        for scope, layer in model.params.items()
+        for part in ("kernel", "bias")
+    }
+    kernel, bias = weights.pop("loss3/classifier/kernel"), weights.pop("loss3/classifier/bias")
+    if classes:
+        weights["loss3/classifier/kernel"] = kernel[:, :classes]
+        weights["loss3/classifier/bias"] = bias[:classes]
+    save_file(weights, tmp_path / "places.safetensors")
+    other = jd.load_model(weights=tmp_path / "places.safetensors")
+    assert other.name == "googlenet_mini"
+    assert other.graph is jd.load_model(weights=tmp_path / "places.safetensors").graph
+    assert "inception_4c/output" in other.graph.nodes
+    if classes:
+        assert other.graph.channels[other.graph.resolve("logits")] == classes
+    else:
+        with pytest.raises(jd.JaxdreamError, match="no classifier"):
+            jd.objectives.logit(0).check(other.graph)

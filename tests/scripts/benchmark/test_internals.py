@@ -27,7 +27,7 @@ def test_operations_of_googlenet_are_those_published():
 
 
 def test_random_weights_keep_activations_in_range():
-    model = internals.load_subject("googlenet", None, "prob", print).network()
+    model = internals.load_subject("googlenet", None, "prob").network()
     image = np.random.default_rng(0).uniform(0, 255, (64, 64, 3)).astype(np.float32)
     act = model(model.preprocess(image)[None], layers=("conv2/3x3",))
     assert 1 < float(jnp.std(act["conv2/3x3"])) < 1000
@@ -35,7 +35,7 @@ def test_random_weights_keep_activations_in_range():
 
 def test_a_layer_is_timed_with_its_relu_and_computes_what_the_network_does(tiny, picture):
     weights = internals.random_weights(tiny.graph)
-    subject = Subject("tiny", tiny.graph, tiny.pixels, "second", weights, "random")
+    subject = Subject("tiny", tiny.graph, tiny.preprocessing, "second", weights, "random")
     units = internals.layer_units(subject, picture.shape[:2])
     assert [unit.node_names for unit in units] == [["first", "relu"], ["pool"], ["second"]]
     assert units[0].input_shapes == ((1, 24, 30, 3),)

@@ -11,7 +11,7 @@ from benchmark.internals import Subject, random_weights
 
 def test_layer_by_layer(tiny):
     weights = random_weights(tiny.graph)
-    subject = Subject("tiny", tiny.graph, tiny.pixels, "second", weights, "random")
+    subject = Subject("tiny", tiny.graph, tiny.preprocessing, "second", weights, "random")
     times = layers.measure_layers(
         subject, (24, 30), rounds=2, device="cpu", rerun=RerunIfDisturbed(0)
     )

@@ -16,7 +16,7 @@ from benchmark.results import LAYOUTS  # noqa: E402
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3_2015"])
 def test_pytorch_computes_what_jaxdream_does(name):
-    subject = load_subject(name, None, None, print)
+    subject = load_subject(name, None, None)
     preprocessing, end, offset = subject.preprocessing, subject.layer, (7, -5)
     model = subject.network()
     image = steps.picture((97, 110))
