@@ -9,8 +9,7 @@ import pytest
 from helpers import deprocess, psnr
 
 import jaxdream as jd
-from jaxdream.algorithm.optimizers import StepRule
-from jaxdream.execution.octave import run_step
+from jaxdream.execution.shapes import PaddedLayout
 from jaxdream.models.googlenet import googlenet as build
 from jaxdream.models.weights.porting.caffe import _net_parameter
 from jaxdream.models.weights.registry import MINI_WIDTHS
@@ -142,20 +141,21 @@ def recorded(shared, model, name):
 @pytest.mark.parametrize("name", DREAMS)
 def test_every_step_from_its_recorded_state(shared, googlenet, name):
     golden, picture, octaves, steps, objective = recorded(shared, googlenet, name)
+    classic = jd.classic_optimizer(1.5)
+
+    @jax.jit
+    def ascend(model, image, offset):
+        state = jd.start_ascent(image, optimizer=classic)
+        return jd.ascent_step(
+            model, objective, state, offset, optimizer=classic, clip=name != "dream_noclip"
+        )[0]
+
     exact = []
     for number, offset in enumerate(golden["offsets"]):
         octave, step = divmod(number, steps)
         before = picture(f"step{number - 1:02}" if step else f"octave{octave}_start")
-        state, _, _ = run_step(
-            googlenet,
-            objective,
-            jnp.asarray(before)[None],
-            jd.classic_optimizer(1.5).init(before),
-            jnp.asarray(offset)[None, None],
-            1.5,
-            rule=StepRule(clip=name != "dream_noclip"),
-        )
-        error = np.abs(np.asarray(state.image[0]) - picture(f"step{number:02}")).max(-1)
+        state = ascend(googlenet, jnp.asarray(before), jnp.asarray(offset))
+        error = np.abs(np.asarray(state.image) - picture(f"step{number:02}")).max(-1)
         assert np.mean(error < 0.05) > 0.99, number
         exact.append(error.max() < 0.05)
     assert sum(exact) >= octaves * steps / 2
@@ -233,7 +233,8 @@ def test_padding_changes_nothing(shared, googlenet, size):
     def padded_step(image, region):
         return jax.value_and_grad(lambda x: objective.value(googlenet, x, region=region))(image)
 
-    padded_value, padded = padded_step(layout.put([photo])[0], layout.region())
+    region = jax.tree.map(lambda rows: rows[0], layout.region())
+    padded_value, padded = padded_step(layout.put([photo])[0], region)
     assert float(padded_value) == pytest.approx(float(value), rel=1e-5)
     (taken,) = layout.take(padded[None])
     np.testing.assert_allclose(taken, gradient, atol=1e-4 * np.abs(gradient).max())
