@@ -171,6 +171,8 @@ def iterate_dream(
     """
     traced = _is_traced(key, model, image, objective, settings.step_size, offsets)
     check_picture(image, name="image")
+    if np.ndim(image) > 4:
+        raise JaxdreamError(f"image is (h, w, 3), or (n, h, w, 3) for a batch, not {image.shape}")
     image = (jnp if traced else np).asarray(image, np.float32)
     pictures = [image] if image.ndim == 3 else list(image)
     objective = as_objective(objective, model)

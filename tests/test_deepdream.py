@@ -155,7 +155,8 @@ def test_under_jit_an_octave_is_one_loop(tiny, picture):
         jax.jit(partial(dream, scan=scan)).lower(image).as_text() for scan in (None, False)
     )
     assert "stablehlo.while" in looped
-    assert unrolled.count("stablehlo.convolution") == 5 * looped.count("stablehlo.convolution")
+    assert "stablehlo.while" not in unrolled.replace("jit__draw", "")
+    assert unrolled.count("call @_run_steps") > looped.count("call @_run_steps")
 
 
 def test_settings_as_an_object_by_name_or_both(tiny, picture):
@@ -219,11 +220,9 @@ def test_bad_settings_say_so(tiny, options, message):
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (np.zeros((8, 8)), r"image must have the shape \(height, width, 3\), not \(8, 8\)"),
-        (np.zeros((8, 8, 4)), "image must have the shape"),
-        (np.zeros((1, 1, 8, 8, 3)), "image"),
-        (np.random.default_rng(0).uniform(0, 1, (8, 8, 3)), "0..255"),
-        (np.full((8, 8, 3), np.nan), "finite"),
+        (np.zeros((2, 2, 8, 8, 3), np.float32), "image is .h, w, 3., or .n, h, w, 3. for a batch"),
+        (np.random.default_rng(0).uniform(0, 1, (8, 8, 3)).astype(np.float32), "0..255"),
+        (np.full((8, 8, 3), np.nan, np.float32), "finite"),
     ],
 )
 def test_what_is_no_picture_says_so(tiny, image, message):
@@ -268,8 +267,9 @@ def test_a_gradient_of_zero_says_so(tiny, picture):
 
 
 def test_a_dream_that_overflows_says_so(tiny, picture):
+    options = {"optimizer": optax.sgd(1e38), "clip": False}
     with pytest.raises(jd.JaxdreamError, match="is not finite"):
-        jd.dream(jax.random.key(0), tiny, picture, step_size=1e38, clip=False, **SMALL)
+        jd.dream(jax.random.key(0), tiny, picture, **options, **SMALL)
 
 
 def test_differentiable_through_the_whole_dream(tiny, picture):

@@ -25,7 +25,7 @@ from jaxdream.types import AnyArray
 # lbfgs needs the objective's value at other places, noisy_sgd a key; the last is deprecated.
 _LEFT_OUT = ("lbfgs", "noisy_sgd", "optimistic_adam")
 
-Count = int | Integer[AnyArray, ""] | None
+Count = int | np.integer | Integer[AnyArray, ""] | None
 
 
 def normalize_by_mean_abs() -> optax.GradientTransformationExtraArgs:

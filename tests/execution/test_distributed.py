@@ -142,7 +142,7 @@ def test_a_process_lost_before_the_work_begins_is_reported(port):
     ):
         assert first.stdout.readline() == "joined\n"
         first.kill()
-        with pytest.raises(jd.JaxdreamError, match="lost before the work began: start all of"):
+        with pytest.raises(jd.JaxdreamError, match="lost before the work began: start all"):
             second.broadcast((1, 2))
 
 

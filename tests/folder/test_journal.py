@@ -6,6 +6,7 @@ import os
 import resource
 
 import pytest
+from child_processes import hold_journal
 
 from jaxdream import JaxdreamError
 from jaxdream.folder.journal import Journal, JournalEntry, open_journal, settings_hash
@@ -96,17 +97,10 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path):
         assert journal.knows("x.png")
 
 
-def hold(folder, ready):
-    with open_journal(folder):
-        ready.set()
-        ready.wait(0)
-        multiprocessing.Event().wait()
-
-
 def test_a_killed_run_leaves_no_lock(tmp_path):
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
-    process = context.Process(target=hold, args=(tmp_path, ready))
+    process = context.Process(target=hold_journal, args=(tmp_path, ready))
     process.start()
     assert ready.wait(60)
     with pytest.raises(JaxdreamError, match="another run"):

@@ -9,7 +9,7 @@ from jaxdream.visualization.filters import first_filters
 def network(tiny, pixels, kernel):
     weights = {
         f"{scope}/{name}": getattr(params, name)[...]
-        for scope, params in tiny.layers.items()
+        for scope, params in tiny.params.items()
         for name in ("kernel", "bias")
     }
     return Network("tiny", tiny.graph, pixels, "second", weights | {"first/kernel": kernel}, "")

@@ -186,7 +186,7 @@ def test_diversity_makes_pictures_of_one_objective_differ(tiny):
 def test_a_channel_that_is_zero_on_grey_is_found(tiny):
     weights = {
         f"{scope}/{name}": getattr(params, name)[...]
-        for scope, params in tiny.layers.items()
+        for scope, params in tiny.params.items()
         for name in ("kernel", "bias")
     }
     mean = np.abs(weights["first/kernel"]).sum(axis=(0, 1, 2)) * 20
@@ -240,5 +240,5 @@ def test_a_gradient_of_zero_is_an_error_or_a_warning(tiny):
     options = SMALL | {"steps": 2}
     with pytest.raises(jd.JaxdreamError, match="zero everywhere"):
         visualize(KEY, tiny, 0.0 * layer("second"), **options)
-    with pytest.warns(UserWarning, match="of pictures 1, 3 is zero everywhere"):
+    with pytest.warns(UserWarning, match="zero everywhere on pictures 1, 3"):
         visualize(KEY, tiny, [w * layer("second") for w in (0.0, 1.0, 0.0)], **options)

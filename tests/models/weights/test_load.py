@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from child_processes import fetch_small_network
 from helpers import ROOT
 from safetensors.numpy import load_file, save_file
 from small_hub import (
@@ -19,7 +20,6 @@ from small_hub import (
     RECORD,
     small_weights,
     use_endpoint,
-    use_home,
 )
 
 from jaxdream.errors import JaxdreamError
@@ -177,16 +177,9 @@ def test_a_cache_that_cannot_be_written_does_not_stop_the_dream(home):
     assert "cannot be kept" in lines[1]
 
 
-def obtain_in_another_process(url: str, home: Path) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        use_home(patch, home)
-        use_endpoint(patch, url)
-        obtain(print)
-
-
 def test_two_processes_at_once_agree(hub, home):
     spawn = multiprocessing.get_context("spawn")
-    pair = [spawn.Process(target=obtain_in_another_process, args=(hub.url, home)) for _ in range(2)]
+    pair = [spawn.Process(target=fetch_small_network, args=(hub.url, home)) for _ in range(2)]
     for process in pair:
         process.start()
     for process in pair:
