@@ -21,7 +21,7 @@ os.environ.pop("JAXDREAM_WEIGHTS", None)
 os.environ["JAXDREAM_CONFIG"] = str(ROOT / "no configuration")
 
 # The same examples in every run where they decide about a change.
-hypothesis.settings.register_profile("ci", derandomize=True)
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 

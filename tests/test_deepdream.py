@@ -154,8 +154,8 @@ def test_under_jit_an_octave_is_one_loop(tiny, picture):
     looped, unrolled = (
         jax.jit(partial(dream, scan=scan)).lower(image).as_text() for scan in (None, False)
     )
-    assert "stablehlo.while" in looped
-    assert "stablehlo.while" not in unrolled.replace("jit__draw", "")
+    # Drawing the jitter is a loop in both.
+    assert looped.count("stablehlo.while") > unrolled.count("stablehlo.while")
     assert unrolled.count("call @_run_steps") > looped.count("call @_run_steps")
 
 

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import jaxdream as jd
@@ -33,6 +33,7 @@ def test_every_position_is_owned_by_one_tile_that_has_its_halo(side, length, bef
     assert tiling.extent((side, 1))[0] == int(regions[-1].origin[0]) + length >= min(side, length)
 
 
+@settings(deadline=None)
 @given(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), st.integers(1, 6), st.integers(1, 6))
 def test_a_part_of_a_rolled_picture(offset, height, width):
     image = np.random.default_rng(0).uniform(0, 255, (height, width, 3)).astype(np.float32)

@@ -66,7 +66,7 @@ def test_an_objective_as_text(tiny):
 
 
 def test_the_name_of_a_class(tiny):
-    with pytest.raises(jd.JaxdreamError, match="no classifier"):
+    with pytest.raises(jd.JaxdreamError, match="no layer 'banana'"):  # and no classifier
         visualize(KEY, tiny, "banana", **SMALL)
 
 
@@ -191,7 +191,7 @@ def test_a_channel_that_is_zero_on_grey_is_found(tiny):
     }
     mean = np.abs(weights["first/kernel"]).sum(axis=(0, 1, 2)) * 20
     weights["first/bias"] = jnp.asarray(-mean)
-    inactive = Network("inactive", tiny.graph, tiny.pixels, "relu", weights, "")
+    inactive = Network("inactive", tiny.graph, tiny.preprocessing, "relu", weights, "")
     objective = channel(1, "relu", count=4)
     grey = np.full((24, 24, 3), 127.5, np.float32)
     assert value(inactive, objective, grey) == 0
