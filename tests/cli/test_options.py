@@ -1,4 +1,4 @@
-"""Options made from settings: their values, their help, and what is said of wrong ones."""
+"""Options made from settings: their values, their help, and the errors of wrong values."""
 
 import argparse
 
