@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from jaxdream.cli import session
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import read_bytes, reason
+from jaxdream.files.locking import folder_lock
+from jaxdream.files.reading import read_bytes
 from jaxdream.files.writing import make_folder, remove_temporaries, replacing
 from jaxdream.images.picture_files import read_size, write_image
 
@@ -171,24 +171,14 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         JaxdreamError: another run is writing into it.
     """
-    lock = FileLock(make_folder(path) / _LOCK, timeout=1.0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise JaxdreamError(
-            f"another run of jaxdream is writing into {path}: wait for it to end, or choose "
-            "another output"
-        ) from None
-    except (OSError, NotImplementedError) as error:
-        raise JaxdreamError(f"cannot write into {path}: {reason(error)}") from error
-    try:
-        yield
-    finally:
-        # While it is still held. A run that waits for it sees that, and makes the file again.
-        with suppress(OSError):
-            (path / _LOCK).unlink()
-            path.rmdir()  # which fails if there is anything in it
-        lock.release()
+    with folder_lock(make_folder(path) / _LOCK, alternative="another output"):
+        try:
+            yield
+        finally:
+            # While it is still held. A run that waits for it sees that, and makes the file again.
+            with suppress(OSError):
+                (path / _LOCK).unlink()
+                path.rmdir()  # which fails if there is anything in it
 
 
 def check_folder(path: Path) -> None:

@@ -19,14 +19,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock, Timeout
-
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.locking import Busy, folder_lock
 from jaxdream.files.reading import reason
 from jaxdream.files.writing import remove_temporaries, replacing
 
 SCHEMA = 1
-_PATIENCE = 1.0  # seconds to wait for a lock, which another run holds for a moment as it ends
 _HASH = 16  # characters of a hash of settings
 _APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
 _JOURNAL = re.compile(r"jaxdream(?:\.([1-9]\d*))?\.jsonl")
@@ -179,12 +177,12 @@ def open_journal(
             journal is of another version.
     """
     with ExitStack() as held:
-        held.enter_context(_locked(folder, process))
+        held.enter_context(folder_lock(folder / _lock_name(process)))
         if process == 0:
             remove_temporaries([folder / _name(0)])
             for number in _numbers(folder):
                 if number >= processes:
-                    with _locked(folder, number):
+                    with folder_lock(folder / _lock_name(number)):
                         pass
         journal = Journal(folder, process, notify)
         held.callback(journal.close)
@@ -192,30 +190,8 @@ def open_journal(
     _merge(folder)
 
 
-@contextmanager
-def _locked(folder: Path, number: int) -> Iterator[None]:
-    lock = FileLock(folder / _lock_name(number), timeout=_PATIENCE, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise _Busy(
-            f"another run of jaxdream is writing into {folder}: wait for it to end, or choose "
-            "another output folder"
-        ) from None
-    except (OSError, NotImplementedError) as error:
-        raise JaxdreamError(f"cannot write into {folder}: {reason(error)}") from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 class _OtherVersion(JaxdreamError):
     """A journal that we cannot read."""
-
-
-class _Busy(JaxdreamError):
-    """A lock is held by another process."""
 
 
 def _merge(folder: Path) -> None:
@@ -226,7 +202,7 @@ def _merge(folder: Path) -> None:
     try:
         with ExitStack() as locks:
             for number in numbers:
-                locks.enter_context(_locked(folder, number))
+                locks.enter_context(folder_lock(folder / _lock_name(number)))
             lines = dict.fromkeys(line for each in _read_all(folder).values() for line in each)
             with replacing(folder / _name(0)) as file:
                 file.writelines(line + b"\n" for line in lines)
@@ -235,7 +211,7 @@ def _merge(folder: Path) -> None:
             for number in filter(None, numbers):
                 (folder / _name(number)).unlink(missing_ok=True)
                 (folder / _lock_name(number)).unlink(missing_ok=True)
-    except _Busy:
+    except Busy:
         return  # the process that is at work will do it
     except OSError as error:
         raise JaxdreamError(f"cannot write into {folder}: {reason(error)}") from error
