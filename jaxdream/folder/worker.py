@@ -26,7 +26,7 @@ from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.files import ObjectiveFiles
-from jaxdream.objectives.text import named_files, parse_objective, with_files_renamed
+from jaxdream.objectives.text import parse_objective, without_folders
 from jaxdream.recipe import Provenance, Recipe
 from jaxdream.settings import DreamSettings, SourceSettings
 from jaxdream.types import AnyArray, Size
@@ -130,8 +130,7 @@ def named_objective(
     """
     files = ObjectiveFiles(guide_size, notify)
     objective = parse_objective(text, model, files=files)
-    portable = with_files_renamed(text, {path: Path(path).name for path in named_files(text)})
-    return objective, NamedObjective(portable, files.by_name()), tuple(files.sha256)
+    return objective, NamedObjective(without_folders(text), files.by_name()), tuple(files.sha256)
 
 
 @dataclass(frozen=True)
