@@ -2,9 +2,11 @@
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import hypothesis
@@ -25,8 +27,27 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
+
+def pytest_configure(config):
+    """One cache of compiled programs for all processes of this run, which inherit it."""
+    if not hasattr(config, "workerinput"):
+        cache = tempfile.mkdtemp(prefix="jaxdream-tests-")
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(cache, "tests"))
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+        os.environ["JAXDREAM_TEST_CACHE"] = str(Path(cache, "command line"))
+        config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
+
+
 # Before the package is imported, so that every shape in a public annotation is checked.
 install_import_hook("jaxdream", "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def compile_quickly(request):
+    """The tiny network's programs are compiled with few optimisations: they are run once."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", "tiny" in request.fixturenames)
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +90,7 @@ def environment(tmp_path_factory):
     return os.environ | {
         "HF_HUB_OFFLINE": "1",
         "HF_HOME": str(cache / "hf"),
-        "JAXDREAM_CACHE": str(cache / "jaxdream"),
+        "JAXDREAM_CACHE": os.environ["JAXDREAM_TEST_CACHE"],
         "JAX_PLATFORMS": "cpu",
     }
 
@@ -116,7 +137,7 @@ def interrupt(environment, tmp_path):
         # Where the tests run in the background, Ctrl-C is ignored, and programs inherit that.
         start = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-            "from jaxdream.cli.main import main; main()"
+            "from jaxdream.cli.start import main; main()"
         )
         terminal, other_end = pty.openpty()
         with subprocess.Popen(

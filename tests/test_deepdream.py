@@ -206,6 +206,7 @@ def test_octaves_too_small_for_the_layer_are_left_out_and_said(tiny, picture):
         ({"optimizer": "adm"}, "no optimizer 'adm': the nearest are adam"),
         ({"optimizer": 3}, "optimizer is the name of one or an optax optimiser, not 3"),
         ({"optimizer": optax.adam(1.0), "step_size": 2.0}, "give an optax optimiser its learning"),
+        ({"steps": 10**6, "octaves": 20}, "1,000,000 steps in 20 octaves are 20,000,000 steps"),
         ({"shard": "columns"}, "shard cannot be 'columns'"),
         ({"offsets": np.zeros((5, 2), int)}, r"this dream takes \(40, 2\)"),
     ],
@@ -270,21 +271,6 @@ def test_a_dream_that_overflows_says_so(tiny, picture):
     options = {"optimizer": optax.sgd(1e38), "clip": False}
     with pytest.raises(jd.JaxdreamError, match="is not finite"):
         jd.dream(jax.random.key(0), tiny, picture, **options, **SMALL)
-
-
-def test_differentiable_through_the_whole_dream(tiny, picture):
-    offsets = np.zeros((4, 2), int)
-
-    @jax.jit
-    def brightness(step_size):
-        out = jd.dream(
-            None, tiny, picture, offsets=offsets, steps=2, octaves=2, step_size=step_size
-        )
-        return out.mean()
-
-    slope = jax.grad(brightness)(1.5)
-    numeric = (brightness(1.6) - brightness(1.4)) / 0.2
-    assert float(slope) == pytest.approx(float(numeric), rel=0.05)
 
 
 SCAN = {"steps": 2, "octaves": 2, "jitter": 3, "scan": True, "clip": False}

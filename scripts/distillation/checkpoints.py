@@ -38,7 +38,8 @@ class Checkpoints:
 
     def save(self, step: int, state: Any) -> None:
         """Write the state after so many steps, and delete the checkpoint before it."""
-        self._manager.save(step, args=ocp.args.StandardSave(state), custom_metadata=self._fixed)
+        metadata = {"run": self._fixed, "arrays": _shapes(state)}
+        self._manager.save(step, args=ocp.args.StandardSave(state), custom_metadata=metadata)
 
     def load(self, shapes: Any) -> Any | None:
         """The newest state, or None if there is none.
@@ -53,11 +54,19 @@ class Checkpoints:
         if step is None:
             return None
         saved = self._manager.metadata(step).custom_metadata
-        if saved != self._fixed:
-            raise JaxdreamError(f"{self.folder} is of a run with {saved}: give the same options")
-        try:
-            state = self._manager.restore(step, args=ocp.args.StandardRestore(shapes))
-        except ValueError as error:
-            raise JaxdreamError(f"{self.folder} is of another network or optimizer") from error
+        if saved["run"] != self._fixed:
+            raise JaxdreamError(
+                f"{self.folder} is of a run with {saved['run']}: give the same options"
+            )
+        # Compared first: where Orbax itself finds out, it leaves reads that nobody waits for.
+        if saved["arrays"] != _shapes(shapes):
+            raise JaxdreamError(f"{self.folder} is of another network or optimizer")
+        state = self._manager.restore(step, args=ocp.args.StandardRestore(shapes))
         # Orbax binds the arrays to a device, and a step with such arrays is compiled again.
         return jax.tree.map(lambda array: jnp.asarray(np.asarray(array)), state)
+
+
+def _shapes(tree: Any) -> dict[str, list[int]]:
+    """The shape of every array, by its path in the tree."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {jax.tree_util.keystr(path): list(array.shape) for path, array in leaves}

@@ -44,8 +44,7 @@ def test_twenty_photographs_need_few_programs_and_few_more_pixels(tiny):
     assert names == []
 
 
-@pytest.mark.parametrize("size", [(40, 61), (61, 40)])
-@pytest.mark.parametrize("scan", [True, False])
+@pytest.mark.parametrize(("size", "scan"), [((40, 61), True), ((61, 40), False)])
 def test_a_shared_program_dreams_the_same(tiny, size, scan):
     image = np.round(photograph(*size))
     options = {"steps": 3, "octaves": 2, "jitter": 5, "scan": scan, "step_size": 10.0}

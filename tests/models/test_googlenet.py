@@ -9,7 +9,9 @@ import pytest
 from helpers import deprocess, psnr
 
 import jaxdream as jd
-from jaxdream.execution.shapes import PaddedLayout
+from jaxdream.algorithm.optimizers import StepRule
+from jaxdream.execution.octave import CompiledOctave, Octave
+from jaxdream.execution.shapes import PaddedLayout, ShapeBuckets
 from jaxdream.models.googlenet import googlenet as build
 from jaxdream.models.weights.porting.caffe import _net_parameter
 from jaxdream.models.weights.registry import MINI_WIDTHS
@@ -31,6 +33,10 @@ ENDS = (
 def exact_matmul():
     with jax.default_matmul_precision("highest"):
         yield
+
+
+# Without it, every operation would be compiled alone.
+activations = jax.jit(lambda model, x, layers: model(x, layers=layers), static_argnames="layers")
 
 
 @cache
@@ -64,7 +70,7 @@ def test_activations(shared, googlenet, recording):
     assert len(means) > 50
     names = tuple(dict.fromkeys(map(after_relu, blobs + means)))
     x = googlenet.preprocess(golden["input"].astype(np.float32))[None]
-    acts = jax.jit(lambda model, x: model(x, layers=names))(googlenet, x)
+    acts = activations(googlenet, x, layers=names)
     for name in blobs:
         assert relative_error(acts[after_relu(name)][0], hwc(golden[name])) < 1e-4, name
     for name in means:
@@ -77,7 +83,7 @@ def test_activations(shared, googlenet, recording):
 def test_classifier(shared, googlenet):
     golden = load(shared / "golden" / "classify_224.npz")
     x = googlenet.preprocess(golden["input"].astype(np.float32))[None]
-    acts = googlenet(x, layers=("loss3/classifier", "prob"))
+    acts = activations(googlenet, x, layers=("loss3/classifier", "prob"))
     assert relative_error(acts["loss3/classifier"][0], golden["loss3/classifier"]) < 1e-4
     np.testing.assert_allclose(acts["prob"][0], golden["prob"], atol=1e-4)
     assert acts["prob"].shape == (1, 1000)
@@ -91,7 +97,7 @@ def tied_pixels(model, image):
     gradient.
     """
     x = model.preprocess(image)[None]
-    act = np.asarray(model(x, layers=("conv1/relu_7x7",))["conv1/relu_7x7"][0])
+    act = np.asarray(activations(model, x, layers=("conv1/relu_7x7",))["conv1/relu_7x7"][0])
     tied = np.zeros(image.shape[:2], bool)
     for i in range(0, act.shape[0], 2):
         for j in range(0, act.shape[1], 2):
@@ -102,20 +108,25 @@ def tied_pixels(model, image):
     return tied
 
 
-@pytest.mark.parametrize("end", ENDS)
-def test_objective_and_gradient(shared, googlenet, end):
+def test_objectives_and_gradients(shared, googlenet):
     golden = load(shared / "golden" / "grads_96x128.npz")
     image = golden["input"].astype(np.float32)
-    value, gradient = jax.jit(jd.objective_and_gradient)(googlenet, layer(end), image)
-    assert float(value) == pytest.approx(float(golden[f"loss|{end}"]), rel=1e-5)
-    expected = hwc(golden[f"grad|{end}"])[..., ::-1]
-    error = np.abs(gradient - expected).max(-1) / np.abs(expected).max()
+
+    @jax.jit  # one program: what the layers have in common is compiled once
+    def compute(model, image):
+        return {end: jd.objective_and_gradient(model, layer(end), image) for end in ENDS}
+
+    found = compute(googlenet, image)
+    acts = activations(googlenet, googlenet.preprocess(image)[None], layers=ENDS)
     tied = tied_pixels(googlenet, image)
     assert tied.mean() < 0.05
-    assert error[~tied].max() < 1e-3
-    assert np.mean(error < 1e-3) > 0.99
-    acts = googlenet(googlenet.preprocess(image)[None], layers=(end,))
-    assert relative_error(acts[end][0], hwc(golden[f"act|{end}"])) < 1e-4
+    for end, (value, gradient) in found.items():
+        assert float(value) == pytest.approx(float(golden[f"loss|{end}"]), rel=1e-5), end
+        expected = hwc(golden[f"grad|{end}"])[..., ::-1]
+        error = np.abs(gradient - expected).max(-1) / np.abs(expected).max()
+        assert error[~tied].max() < 1e-3, end
+        assert np.mean(error < 1e-3) > 0.99, end
+        assert relative_error(acts[end][0], hwc(golden[f"act|{end}"])) < 1e-4, end
 
 
 def test_every_end_recorded_is_tested(shared):
@@ -140,22 +151,30 @@ def recorded(shared, model, name):
 
 @pytest.mark.parametrize("name", DREAMS)
 def test_every_step_from_its_recorded_state(shared, googlenet, name):
+    """By the padded program that all octaves share."""
     golden, picture, octaves, steps, objective = recorded(shared, googlenet, name)
-    classic = jd.classic_optimizer(1.5)
-
-    @jax.jit
-    def ascend(model, image, offset):
-        state = jd.start_ascent(image, optimizer=classic)
-        return jd.ascent_step(
-            model, objective, state, offset, optimizer=classic, clip=name != "dream_noclip"
-        )[0]
-
+    rule = StepRule.of(jd.DreamSettings(clip=name != "dream_noclip"))
+    sizes = jd.plan_octaves(golden["input"].shape[:2], octaves=octaves)
+    planned = [
+        Octave(
+            googlenet,
+            objective,
+            PaddedLayout(sizes[-1], (size,), True),
+            np.array(1.5, np.float32),
+            rule,
+        )
+        for size in sizes
+    ]
+    executables = planned[-1].compile(1).executables
     exact = []
     for number, offset in enumerate(golden["offsets"]):
         octave, step = divmod(number, steps)
         before = picture(f"step{number - 1:02}" if step else f"octave{octave}_start")
-        state = ascend(googlenet, jnp.asarray(before), jnp.asarray(offset))
-        error = np.abs(np.asarray(state.image) - picture(f"step{number:02}")).max(-1)
+        state, _, _ = CompiledOctave(planned[octave], executables).run(
+            planned[octave].start([before]), offset.astype(np.int32)[None, None]
+        )
+        (after,) = planned[octave].layout.take(state.image)
+        error = np.abs(after - picture(f"step{number:02}")).max(-1)
         assert np.mean(error < 0.05) > 0.99, number
         exact.append(error.max() < 0.05)
     assert sum(exact) >= octaves * steps / 2
@@ -189,6 +208,7 @@ def test_whole_dream(shared, googlenet, name):
         jitter=8,
         clip=name != "dream_noclip",
         offsets=golden["offsets"],
+        shapes=ShapeBuckets((golden["input"].shape[:2],)),
     )
     assert psnr(out, golden["result"]) > 45
 
@@ -218,23 +238,3 @@ def test_every_layer_of_the_caffemodel_is_there_by_its_name(shared):
     # Caffe itself splits a blob that several layers read.
     names = {layer.name for layer in net.layer if not layer.name.endswith("_split")}
     assert names == set(build().nodes)
-
-
-@pytest.mark.parametrize("size", [(75, 101), (118, 91)])
-def test_padding_changes_nothing(shared, googlenet, size):
-    """A photograph's gradient in an array of its size, and in a padded array."""
-    photo = jd.read_image(shared / "photos" / "cat.jpg")[100:, 150:][: size[0], : size[1]]
-    step = jax.jit(jd.objective_and_gradient)
-    objective = layer("inception_4c/output") + layer("inception_3b/5x5_reduce")
-    value, gradient = step(googlenet, objective, photo)
-    layout = PaddedLayout((128, 112), (size,))
-
-    @jax.jit
-    def padded_step(image, region):
-        return jax.value_and_grad(lambda x: objective.value(googlenet, x, region=region))(image)
-
-    region = jax.tree.map(lambda rows: rows[0], layout.region())
-    padded_value, padded = padded_step(layout.put([photo])[0], region)
-    assert float(padded_value) == pytest.approx(float(value), rel=1e-5)
-    (taken,) = layout.take(padded[None])
-    np.testing.assert_allclose(taken, gradient, atol=1e-4 * np.abs(gradient).max())

@@ -5,7 +5,7 @@ import nbformat
 import pytest
 from helpers import ROOT
 
-SMALL = 'MODEL = "googlenet_mini"\nSIZE = 72\nSTEPS = 1\nOCTAVES = 2\nFRAMES = 2\nCLASS_STEPS = 2\n'
+SMALL = 'MODEL = "googlenet_mini"\nSIZE = 72\nSTEPS = 1\nOCTAVES = 1\nFRAMES = 2\nCLASS_STEPS = 2\n'
 PATH = ROOT / "notebooks" / "jaxdream.ipynb"
 
 

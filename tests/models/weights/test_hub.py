@@ -1,5 +1,7 @@
 import errno
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -8,6 +10,19 @@ from small_hub import RECORD, use_endpoint
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.models.weights.hub import Unavailable, check_download, discard, download, file_size
+
+# In a process of its own: the library reads the variable when it is imported.
+FETCH = """
+from jaxdream.errors import JaxdreamError
+from jaxdream.models.weights import hub
+from jaxdream.models.weights.registry import record_of
+record = record_of("googlenet")
+assert hub.downloaded(record) is None
+try:
+    hub.download(record, print)
+except JaxdreamError as error:
+    print(error)
+"""
 
 
 def test_size_of_a_file(hub):
@@ -90,6 +105,36 @@ def test_a_download_is_announced_before_it_begins(hub):
     assert path.read_bytes() == hub.content
     (line,) = lines
     assert all(part in line for part in ("MB", "zoo/small", hub.url, RECORD.licence))
+
+
+@pytest.mark.parametrize("pauses", [[5.0], [0.02] * 200], ids=["hangs", "trickles"])
+def test_a_download_that_hardly_moves_is_given_up(hub, monkeypatch, pauses):
+    monkeypatch.setattr("jaxdream.models.weights.hub.PATIENCE", 0.5)
+    hub.pauses = pauses
+    begun = time.monotonic()
+    with pytest.raises(Unavailable, match=r"sent \d+ bytes in 0\.5 s") as error:
+        download(RECORD, lambda _: None)
+    assert error.value.short == "the download hangs"
+    assert time.monotonic() - begun < 4
+
+
+def test_a_body_that_does_not_end_is_given_up(hub):
+    hub.size = 1000
+    with pytest.raises(Unavailable, match=r"sends more than the file|size"):
+        download(RECORD, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://127.0.0.1:99999", "http://[::1", "nonsense", "file:///etc", "http://\x1b"]
+)
+def test_an_endpoint_that_is_no_address_is_one_line(environment, endpoint):
+    environment = environment | {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", FETCH], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("no weights for googlenet: ")
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
 
 
 @pytest.mark.usefixtures("hub")

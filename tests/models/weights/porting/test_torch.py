@@ -1,4 +1,6 @@
+import json
 import pickle
+import struct
 import sys
 from pathlib import Path
 
@@ -135,3 +137,25 @@ def test_without_torch_the_message_says_what_to_do(tmp_path, monkeypatch):
     (tmp_path / "x.pth").write_bytes(pickle.dumps({}))
     with pytest.raises(JaxdreamError, match=r"x\.pth.*pip install torch.*safetensors"):
         read_weights(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("kind", ["names that are numbers", "repeated values", "a list"])
+def test_odd_checkpoints_are_one_line(tmp_path, kind):
+    torch = pytest.importorskip("torch")
+    odd = {
+        "names that are numbers": {1: torch.ones(3)},
+        "repeated values": {"fc.bias": torch.ones(1).expand(1 << 33)},  # 32 GB of 4 bytes
+        "a list": [torch.ones(3)],
+    }
+    torch.save(odd[kind], tmp_path / "x.pth")
+    with pytest.raises(JaxdreamError, match=r"x\.pth is not a PyTorch file of plain tensors"):
+        read_weights(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2", "X"])
+def test_a_safetensors_file_of_odd_numbers_is_one_line(tmp_path, kind):
+    header = json.dumps({"fc.bias": {"dtype": kind, "shape": [4], "data_offsets": [0, 4]}})
+    content = struct.pack("<Q", len(header)) + header.encode() + bytes(4)
+    (tmp_path / "x.safetensors").write_bytes(content)
+    with pytest.raises(JaxdreamError, match=r"x\.safetensors is a damaged safetensors file"):
+        read_weights(tmp_path / "x.safetensors")
