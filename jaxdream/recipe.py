@@ -4,20 +4,33 @@ import dataclasses
 import json
 import os
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import printable
-from jaxdream.images.picture_files import read_recipe_text
+from jaxdream.files.schema import convert, decode
+from jaxdream.images.picture_files import mark, read_recipe_text
 from jaxdream.settings import (
     PRECISIONS,
     DreamSettings,
     SourceSettings,
     describe,
-    from_values,
+    json_fields,
 )
 
 SCHEMA = 4
+_NO_DREAM = {  # what ``picture_files.mark`` says instead of a recipe, with what it means
+    "unfinished": "it was interrupted, and only a finished dream can be made again",
+    "frame": "it is a frame of a zoom",
+    "preview": "it is a preview: use the finished dream",
+    "filters": "it shows filters, and is no dream",
+    "visualize": "it was made by `jaxdream visualize`, and is no dream of a picture",
+}
+UNFINISHED = mark("unfinished")
 # A recipe of schema 3 differs by one name.
 _RENAMED = {3: {"canvases": "shapes"}, 4: {}}
 _LONGEST = 10_000  # characters of a text in a recipe
@@ -80,10 +93,12 @@ class Recipe:
                 or numbers that no dream has.
         """
         try:
-            values = json.loads(text)
+            values = decode(text, dict[str, Any])
             schema = values.pop("recipe")
-        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        except (JaxdreamError, KeyError):
             raise JaxdreamError("its text is not a recipe of jaxdream") from None
+        if isinstance(schema, str) and schema in _NO_DREAM:
+            raise JaxdreamError(_NO_DREAM[schema])
         if type(schema) is not int or schema not in _RENAMED:
             raise JaxdreamError(
                 f"its recipe is of version {printable(repr(schema))[:20]}, this jaxdream reads "
@@ -93,38 +108,55 @@ class Recipe:
             if old in values:
                 values[new] = values.pop(old)
         try:
-            return cls._from_values(values, settings, schema)
+            found = msgspec.structs.asdict(convert(values, _json_object(settings, schema)))
+            return cls._of(found, settings)
         except JaxdreamError as error:
             raise JaxdreamError(f"its recipe is damaged: {printable(str(error))[:300]}") from None
 
     @classmethod
-    def _from_values(
-        cls, values: dict[str, Any], settings: type[DreamSettings], schema: int
-    ) -> "Recipe":
-        provenance = {f.name: values.pop(f.name, None) for f in dataclasses.fields(Provenance)}
-        own = {name: values.pop(name, _OWN[name]) for name in _OWN}
-        source = {name: values.pop(name) for name in _SOURCE if name in values}
-        for name, value in {**own, **provenance}.items():
-            if not _is_valid(name, value):
-                raise JaxdreamError(f"missing or invalid value for {name!r}")
+    def _of(cls, found: dict[str, Any], settings: type[DreamSettings]) -> "Recipe":
+        found["files"] = {printable(k): printable(v) for k, v in found["files"].items()}
         texts: dict[str, Any] = {
-            k: printable(v) if isinstance(v, str) else v for k, v in own.items()
+            k: printable(v) if isinstance(v, str) else v for k, v in found.items()
         }
-        files = {printable(k): printable(v) for k, v in own["files"].items()}
+        made_with = [field.name for field in dataclasses.fields(Provenance)]
         return cls(
-            settings=from_values(settings, values, schema=schema),
-            source=from_values(SourceSettings, source, schema=schema, without=("size",)),
-            provenance=Provenance(**{k: printable(v) for k, v in provenance.items()}),
-            **texts | {"size": tuple(own["size"]), "files": files},
+            settings=settings(**{name: found[name] for name in describe(settings)}),
+            source=SourceSettings(**{name: found[name] for name in _SOURCE}),
+            provenance=Provenance(**{name: texts[name] for name in made_with}),
+            **{name: texts[name] for name in _OWN},
         )
 
 
-# The fields that are neither settings nor provenance, with what an older recipe means without them.
-_OWN: dict[str, Any] = {
-    "size": None, "objective": None, "files": None, "shapes": "", "input_name": None,
-    "input_sha256": None,
-}  # fmt: skip
 _SOURCE = tuple(name for name in describe(SourceSettings) if name != "size")
+_Text = Annotated[str, Meta(max_length=_LONGEST)]
+_Side = Annotated[int, Meta(ge=1, le=_MAX_SIDE)]
+# The fields that are neither settings nor provenance: their types, and what an older recipe means
+# without them.
+_OWN: dict[str, tuple[Any, ...]] = {
+    "size": (tuple[_Side, _Side],),
+    "objective": (_Text,),
+    "files": (dict[_Text, _Text],),
+    "shapes": (_Text, ""),
+    "input_name": (_Text,),
+    "input_sha256": (_Text,),
+}
+
+
+@cache
+def _json_object(settings: type[DreamSettings], schema: int) -> type[msgspec.Struct]:
+    """The JSON object that a recipe is."""
+    provenance: dict[str, Any] = dict.fromkeys(
+        (field.name for field in dataclasses.fields(Provenance)), _Text
+    )
+    provenance["precision"] = Literal[PRECISIONS]
+    fields = [
+        *json_fields(settings, schema=schema),
+        *json_fields(SourceSettings, schema=schema, without=("size",)),
+        *((name, *known) for name, known in _OWN.items()),
+        *provenance.items(),
+    ]
+    return msgspec.defstruct("Recipe", fields, kw_only=True, forbid_unknown_fields=True)
 
 
 def read_recipe(path: str | os.PathLike[str]) -> Recipe:
@@ -136,8 +168,7 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
     text = read_recipe_text(path)
     if text is None:
         raise JaxdreamError(
-            f"{path} has no jaxdream recipe: jaxdream did not write it, or was interrupted, or the "
-            "format keeps none"
+            f"{path} has no jaxdream recipe: jaxdream did not write it, or the format keeps none"
         )
     try:
         return Recipe.from_json(text)
@@ -159,17 +190,3 @@ def provenance(model) -> Provenance:
         jax=jax.__version__,
         platform=jax.default_backend(),
     )
-
-
-def _is_valid(name: str, value: object) -> bool:
-    if name == "size":
-        return (
-            isinstance(value, list)
-            and len(value) == 2
-            and all(type(side) is int and 0 < side <= _MAX_SIDE for side in value)
-        )
-    if name == "files":
-        return isinstance(value, dict) and all(type(text) is str for text in value.values())
-    if name == "precision":
-        return value in PRECISIONS
-    return type(value) is str and len(value) <= _LONGEST

@@ -16,6 +16,7 @@ Size = tuple[int, int]  # height and width, in pixels
 
 OneKey = Key[Array, ""] | UInt32[Array, "2"]  # a JAX random key, new or old style
 Keys = Key[Array, "*keys"] | UInt32[Array, "*keys 2"]  # one key, or one for each picture
+AnyKeys = Keys | int  # a whole number is the seed of one key
 
 # By default JAX rounds float32 to less on TPU and some GPUs. bfloat16 stays bfloat16 with this too.
 EXACT = jax.lax.Precision.HIGHEST

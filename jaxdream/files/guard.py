@@ -28,7 +28,14 @@ class FileGuard:
     are hard links of one file. Nothing is opened, made or changed.
     """
 
-    def __init__(self, reads: Iterable[PathLike] = ()) -> None:
+    def __init__(self, reads: Iterable[PathLike] = (), *, replace: Replace = False) -> None:
+        """A guard that knows the files of ``reads``.
+
+        Args:
+            replace: whether a file that is there already may be replaced; or a function of its path
+                that says whether it may, such as one that recognises what an earlier run wrote.
+        """
+        self._replace = replace
         self._reads: dict[_Identity, tuple[str, Path]] = {}  # with what the file is
         self._writes: dict[_Identity, Path] = {}
         self._patterns: list[tuple[Path, re.Pattern[str]]] = []  # of resolved folders
@@ -52,12 +59,8 @@ class FileGuard:
         if self._matches_pattern(path):
             raise _overwrites(path, what, path)
 
-    def add_write(self, path: PathLike, *, replace: Replace = True) -> None:
+    def add_write(self, path: PathLike) -> None:
         """Note a file that will be written.
-
-        Args:
-            replace: whether a file that is already there may be replaced; or a function of its path
-                that says whether it may, such as one that recognises what an earlier run wrote.
 
         Raises:
             JaxdreamError: the file is one of those read, or another target, or it is there and may
@@ -72,21 +75,24 @@ class FileGuard:
                 raise _written_twice(self._writes[identity], path)
         if self._matches_pattern(path):
             raise _written_twice(path, path)
-        _check_replaceable(path, replace)
+        _check_replaceable(path, self._replace)
         self._writes.update(dict.fromkeys(identities, path))
 
-    def add_write_pattern(self, folder: PathLike, pattern: str, *, replace: Replace = True) -> None:
+    def add_write_pattern(
+        self, folder: PathLike, pattern: str, *, replace: Replace | None = None
+    ) -> None:
         """Note files that will be written but cannot be counted yet, such as numbered frames.
 
         Args:
             folder: where they will be; it need not be there yet.
             pattern: regular expression that matches the whole of each name.
-            replace: as in ``add_write``, asked of every file there whose name matches.
+            replace: as of the guard, if it differs; asked of every file there whose name matches.
 
         Raises:
             JaxdreamError: a file that is read, or another target, has such a name; a file of such
                 a name is there and may not be replaced; or the same pattern was added before.
         """
+        replace = self._replace if replace is None else replace
         added = (_resolved(Path(folder)), re.compile(pattern))
         if added in self._patterns:
             raise JaxdreamError(
@@ -156,7 +162,8 @@ def _resolved(path: Path) -> Path:
 def _check_replaceable(path: Path, replace: Replace) -> None:
     if os.path.lexists(path) and not (replace(path) if callable(replace) else replace):
         raise JaxdreamError(
-            f"{printable(path)} is there already: move it away, or choose another name"
+            f"{printable(path)} is there already, and not known to be made by jaxdream: choose "
+            "another name, or give --overwrite"
         )
 
 

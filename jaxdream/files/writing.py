@@ -6,8 +6,8 @@ Every failure is a ``JaxdreamError`` of one line that names the file.
 import os
 import re
 import secrets
+import shutil
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import BinaryIO
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import PathLike, kind_of, printable, reason
 
-_TEMPORARY = re.compile(r"\.(.*)\.[0-9a-f]{8}", re.DOTALL)  # the names that ``replacing`` gives
+_TEMPORARY = re.compile(r"\.(.*)\.[0-9a-f]{8}", re.DOTALL)  # what ``temporary_name`` gives
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
     temporary = None
     try:
         try:
-            temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            temporary = temporary_name(path)
             file = temporary.open("xb")
         except ValueError as error:  # no name at all, a null character, or no valid Unicode
             raise OSError(str(error)) from error
@@ -50,8 +50,18 @@ def replacing(path: PathLike) -> Iterator[BinaryIO]:
                 temporary.unlink(missing_ok=True)
 
 
+def temporary_name(path: PathLike) -> Path:
+    """A name for what is not finished yet, beside ``path``; ``remove_temporaries`` knows it.
+
+    Raises:
+        ValueError: ``path`` has no name.
+    """
+    path = Path(path)
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
 def remove_temporaries(paths: Iterable[PathLike]) -> None:
-    """Delete what ``replacing`` left of these files when its process was killed.
+    """Delete files and folders that have a ``temporary_name`` of these: their process was killed.
 
     Only safe while no other process writes them.
     """
@@ -63,7 +73,15 @@ def remove_temporaries(paths: Iterable[PathLike]) -> None:
             for name in os.listdir(folder):
                 match = _TEMPORARY.fullmatch(name)
                 if match and match[1] in known:
-                    (folder / name).unlink(missing_ok=True)
+                    remove_tree(folder / name)
+
+
+def remove_tree(path: Path) -> None:
+    """Delete a file, or a folder with everything in it; nothing if there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def make_folder(path: PathLike) -> Path:
@@ -94,9 +112,9 @@ def check_place(path: PathLike) -> None:
             f"cannot write {printable(path)}: there is no folder {printable(path.parent)}"
         )
     try:
-        # As long a name as the temporary file of ``replacing`` will have.
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
-            pass
+        temporary = temporary_name(path)
+        temporary.open("xb").close()
+        temporary.unlink()
     except (OSError, ValueError) as error:
         raise _cannot_write(path, error) from error
 

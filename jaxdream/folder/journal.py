@@ -17,11 +17,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import Meta
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.locking import Busy, folder_lock
 from jaxdream.files.reading import reason
+from jaxdream.files.schema import convert, decode
 from jaxdream.files.writing import remove_temporaries, replacing
 
 SCHEMA = 1
@@ -38,6 +42,38 @@ class JournalEntry(NamedTuple):
     input_sha256: str  # of the file
     settings: str  # ``settings_hash``
     sha256: str  # of the file that was made
+
+
+_Count = Annotated[int, Meta(ge=0, lt=1 << 62)]
+
+
+class _Run(msgspec.Struct):
+    """The line of a run."""
+
+    journal: int  # ``SCHEMA``
+    settings: str  # ``settings_hash`` of the next
+    of: dict[str, Any]
+    most: _Count | None = None  # pictures in a batch
+    room: _Count | None = None  # bytes
+
+
+class _Made(msgspec.Struct):
+    """The line of a picture."""
+
+    output: str
+    input: str
+    input_sha256: str
+    settings: str
+    sha256: str
+
+
+class _Failed(msgspec.Struct):
+    """The line of a picture that could not be dreamed."""
+
+    input: str
+    input_sha256: str
+    settings: str
+    error: str
 
 
 def settings_hash(settings: Mapping[str, object]) -> str:
@@ -61,6 +97,8 @@ class Journal:
         self._lock = threading.Lock()
         for path, lines in _read_all(folder).items():
             damaged = [at for at, line in enumerate(lines, 1) if not self._take(line, path)]
+            if lines and not any(map(_looks_like_a_line, lines)):
+                raise _not_a_journal(path)
             if damaged:
                 shown = ", ".join(map(str, damaged[:5])) + (", ..." if len(damaged) > 5 else "")
                 notify(f"{path}: damaged and left out: line {shown}")
@@ -126,34 +164,33 @@ class Journal:
         content = self._path.read_bytes()
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
+            if not _looks_like_a_line(content[whole:]):
+                raise _not_a_journal(self._path)
             os.ftruncate(self._file, whole)
 
     def _take(self, line: bytes, path: Path) -> bool:
         """Remember what a line says; False if it is damaged."""
         try:
-            values = json.loads(line)
+            values = decode(line, dict[str, Any])
             if "journal" in values:
-                if values["journal"] != SCHEMA:
+                run = convert(values, _Run)
+                if run.journal != SCHEMA:
                     raise _OtherVersion(
                         f"{path} was written by another version of jaxdream, which this one does "
                         "not read: choose another output folder"
                     )
-                chosen = (values.get("most"), values.get("room"))
-                if settings_hash(values["of"]) != values["settings"] or not all(
-                    map(_counts, chosen)
-                ):
+                if settings_hash(run.of) != run.settings:
                     return False
-                self.runs[values["settings"]] = values
+                self.runs[run.settings] = values
             elif "error" in values:
-                self._failed.add(
-                    tuple(values[name] for name in (*JournalEntry._fields[:3], "error"))
-                )
+                self._failed.add(msgspec.structs.astuple(convert(values, _Failed)))
             else:
-                made = JournalEntry(**{name: values[name] for name in JournalEntry._fields})
-                self._made[values["output"]].add(made)
+                made = convert(values, _Made)
+                entry = (getattr(made, name) for name in JournalEntry._fields)
+                self._made[made.output].add(JournalEntry(*entry))
         except _OtherVersion:
             raise
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (JaxdreamError, ValueError):  # ValueError: a number that is no JSON, when hashed
             return False
         return True
 
@@ -190,6 +227,18 @@ def open_journal(
     _merge(folder)
 
 
+def _looks_like_a_line(line: bytes) -> bool:
+    """Whether a line may once have been one of a journal's; a journal of strangers has none."""
+    return b'{"'.startswith(line.strip(b"\0")[:2])
+
+
+def _not_a_journal(path: Path) -> JaxdreamError:
+    return JaxdreamError(
+        f"{path} is not a journal of jaxdream, or wholly damaged: choose another output folder, or "
+        "move it away"
+    )
+
+
 class _OtherVersion(JaxdreamError):
     """A journal that we cannot read."""
 
@@ -217,11 +266,6 @@ def _merge(folder: Path) -> None:
         raise JaxdreamError(f"cannot write into {folder}: {reason(error)}") from error
 
 
-def _counts(value: object) -> bool:
-    """Whether a value of a run's line counts pictures or bytes, if it is there."""
-    return value is None or (type(value) is int and 0 <= value < 1 << 62)
-
-
 def _numbers(folder: Path) -> list[int]:
     """Numbers of the processes that have left something in a folder, and 0."""
     matches = (_JOURNAL.fullmatch(name) or _LOCK.fullmatch(name) for name in os.listdir(folder))
@@ -244,7 +288,7 @@ def _read_all(folder: Path) -> dict[Path, list[bytes]]:
             paths = [path for path in paths if os.path.lexists(path)]
             for path in paths:
                 if path.is_symlink() or (path.exists() and not path.is_file()):  # such as a pipe
-                    raise JaxdreamError(f"{path} is not a journal: choose another output folder")
+                    raise _not_a_journal(path)
             return {path: path.read_bytes().split(b"\n")[:-1] for path in paths}
         except FileNotFoundError:  # it has just been put into another one
             continue

@@ -14,7 +14,9 @@ import numpy as np
 from jaxdream.batches import Batch, iterate_batch, plan_batches
 from jaxdream.deepdream import DreamState
 from jaxdream.errors import JaxdreamError
+from jaxdream.execution.memory import available
 from jaxdream.execution.sharding import Sharding
+from jaxdream.folder.decoding_memory import DecodingMemory
 from jaxdream.folder.worker import FileResult, FileWork, Loaded, PictureFile
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
@@ -118,6 +120,7 @@ class Pipeline:
         """Every job with its pictures on their way, and those of later jobs begun."""
         ahead: deque[tuple[Job, list[Future[Loaded | FileResult]]]] = deque()
         remaining = deque(jobs)
+        memory = DecodingMemory(available(self.compute.memory))
         while remaining or ahead:
             while remaining and (
                 len(ahead) < 2
@@ -127,7 +130,8 @@ class Pipeline:
                 )
             ):
                 job = remaining.popleft()
-                ahead.append((job, [self._loaders.submit(self.work.load, f) for f in job.files]))
+                loading = [self._loaders.submit(self.work.load, f, memory) for f in job.files]
+                ahead.append((job, loading))
             yield ahead.popleft()
 
     def _dream(self, job: Job, wanted: dict[int, Loaded]) -> Iterator[tuple[Batch, _Dreamed]]:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import file_hash, printable, reason
 from jaxdream.files.writing import replacing
+from jaxdream.folder.decoding_memory import DecodingMemory
 from jaxdream.folder.inputs import Input
 from jaxdream.folder.journal import Journal, JournalEntry, settings_hash
 from jaxdream.images import formats, picture_files
@@ -27,7 +28,7 @@ from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.files import ObjectiveFiles
 from jaxdream.objectives.text import parse_objective, without_folders
-from jaxdream.recipe import Provenance, Recipe
+from jaxdream.recipe import UNFINISHED, Provenance, Recipe
 from jaxdream.settings import DreamSettings, SourceSettings
 from jaxdream.types import AnyArray, Size
 
@@ -183,8 +184,12 @@ class FileWork:
         formats.picture_format(self.output(file), (height, width))
         return height, width
 
-    def load(self, file: PictureFile) -> Loaded | FileResult:
-        """Read a picture, if it is still to be dreamed."""
+    def load(self, file: PictureFile, memory: DecodingMemory) -> Loaded | FileResult:
+        """Read a picture, if it is still to be dreamed.
+
+        Args:
+            memory: that all threads share.
+        """
         sha256 = ""
         try:
             if file.output in self.preloaded:
@@ -194,8 +199,9 @@ class FileWork:
             if not self.overwrite and self._is_done(file, sha256):
                 self.progress.count("skipped")
                 return self._result(file, "skipped")
-            picture = picture_files.decode_picture(content, file.input.path)
-            return Loaded(file, self.resized(picture))
+            with memory.reserved(file.input.path):
+                picture = picture_files.decode_picture(content, file.input.path)
+                return Loaded(file, self.resized(picture))
         except TargetError:
             raise
         except JaxdreamError as error:
@@ -230,12 +236,12 @@ class FileWork:
 
         Args:
             pixels: RGB, 0..255, (h, w, 3).
-            shapes: its padded shapes, for the recipe; None for no recipe, of an unfinished dream.
+            shapes: its padded shapes, for the recipe; None of an unfinished dream.
             seconds: of the device.
         """
         file, picture = loaded
         path, pixels = self.output(file), np.asarray(pixels)
-        recipe = None if shapes is None else self.recipe(loaded, shapes).to_json()
+        recipe = UNFINISHED if shapes is None else self.recipe(loaded, shapes).to_json()
         try:
             content = picture_files.encode_image(path, pixels, alpha=picture.alpha, recipe=recipe)
             sha256 = hashlib.sha256(content).hexdigest()

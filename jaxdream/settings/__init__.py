@@ -17,7 +17,7 @@ from jaxdream.settings.base import (
     default,
     default_text,
     describe,
-    from_values,
+    json_fields,
     option_name,
     setting,
 )
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLASSIC", "EASINGS", "PRECISIONS", "SHARDS", "Compute", "DreamSettings", "Precision",
     "Setting", "Settings", "SourceSettings", "VisualizeSettings", "ZoomSettings", "check_value",
-    "default", "default_text", "describe", "from_values", "option_name", "setting",
+    "default", "default_text", "describe", "json_fields", "option_name", "setting",
     "settings_table", "takes_settings",
 ]  # fmt: skip
 
@@ -42,6 +42,7 @@ Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = typing.get_args(Precision)
 SHARDS = ("pictures", "rows")
 EASINGS = ("linear", "in", "out", "in-out")
+_MOST_STEPS = 10**7  # of all octaves, whose jitter is drawn at once
 CLASSIC = "classic"  # the optimiser of 2015
 
 
@@ -116,6 +117,11 @@ class DreamSettings(Settings):
     )
 
     def check(self) -> None:
+        if self.steps * self.octaves > _MOST_STEPS:
+            raise JaxdreamError(
+                f"{self.steps:,} steps in {self.octaves} octaves are {self.steps * self.octaves:,} "
+                f"steps: at most {_MOST_STEPS:,} are made in all"
+            )
         if not isinstance(self.optimizer, str):
             if not (hasattr(self.optimizer, "init") and hasattr(self.optimizer, "update")):
                 raise JaxdreamError(

@@ -3,9 +3,9 @@
 import dataclasses
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 from jaxdream.errors import JaxdreamError
 
@@ -168,41 +168,37 @@ def option_name(cls: type[Settings], name: str) -> str:
     return f"--no-{dashed}" if default(cls, name) is True else f"--{dashed}"
 
 
-def from_values(
-    cls: type[Any], values: Mapping[str, Any], *, schema: int, without: Sequence[str] = ()
-) -> Any:
-    """Settings from values that were read from a file, as JSON holds them.
+def json_fields(
+    cls: type[Settings], *, schema: int, without: Sequence[str] = ()
+) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
+    """The fields of a JSON object that holds settings, as ``msgspec.defstruct`` takes them.
 
     Args:
         schema: of the file: a setting that came later may be missing, and has its default.
         without: settings that such files do not have.
-
-    Raises:
-        JaxdreamError: missing or unknown settings, or values that they cannot have.
     """
-    known = {name: s for name, s in describe(cls).items() if name not in without}
-    needed = {name for name, s in known.items() if s.since <= schema}
-    if wrong := sorted((values.keys() - known.keys()) | (needed - values.keys())):
-        raise JaxdreamError(f"missing or unknown settings: {', '.join(wrong)[:200]}")
-    checked = {}
-    for name, value in values.items():
-        same_kind = _is_json_of(known[name], value)
-        if value is None and default(cls, name) is None:
-            same_kind = True
-        if not same_kind:
-            raise JaxdreamError(f"invalid value for {name!r}")
-        checked[name] = _checked(cls, name, value)
-    return cls(**checked)
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
+    for name, known in describe(cls).items():
+        if name not in without:
+            own = default(cls, name)
+            kind = _json_type(known) | None if own is None else _json_type(known)
+            fields.append((name, kind) if known.since <= schema else (name, kind, own))
+    return fields
 
 
-def _is_json_of(known: Setting, value: Any) -> bool:
-    """Whether a value from JSON has the type of a setting; its range is checked later."""
-    if known.count > 1:
-        single = dataclasses.replace(known, count=1)
-        return isinstance(value, list) and all(_is_json_of(single, part) for part in value)
-    if known.kind in (int, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, known.kind)
+def _json_type(known: Setting) -> Any:
+    """The type of a setting in JSON, with its range."""
+    from msgspec import Meta
+
+    kind: Any = known.kind
+    if known.choices:
+        kind = Literal[known.choices]
+    elif known.kind in (int, float):
+        low = "gt" if known.exclusive else "ge"
+        limits: dict[str, Any] = {low: known.minimum, "le": known.maximum}
+        finite = {name: value for name, value in limits.items() if math.isfinite(value)}
+        kind = Annotated[known.kind, Meta(**finite)]
+    return tuple[(kind,) * known.count] if known.count > 1 else kind
 
 
 def _checked(cls: type[Any], name: str, value: Any) -> Any:

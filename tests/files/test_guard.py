@@ -52,7 +52,7 @@ def test_a_guide_is_not_written_whichever_is_named_first(cat):
 
 
 def test_one_file_may_be_read_twice_and_a_file_that_is_there_be_replaced(cat):
-    guard = FileGuard(reads=[cat, cat])
+    guard = FileGuard(reads=[cat, cat], replace=True)
     guard.add_read(cat, what="the guide")
     with open("out.png", "wb"):
         pass
@@ -74,7 +74,7 @@ def test_two_results_do_not_go_to_one_file(tmp_path, kind):
             first.touch()
         second = "t.gif"
         os.symlink("s.gif", second)
-    guard = FileGuard()
+    guard = FileGuard(replace=True)
     guard.add_write(first)
     with pytest.raises(JaxdreamError, match=r"two results would be written to one file, .*s\.gif"):
         guard.add_write(second)
@@ -82,12 +82,12 @@ def test_two_results_do_not_go_to_one_file(tmp_path, kind):
 
 def test_a_file_that_is_there_can_be_refused(cat):
     guard = FileGuard()
-    with pytest.raises(JaxdreamError, match=r"cat\.jpg is there already"):
-        guard.add_write(cat, replace=False)
-    guard.add_write("new.jpg", replace=False)
+    with pytest.raises(JaxdreamError, match=r"cat\.jpg is there already.*give --overwrite"):
+        guard.add_write(cat)
+    guard.add_write("new.jpg")
     os.symlink("nowhere", "link.jpg")
     with pytest.raises(JaxdreamError, match=r"link\.jpg is there already"):
-        guard.add_write("link.jpg", replace=False)
+        guard.add_write("link.jpg")
 
 
 def test_the_caller_can_decide_which_file_is_replaced(tmp_path):
@@ -97,11 +97,11 @@ def test_the_caller_can_decide_which_file_is_replaced(tmp_path):
     def is_ours(path):
         return path.read_text() == "ours"
 
-    guard = FileGuard()
-    guard.add_write(tmp_path / "zoom.json", replace=is_ours)
-    guard.add_write(tmp_path / "new.json", replace=is_ours)
+    guard = FileGuard(replace=is_ours)
+    guard.add_write(tmp_path / "zoom.json")
+    guard.add_write(tmp_path / "new.json")
     with pytest.raises(JaxdreamError, match=r"other\.json is there already"):
-        guard.add_write(tmp_path / "other.json", replace=is_ours)
+        guard.add_write(tmp_path / "other.json")
 
 
 def test_numbered_frames_do_not_overwrite_the_input(tmp_path, monkeypatch):
@@ -111,7 +111,7 @@ def test_numbered_frames_do_not_overwrite_the_input(tmp_path, monkeypatch):
         guard = FileGuard(reads=["a_00002.png"])
         with pytest.raises(JaxdreamError, match=r"is the same file as the input a_00002\.png"):
             guard.add_write_pattern(".", FRAMES, replace=replace)
-    guard = FileGuard()
+    guard = FileGuard(replace=True)
     guard.add_write_pattern(tmp_path, FRAMES)
     with pytest.raises(JaxdreamError, match="the input"):
         guard.add_read("a_00002.png")
@@ -144,7 +144,7 @@ def test_frames_that_are_there_can_be_refused(tmp_path):
     (tmp_path / "a_00003.png").touch()
     with pytest.raises(JaxdreamError, match=r"a_00003\.png is there already"):
         FileGuard().add_write_pattern(".", FRAMES, replace=False)
-    FileGuard().add_write_pattern(".", FRAMES)
+    FileGuard().add_write_pattern(".", FRAMES, replace=True)
     FileGuard().add_write_pattern(".", r"b_[0-9]{5}\.png", replace=False)
     FileGuard().add_write_pattern("no such folder", FRAMES, replace=False)
 

@@ -154,7 +154,7 @@ def test_folders_that_cannot_be_written_to(tmp_path):
     with pytest.raises(JaxdreamError, match="cannot write into"):
         open_journal(tmp_path / "file").__enter__()
     (tmp_path / "jaxdream.jsonl").mkdir()
-    with pytest.raises(JaxdreamError, match="is not a journal: choose another output folder"):
+    with pytest.raises(JaxdreamError, match="is not a journal of jaxdream"):
         open_journal(tmp_path).__enter__()
     assert os.listdir(tmp_path / "jaxdream.jsonl") == []
 

@@ -58,9 +58,9 @@ def test_little_is_decoded_ahead(few, tmp_path, monkeypatch):
 
     load, ahead = FileWork.load, []
 
-    def counted(self, file):
+    def counted(self, file, memory):
         ahead.append(file.input.relative_path)
-        return load(self, file)
+        return load(self, file, memory)
 
     def dream(*arguments, **options):
         before.append(len(ahead))

@@ -12,6 +12,7 @@ from pictures import contents, dream_all, status
 from PIL import Image
 
 from jaxdream import JaxdreamError
+from jaxdream.folder.decoding_memory import DecodingMemory
 from jaxdream.folder.inputs import Input
 from jaxdream.folder.worker import (
     FileWork,
@@ -31,6 +32,7 @@ def test_a_full_disk_stops_it_and_keeps_what_is_done(few, tmp_path, limit):
     out = tmp_path / "out"
     noise = np.random.default_rng(1).integers(0, 255, (70, 90, 3), np.uint8)
     Image.fromarray(noise).save(few / "large.png")  # the last one
+    dream_all(few, tmp_path / "before", max_batch=2)  # programs have a cache, with no limit
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
     try:
@@ -112,7 +114,7 @@ def work(tmp_path, tiny):
 def test_a_file_is_loaded_and_saved_with_its_recipe(work, few):
     file = PictureFile(Input(few / "0" / "000.png", "0/000.png"), "0/000.png", seed=9)
     assert work.planned_size(file) == (16, 20)
-    loaded = work.load(file)
+    loaded = work.load(file, DecodingMemory(10**9))
     assert loaded.picture.pixels.shape == (16, 20, 3)
     recipe = work.recipe(loaded, "16x32")
     assert (recipe.size, recipe.source.seed, recipe.shapes) == ((16, 20), 9, "16x32")
@@ -138,7 +140,7 @@ def test_what_pictures_have_in_common_decides_what_is_done_again(work):
 
 def test_errors_name_the_picture_once_and_printably(work):
     file = PictureFile(Input(Path("x\x1b.png"), "x\x1b.png"), "x.png", seed=0)
-    result = work.load(file)
+    result = work.load(file, DecodingMemory(10**9))
     assert (result.status, str(result.error)) == ("failed", "x?.png: no such file")
     result = work.failed(file, JaxdreamError("the gradient is zero"))
     assert str(result.error) == "x?.png: the gradient is zero"

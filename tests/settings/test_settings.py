@@ -4,6 +4,7 @@ import inspect
 import json
 
 import jax
+import msgspec
 import numpy as np
 import optax
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import jaxdream as jd
 from jaxdream.cli.options import Parser, add_settings, read_settings
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.schema import convert
 from jaxdream.recipe import Provenance, Recipe
 from jaxdream.settings import (
     Compute,
@@ -19,7 +21,7 @@ from jaxdream.settings import (
     VisualizeSettings,
     ZoomSettings,
     default_text,
-    from_values,
+    json_fields,
     option_name,
     setting,
     settings_table,
@@ -73,12 +75,12 @@ class TestOneMoreSetting:
         text = made.to_json()
         assert json.loads(text)["extra"] == 0.25
         assert Recipe.from_json(text, settings=More) == made
-        with pytest.raises(JaxdreamError, match="missing or unknown settings: extra"):
+        with pytest.raises(JaxdreamError, match="object contains unknown field extra"):
             Recipe.from_json(text)
 
     def test_is_its_default_in_recipes_from_before_it(self):
         before = recipe(DreamSettings(steps=3)).to_json()
-        with pytest.raises(JaxdreamError, match="missing or unknown settings: extra"):
+        with pytest.raises(JaxdreamError, match="object missing required field extra"):
             Recipe.from_json(before, settings=More)
         assert Recipe.from_json(before, settings=Later).settings == Later(steps=3)
 
@@ -253,12 +255,19 @@ def test_defaults_are_shown_as_they_are_typed():
 def test_values_from_a_file_have_the_right_names_and_types():
     values = {"frames": 3, "zoom": 0.1, "rotate": 0.5, "shift": [1, 2.5], "easing": "in"}
     whole = {**values, "classic_warp": False}
-    found = from_values(ZoomSettings, whole, schema=4)
-    assert found == ZoomSettings(frames=3, zoom=0.1, rotate=0.5, shift=(1, 2.5), easing="in")
-    with pytest.raises(JaxdreamError, match="missing or unknown settings: classic_warp"):
-        from_values(ZoomSettings, values, schema=4)
-    with pytest.raises(JaxdreamError, match="missing or unknown settings: fps"):
-        from_values(ZoomSettings, {**whole, "fps": 3}, schema=4)
-    for wrong in ({"classic_warp": 1}, {"easing": 3}, {"frames": True}):
-        with pytest.raises(JaxdreamError, match="invalid value"):
-            from_values(ZoomSettings, whole | wrong, schema=4)
+    schema = msgspec.defstruct(
+        "Zoom", json_fields(ZoomSettings, schema=4), kw_only=True, forbid_unknown_fields=True
+    )
+    found = ZoomSettings(**msgspec.structs.asdict(convert(whole, schema)))
+    assert found == ZoomSettings(frames=3, zoom=0.1, rotate=0.5, shift=(1.0, 2.5), easing="in")
+    for wrong, message in (
+        (values, "object missing required field classic_warp"),
+        ({**whole, "fps": 3}, "object contains unknown field fps"),
+        ({**whole, "classic_warp": 1}, "classic_warp: expected bool, got int"),
+        ({**whole, "easing": "none"}, "easing: invalid enum value 'none'"),
+        ({**whole, "frames": True}, "frames: expected int, got bool"),
+        ({**whole, "frames": 0}, "frames: expected int >= 1"),
+        ({**whole, "shift": [1]}, "shift: expected array of length 2, got 1"),
+    ):
+        with pytest.raises(JaxdreamError, match=message):
+            convert(wrong, schema)
