@@ -117,11 +117,6 @@ class ShapeBuckets(NamedTuple):
         fitting = [shape for shape in self.shapes if shape[0] >= height and shape[1] >= width]
         return min(fitting, key=math.prod, default=(_rounded(height), _rounded(width)))
 
-    def used_by(self, sizes: Iterable[Size]) -> "ShapeBuckets":
-        """Those that pictures of these heights and widths use."""
-        used = {self.padded(size) for size in sizes}
-        return ShapeBuckets(tuple(shape for shape in self.shapes if shape in used))
-
     def text(self) -> str:
         """Heights and widths as text, such as ``"384x512 512x640"``."""
         return " ".join(f"{height}x{width}" for height, width in self.shapes)

@@ -86,8 +86,3 @@ def test_buckets_as_text_come_back(shapes):
 def test_other_text_is_refused(text):
     with pytest.raises(JaxdreamError, match="such as 384x512 512x640"):
         ShapeBuckets.from_text(text)
-
-
-def test_the_shapes_that_some_sizes_use():
-    buckets = ShapeBuckets(((100, 100), (200, 200), (300, 300)))
-    assert buckets.used_by([(90, 150), (80, 20)]) == ShapeBuckets(((100, 100), (200, 200)))
