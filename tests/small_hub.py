@@ -1,6 +1,8 @@
 """A small Hugging Face Hub on 127.0.0.1 with one small GoogLeNet, also for other processes."""
 
 import hashlib
+import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,6 +52,7 @@ class Hub(ThreadingHTTPServer):
         self.size = len(content)
         self.failure: tuple[int, str] | None = None
         self.is_hub = True
+        self.pauses: list[float] = []  # seconds before each part of the body, which has one byte
         self.requests: list[str] = []
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -84,7 +87,12 @@ class HubHandler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body)
+            with suppress(OSError):  # the other side has had enough
+                for seconds in hub.pauses:
+                    time.sleep(seconds)
+                    self.wfile.write(body[:1])
+                    self.wfile.flush()
+                self.wfile.write(body)
 
     do_GET = do_HEAD
 

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.safetensors_bytes import safetensors_bytes
 from jaxdream.files.writing import replacing
 from jaxdream.models.graph import Graph
 from jaxdream.models.weights.registry import RECORDS
@@ -113,15 +114,13 @@ def write_weights(
         JaxdreamError: it cannot be written, or a value is too large for the dtype. Then ``path`` is
             as it was before.
     """
-    from safetensors.numpy import save
-
     with np.errstate(over="ignore"):
         arrays = {name: np.ascontiguousarray(weights[name], dtype) for name in sorted(weights)}
     if wrong := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
         raise JaxdreamError(f"{path}: not finite as {dtype}: {_list(wrong)}")
     metadata = {"jaxdream_model": model, "weights_sha256": weights_sha256(arrays)}
     with replacing(path) as file:
-        file.write(save(arrays, metadata))
+        file.write(safetensors_bytes(arrays, metadata))
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -9,12 +9,23 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import reason
+from jaxdream.files.reading import read_bytes, reason
+from jaxdream.files.schema import decode
 from jaxdream.files.writing import make_folder, replacing
 
 VARIABLE = "JAXDREAM_WEIGHTS"
 COMMAND = "jaxdream weights use"
+_MAX_BYTES = 1 << 20
+
+
+class _Remembered(msgspec.Struct):
+    """What ``weights use`` remembers, as JSON."""
+
+    file: str
+    model: str
 
 
 @dataclass(frozen=True)
@@ -34,22 +45,15 @@ def default_file() -> DefaultFile | None:
     """
     if named := os.environ.get(VARIABLE):
         return DefaultFile(Path(named).expanduser(), None, VARIABLE)
-    try:
-        text = _memory().read_text("utf-8")
-    except OSError:
+    if not os.path.lexists(_memory()):
         return None
-    except ValueError:
-        text = ""
     try:
-        remembered = json.loads(text)
-        path, model = remembered["file"], remembered["model"]
-        if not isinstance(path, str) or not isinstance(model, str):
-            raise TypeError
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        remembered = decode(read_bytes(_memory(), limit=_MAX_BYTES), _Remembered)
+    except JaxdreamError as error:
         raise JaxdreamError(
             f"{_memory()} is damaged: run `{COMMAND} FILE` or `{COMMAND} --forget`"
         ) from error
-    return DefaultFile(Path(path), model, COMMAND)
+    return DefaultFile(Path(remembered.file), remembered.model, COMMAND)
 
 
 def remember(path: Path, model: str) -> None:

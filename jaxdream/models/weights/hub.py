@@ -4,12 +4,17 @@ All through ``huggingface_hub``, so that the user's own cache, token, mirror and
 apply.
 """
 
+import io
+import logging
 import os
 import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import file_hash, reason
@@ -21,6 +26,10 @@ WAYS_OUT = (
 )
 HUB_TIMEOUT = 4.0  # seconds; a program that finds no hub has lost no more than five in all
 NO_CONNECTION = "no connection to a hub"
+# A download that brings less than this in so many seconds is given up.
+SLOWEST = 20_000  # bytes a second
+PATIENCE = 15.0  # seconds
+_MAX_BYTES = 2 << 30
 
 
 class Unavailable(JaxdreamError):
@@ -50,42 +59,37 @@ def file_size(record: WeightsRecord, *, timeout: float = HUB_TIMEOUT) -> int:
     if _offline():
         raise Unavailable(record, "HF_HUB_OFFLINE is set")
     deadline = time.monotonic() + timeout
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-    answer: list[int | Exception] = []
+    def ask() -> int:
+        get_hf_file_metadata, hf_hub_url = _library("get_hf_file_metadata", "hf_hub_url")
+        url = hf_hub_url(record.repo or "", record.file)
+        found = get_hf_file_metadata(url, timeout=timeout)
+        if found.commit_hash is None:  # such as the login page of a hotel's network
+            raise OSError("answers, but is not a hub")
+        if not re.fullmatch(r"\w[\w.-]*", found.etag or ""):  # the library makes a path of it
+            raise OSError("answers with an invalid ETag")
+        if not 0 <= (found.size or 0) <= _MAX_BYTES:
+            raise OSError(f"answers with a file of {found.size} bytes")
+        return found.size or 0
 
-    def ask() -> None:
-        try:
-            url = hf_hub_url(record.repo or "", record.file)
-            found = get_hf_file_metadata(url, timeout=timeout)
-            if found.commit_hash is None:  # such as the login page of a hotel's network
-                raise OSError("answers, but is not a hub")
-            if not re.fullmatch(r"\w[\w.-]*", found.etag or ""):  # the library makes a path of it
-                raise OSError("answers with an invalid ETag")
-            answer.append(found.size or 0)
-        except Exception as error:
-            answer.append(error)
-
-    # In a thread, since no timeout of the library covers name lookups. If it hangs, it is left.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(max(0.0, deadline - time.monotonic()))
-    if not answer:
+    # No timeout of the library covers name lookups.
+    call = _Call(ask)
+    call.join(deadline - time.monotonic())
+    if call.hangs:
         raise Unavailable(
             record, f"no answer from {_endpoint()} in {timeout:g} s", short=NO_CONNECTION
         )
-    (size,) = answer
-    if isinstance(size, Exception):
-        short = NO_CONNECTION if _status_code(size) is None else None
-        raise Unavailable(record, _hub_problem(record, size), short=short) from size
-    return size
+    if call.error is not None:
+        short = NO_CONNECTION if _status_code(call.error) is None else None
+        raise Unavailable(record, _hub_problem(record, call.error), short=short) from call.error
+    return call.result
 
 
 def download(record: WeightsRecord, notify: Callable[[str], None]) -> Path:
     """Download a file into the hub's own cache; ``notify`` gets one line before it begins.
 
     Raises:
-        JaxdreamError: it cannot be downloaded.
+        JaxdreamError: it cannot be downloaded, or comes slower than ``SLOWEST``.
     """
     size = file_size(record)
     megabytes = round(size / 1e6) if size >= 1e6 else size / 1e6
@@ -93,18 +97,90 @@ def download(record: WeightsRecord, notify: Callable[[str], None]) -> Path:
         f"downloading {record.file} ({megabytes:.2g} MB) for {record.model} from {_endpoint()}"
         f"/{record.repo}; licence: {record.licence}"
     )
-    from huggingface_hub import hf_hub_download
+    counter = _Counter(size)
+    call = _Call(lambda: _download(record, counter))
+    received, begun = 0, time.monotonic()
+    while call.hangs:
+        call.join(0.2)
+        if time.monotonic() - begun > PATIENCE:
+            if counter.bytes - received < SLOWEST * PATIENCE and call.hangs:
+                counter.stopped = True  # the thread ends with the next bytes, or with the process
+                problem = f"{_endpoint()} sent {counter.bytes - received} bytes in {PATIENCE:g} s"
+                raise Unavailable(record, problem, short="the download hangs")
+            received, begun = counter.bytes, time.monotonic()
+    if call.error is not None:
+        raise Unavailable(record, _hub_problem(record, call.error)) from call.error
+    return call.result
 
+
+class _Call:
+    """A call in a thread of its own, which is left where it hangs."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.result: Any = None
+        self.error: Exception | None = None
+        self._function = function
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.result = self._function()
+        except Exception as error:
+            self.error = error
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(max(0.0, seconds))
+
+    @property
+    def hangs(self) -> bool:
+        return self._thread.is_alive()
+
+
+@dataclass
+class _Counter:
+    """Of the bytes of a download."""
+
+    expected: int
+    bytes: int = 0
+    stopped: bool = False
+
+    def add(self, count: int | float | None) -> None:
+        self.bytes += int(count or 0)
+        if self.stopped or self.bytes > max(self.expected, 1) + SLOWEST:
+            raise OSError("sends more than the file")
+
+
+def _download(record: WeightsRecord, counter: _Counter) -> Path:
+    from huggingface_hub.utils import tqdm
+
+    (hf_hub_download,) = _library("hf_hub_download")
+
+    class Counted(tqdm):  # how the library tells what it has received
+        def update(self, n: int | float | None = 1) -> bool | None:
+            counter.add(n)
+            return super().update(n)
+
+    # Its own lines, about every attempt, say less than ours.
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
-        return Path(hf_hub_download(record.repo or "", record.file, library_name="jaxdream"))
-    except Exception as error:
-        raise Unavailable(record, _hub_problem(record, error)) from error
+        return Path(
+            hf_hub_download(
+                record.repo or "", record.file, library_name="jaxdream", tqdm_class=Counted
+            )
+        )
+    finally:
+        logger.setLevel(level)
 
 
 def downloaded(record: WeightsRecord) -> Path | None:
     """The file in the hub's own cache, if it is there."""
-    from huggingface_hub import try_to_load_from_cache
-
+    try:
+        (try_to_load_from_cache,) = _library("try_to_load_from_cache")
+    except ValueError:  # HF_ENDPOINT is no address: ``download`` says so
+        return None
     found = try_to_load_from_cache(record.repo or "", record.file)
     return Path(found) if isinstance(found, str) else None
 
@@ -134,10 +210,8 @@ def discard(path: Path) -> None:
 
     The entry is a link; a file that it links to outside the cache is not removed.
     """
-    from huggingface_hub import constants
-
     content = path.resolve()
-    if content.is_relative_to(Path(constants.HF_HUB_CACHE).resolve()):
+    if content.is_relative_to(cache_folder().resolve()):
         content.unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
@@ -148,10 +222,38 @@ def _offline() -> bool:
     return value.upper() in {"1", "ON", "YES", "TRUE"}
 
 
-def _endpoint() -> str:
-    from huggingface_hub import constants
+def _library(*names: str) -> list[Any]:
+    """Functions of huggingface_hub, which prints what is wrong when it is imported.
 
+    Raises:
+        ValueError: ``HF_ENDPOINT`` is no address.
+    """
+    import huggingface_hub
+
+    with redirect_stdout(io.StringIO()):
+        return [getattr(huggingface_hub, name) for name in names]
+
+
+def _endpoint() -> str:
+    try:
+        from huggingface_hub import constants
+    except ValueError:
+        return os.environ["HF_ENDPOINT"]
     return constants.ENDPOINT
+
+
+def cache_folder() -> Path:
+    """The hub's own cache.
+
+    Raises:
+        JaxdreamError: ``HF_ENDPOINT`` is no address.
+    """
+    try:
+        from huggingface_hub import constants
+    except ValueError as error:
+        endpoint = os.environ["HF_ENDPOINT"]
+        raise JaxdreamError(f"HF_ENDPOINT={endpoint} is no address: {reason(error)}") from error
+    return Path(constants.HF_HUB_CACHE)
 
 
 def _hub_problem(record: WeightsRecord, error: Exception) -> str:

@@ -4,16 +4,18 @@ Weights from the hub are converted once to our layout. A note beside the convert
 hash of its values; a file that does not agree with its note is converted again.
 """
 
-import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import file_hash
+from jaxdream.files.reading import file_hash, read_bytes, reason
+from jaxdream.files.schema import decode
+from jaxdream.files.writing import make_folder, remove_temporaries, replacing
 from jaxdream.models.weights import hub
 from jaxdream.models.weights.registry import RECORDS, WeightsRecord, record_of
 
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 Status = Literal["bundled", "cached", "downloadable", "file only"]
+_MAX_NOTE = 1 << 20  # bytes
+
+
+class _Note(msgspec.Struct):
+    """What the note beside converted weights holds, as JSON."""
+
+    source: str  # the hub's file
+    weights_sha256: str  # of the values
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,10 @@ def bundled_path(file: str) -> Path:
 def cache_dir() -> Path:
     """The folder for files that can be made again: ``JAXDREAM_CACHE``, or the user's cache."""
     if chosen := os.environ.get("JAXDREAM_CACHE"):
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError as error:
+            raise JaxdreamError(f"JAXDREAM_CACHE={chosen}: {reason(error)}") from error
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("jaxdream", appauthor=False))
@@ -153,9 +166,9 @@ def read_converted(record: WeightsRecord) -> LocalWeights | None:
         return None
     try:
         _, local = read_file(record, converted_path(record))
-    except (JaxdreamError, OSError):
+    except JaxdreamError:
         return None
-    return local if local.sha256 == note["weights_sha256"] else None
+    return local if local.sha256 == note.weights_sha256 else None
 
 
 def write_converted(record: WeightsRecord, local: LocalWeights) -> LocalWeights:
@@ -167,23 +180,23 @@ def write_converted(record: WeightsRecord, local: LocalWeights) -> LocalWeights:
     from jaxdream.models.weights.check import write_weights
 
     path = converted_path(record)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    note = {"source": hub.source_of(record), "weights_sha256": local.sha256}
-    # Each process writes to names of its own, then renames them. If two do so at once, the last
-    # wins, with equal values.
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-        made, noted = Path(folder, path.name), Path(folder, "note.json")
-        write_weights(made, local.arrays, model=record.model)
-        noted.write_text(json.dumps(note))
-        os.replace(made, path)
-        os.replace(noted, path.with_suffix(".json"))
+    make_folder(path.parent)
+    remove_temporaries([path, _note_path(record)])  # of a run that was killed
+    # If two processes do so at once, the last wins, with equal values.
+    write_weights(path, local.arrays, model=record.model)
+    with replacing(_note_path(record)) as file:
+        file.write(msgspec.json.encode(_Note(hub.source_of(record), local.sha256)))
     return LocalWeights(path, local.arrays, local.sha256)
 
 
-def _read_note(record: WeightsRecord) -> dict[str, str] | None:
+def _read_note(record: WeightsRecord) -> _Note | None:
     """The note beside the converted weights, if they were made from this record's file."""
     try:
-        note = json.loads(converted_path(record).with_suffix(".json").read_text())
-        return note if note["source"] == hub.source_of(record) and note["weights_sha256"] else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        note = decode(read_bytes(_note_path(record), limit=_MAX_NOTE), _Note)
+    except JaxdreamError:
         return None
+    return note if note.source == hub.source_of(record) else None
+
+
+def _note_path(record: WeightsRecord) -> Path:
+    return converted_path(record).with_suffix(".json")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import open_regular, reason
 from jaxdream.models.weights.porting import caffe, onnx, torch
 
 _READERS = {
@@ -32,10 +33,13 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
     Raises:
         JaxdreamError: no such file, an unknown kind of file, or a damaged file.
     """
+    reader = _reader(path)
     try:
-        weights = _reader(path)(path)
+        weights = reader(path)
     except OSError as error:
-        raise JaxdreamError(f"cannot read {path}: {error.strerror or error}") from error
+        raise JaxdreamError(f"cannot read {path}: {reason(error)}") from error
+    except MemoryError as error:
+        raise JaxdreamError(f"{path} does not fit into memory") from error
     if not weights:
         raise JaxdreamError(f"{path} holds no weights: it is not the file of a trained network")
     with np.errstate(over="ignore"):
@@ -43,15 +47,13 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def _reader(path: Path) -> Callable[[Path], dict[str, np.ndarray]]:
-    if path.is_dir():
-        raise JaxdreamError(f"{path} is a folder: name the weight file itself")
-    if not path.is_file():
-        raise JaxdreamError(f"{path}: no such file")
+    with open_regular(path) as file:  # which refuses whatever is not a file
+        is_empty = not file.read(1)
     suffix = path.suffix.lower()
     if suffix not in _READERS:
         known = ", ".join(_READERS)
         raise JaxdreamError(f"{path}: not a kind of weight file that jaxdream knows ({known})")
-    if path.stat().st_size == 0:
+    if is_empty:
         raise JaxdreamError(f"{path} is empty")
     return _READERS[suffix]
 

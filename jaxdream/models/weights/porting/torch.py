@@ -5,6 +5,7 @@ restricted loader, and only if torch is installed.
 """
 
 import importlib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,14 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     Raises:
         JaxdreamError: a damaged file.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     weights = {}
     try:
         with safe_open(path, framework="np") as file:
             for name in file.keys():  # noqa: SIM118 (not a mapping)
                 weights[name] = file.get_tensor(name)
-    except (SafetensorError, OSError, TypeError) as error:
+    except Exception as error:  # damage, and types of numbers that NumPy does not have
         raise JaxdreamError(
             f"{path} is a damaged safetensors file or none: get it again"
         ) from error
@@ -53,8 +54,10 @@ def read_pickled(path: Path) -> dict[str, np.ndarray]:
             "`pip install torch`, or use a .safetensors file"
         ) from None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        weights = {name: _to_numpy(tensor) for name, tensor in state.items()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, about old kinds of files
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        weights = {_checked_name(name): _to_numpy(tensor) for name, tensor in state.items()}
     except Exception as error:  # of many kinds, depending on the file
         raise JaxdreamError(
             f"{path} is not a PyTorch file of plain tensors: it is damaged or holds other objects"
@@ -62,7 +65,16 @@ def read_pickled(path: Path) -> dict[str, np.ndarray]:
     return from_torch(weights, path)
 
 
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"a tensor is named {name!r}")
+    return name
+
+
 def _to_numpy(tensor: Any) -> np.ndarray:
+    # A tensor may repeat its values, and so be many times as large as the file.
+    if tensor.nbytes > tensor.untyped_storage().nbytes():
+        raise ValueError("a tensor repeats its values")
     # Through float32, since NumPy has no bfloat16.
     return (tensor.float() if tensor.is_floating_point() else tensor).detach().numpy()
 
