@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdream.algorithm.ascent import gradient_errors
-from jaxdream.algorithm.octaves import plan_octaves
+from jaxdream.algorithm.octaves import check_work, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.deepdream import (
     AnyKey,
@@ -101,6 +101,7 @@ def plan_batches(
     groups: dict[tuple[Size, ...], list[int]] = defaultdict(list)
     for number, size in enumerate(sizes):
         planned = plan_octaves(size, octaves=octaves, octave_scale=scale, minimum=minimum)
+        check_work(planned, settings.steps)
         groups[planned if exact else tuple(map(shared.padded, planned))].append(number)
     batches = []
     for shapes, members in groups.items():

@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int, Integer
 
 from jaxdream.algorithm.ascent import AscentState, StepInfo, check_gradients
 from jaxdream.algorithm.jitter import draw_offsets
-from jaxdream.algorithm.octaves import octave_bases, plan_octaves
+from jaxdream.algorithm.octaves import check_work, octave_bases, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.execution.jit import steps_per_call
@@ -37,9 +37,9 @@ from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, DreamSettings, takes_settings
-from jaxdream.types import AnyArray, Keys, Size
+from jaxdream.types import AnyArray, AnyKeys, Size
 
-AnyKey = Keys | int | None
+AnyKey = AnyKeys | None
 Image = Float[AnyArray, "*n h w 3"] | Integer[AnyArray, "*n h w 3"]
 Offsets = Integer[AnyArray, "*sets steps 2"] | None
 
@@ -318,6 +318,7 @@ def _octave_sizes(
     sizes = plan_octaves(
         size, octaves=settings.octaves, octave_scale=settings.octave_scale, minimum=minimum
     )
+    check_work(sizes, settings.steps)
     if len(sizes) < settings.octaves:
         line = fewer_octaves(len(sizes), settings.octaves, minimum)
         warnings.warn(line, JaxdreamWarning, stacklevel=4)

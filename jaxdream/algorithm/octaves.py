@@ -9,6 +9,9 @@ from jaxdream.images.resample import resize
 from jaxdream.settings import DreamSettings
 from jaxdream.types import AnyArray, Size
 
+# Steps times pixels; a processor of 2026 computes some millions of them a second.
+MAX_WORK = 10**15
+
 
 def plan_octaves(
     size: Size,
@@ -39,6 +42,24 @@ def plan_octaves(
             break
         sizes.append((height, width))
     return tuple(reversed(sizes))
+
+
+def check_work(sizes: Sequence[Size], steps: int) -> None:
+    """Make sure that a dream ends within some years.
+
+    Args:
+        sizes: of the octaves, from ``plan_octaves``.
+        steps: in each octave.
+
+    Raises:
+        JaxdreamError: it has more than ``MAX_WORK`` steps times pixels.
+    """
+    work = steps * sum(height * width for height, width in sizes)
+    if work > MAX_WORK:
+        raise JaxdreamError(
+            f"{steps:,} steps at these sizes compute {work:.1e} pixels: at most {MAX_WORK:.0e} are "
+            "computed, so take fewer steps or octaves, or a smaller size"
+        )
 
 
 def check_size(size: Size, minimum: int) -> None:

@@ -24,6 +24,7 @@ _TURNS = {  # how a picture of each EXIF orientation is set upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 
 _warnings_lock = threading.Lock()
@@ -41,13 +42,24 @@ def picture_bytes(path: PathLike) -> bytes:
     return content
 
 
-def header_size(path: PathLike) -> tuple[int, int]:
-    """Height and width of the picture in a file, set upright; only its header is read.
+@contextmanager
+def header(path: PathLike) -> Iterator[Image.Image]:
+    """The picture in a file of which only the header is read.
 
     Raises:
         JaxdreamError: as ``open_regular``, or the file does not begin like a picture.
     """
     with open_regular(path) as file, _opened(file, path) as image:
+        yield image
+
+
+def header_size(path: PathLike) -> tuple[int, int]:
+    """Height and width of the picture in a file, set upright; only its header is read.
+
+    Raises:
+        JaxdreamError: as ``header``.
+    """
+    with header(path) as image:
         width, height = image.size
         return (width, height) if _header_orientation(image) in _SIDEWAYS else (height, width)
 
@@ -88,6 +100,23 @@ def decoded(content: bytes, path: PathLike) -> Iterator[Image.Image]:
             with quiet():
                 image.load()
         image.load()
+        yield image
+
+
+@contextmanager
+def checked(path: PathLike) -> Iterator[Image.Image]:
+    """The picture in a PNG whose checksums are right; its pixels are not decoded.
+
+    Raises:
+        JaxdreamError: as ``decoded``, or it is no PNG.
+    """
+    content = picture_bytes(path)
+    with _opened(io.BytesIO(content), path) as image:
+        if image.format != "PNG":
+            raise JaxdreamError(f"{printable(path)} is not a PNG")
+        if not content.endswith(_PNG_END):  # which Pillow does not miss
+            raise JaxdreamError(f"{printable(path)} is cut short")
+        image.verify()
         yield image
 
 

@@ -7,16 +7,29 @@ bits; 16-bit grey keeps its precision.)
 
 import hashlib
 import io
+import json
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import ExifTags, Image, PngImagePlugin
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import PathLike, printable, reason
+from jaxdream.files.reading import PathLike, open_regular, printable, reason
+from jaxdream.files.schema import decode
 from jaxdream.files.writing import check_place, replacing
-from jaxdream.images.decoding import decoded, exif_value, header_size, picture_bytes, rgb
+from jaxdream.images.decoding import (
+    checked,
+    decoded,
+    exif_value,
+    header,
+    header_size,
+    picture_bytes,
+    rgb,
+)
 from jaxdream.images.formats import picture_format
 from jaxdream.images.pixels import check_picture, check_size, to_levels
 
@@ -72,6 +85,16 @@ def read_size(path: PathLike) -> tuple[int, int]:
         JaxdreamError: as ``read_picture``, except for damage after the header.
     """
     return header_size(path)
+
+
+def check_png(path: PathLike) -> tuple[int, int]:
+    """Make sure by its checksums that a PNG is whole, without decoding it; its height and width.
+
+    Raises:
+        JaxdreamError: as ``read_picture``.
+    """
+    with checked(path) as image:
+        return image.height, image.width
 
 
 def resize_picture(picture: Picture, size: tuple[int, int]) -> Picture:
@@ -170,13 +193,54 @@ def read_recipe_text(path: PathLike) -> str | None:
         JaxdreamError: as ``read_picture``.
     """
     with decoded(picture_bytes(path), path) as image:
-        text = image.info.get(RECIPE_CHUNK)
-        if text is None and image.format == "GIF":
-            text = image.info.get("comment")
-        if text is None and image.format == "TIFF":  # in which Pillow keeps no EXIF comment
-            text = exif_value(image, ExifTags.Base.ImageDescription)
-        if text is None:
-            text = exif_value(image, ExifTags.Base.UserComment, ifd=ExifTags.IFD.Exif)
+        return _recipe_text(image)
+
+
+def is_own(path: PathLike) -> bool:
+    """Whether jaxdream wrote this picture or animation: its header has a recipe, or ``mark``.
+
+    Of a format that keeps no recipe (BMP) nobody can tell.
+    """
+    try:
+        if Path(path).suffix.lower() == ".mp4":
+            return _is_own_film(path)
+        with header(path) as image:
+            return _is_own_text(_recipe_text(image))
+    except JaxdreamError:
+        return False
+
+
+def mark(kind: str) -> str:
+    """What is kept in place of a recipe in what cannot be replayed: ``"preview"``."""
+    return json.dumps({"recipe": kind}, separators=(",", ":"))
+
+
+def _is_own_text(text: str | None) -> bool:
+    try:
+        return not {"recipe", "zoom"}.isdisjoint(decode(text or "", dict[str, Any]))
+    except JaxdreamError:
+        return False
+
+
+def _is_own_film(path: PathLike) -> bool:
+    try:
+        import av
+
+        with open_regular(path), av.open(os.fspath(path)) as film:
+            return _is_own_text(film.metadata.get("comment"))
+    except (ImportError, OSError, ValueError):  # PyAV's errors are of the last two
+        return False
+
+
+def _recipe_text(image: Image.Image) -> str | None:
+    text = image.info.get(RECIPE_CHUNK)
+    if text is None and image.format == "GIF":
+        text = image.info.get("comment")
+    if text is None and image.format == "TIFF":  # in which Pillow keeps no EXIF comment
+        text = exif_value(image, ExifTags.Base.ImageDescription)
+    # Of a PNG without EXIF in its header, asking for it would decode the pixels.
+    if text is None and (image.format != "PNG" or "exif" in image.info):
+        text = exif_value(image, ExifTags.Base.UserComment, ifd=ExifTags.IFD.Exif)
     if isinstance(text, bytes):
         text = text.removeprefix(_ASCII).decode("ascii", errors="replace")
     return text if isinstance(text, str) and text.startswith("{") else None

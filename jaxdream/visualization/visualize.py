@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, UInt32
+from jaxtyping import Array, Float
 
 from jaxdream.algorithm.ascent import StepInfo, check_gradients
 from jaxdream.algorithm.octaves import check_size
@@ -25,12 +25,11 @@ from jaxdream.models.network import Network
 from jaxdream.objectives.base import Objective
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, VisualizeSettings, takes_settings
-from jaxdream.types import AnyArray
+from jaxdream.types import AnyArray, AnyKeys
 from jaxdream.visualization.fourier import FourierImage
 from jaxdream.visualization.step import adam, run_steps
 from jaxdream.visualization.transforms import RandomTransforms
 
-Keys = Key[Array, "*keys"] | UInt32[Array, "*keys 2"]
 Size = int | tuple[int, int]
 Objectives = Objective | str | Sequence[Objective | str]
 
@@ -58,7 +57,7 @@ class VisualizeState:
 
 @takes_settings(settings=VisualizeSettings, compute=Compute)
 def visualize(
-    key: Keys,
+    key: AnyKeys,
     model: Network,
     objective: Objectives,
     *,
@@ -70,8 +69,8 @@ def visualize(
     """Make a picture on which an objective is large, or a picture for each of several objectives.
 
     Args:
-        key: a JAX random key, or one key per picture; with a single key, picture i has
-            ``jax.random.fold_in(key, i)``.
+        key: a JAX random key, a whole number as its seed, or one key per picture; with a single
+            key, picture i has ``jax.random.fold_in(key, i)``.
         model: from ``load_model``.
         objective: what to show: an objective, the name of a class, or an objective as text; or a
             sequence of them. Those that differ in their numbers only (channels of one layer,
@@ -108,7 +107,7 @@ def visualize(
 
 @takes_settings(settings=VisualizeSettings, compute=Compute)
 def iterate_visualize(
-    key: Keys,
+    key: AnyKeys,
     model: Network,
     objective: Objectives,
     *,

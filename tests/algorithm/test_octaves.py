@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxdream import JaxdreamError, octave_bases, plan_octaves, resize
+from jaxdream.algorithm.octaves import check_work
 
 
 def test_sizes_of_2015():
@@ -42,6 +43,12 @@ def test_sizes_grow_to_the_picture_and_stay_over_the_minimum(size, octaves, scal
 def test_bad_settings_say_so(options, message):
     with pytest.raises(JaxdreamError, match=message):
         plan_octaves((20, 30), **options)
+
+
+def test_a_dream_that_would_take_years_is_refused():
+    check_work(((3000, 4000),), 10**6)
+    with pytest.raises(JaxdreamError, match=r"1,000,000 steps .* compute 1\.2e\+15 pixels"):
+        check_work(((30_000, 40_000),), 10**6)
 
 
 def test_each_base_is_resampled_from_the_next_larger_one():

@@ -8,7 +8,7 @@ from PIL import Image
 
 from jaxdream import JaxdreamError, write_animation, write_image
 from jaxdream.images.animation import check_animation_writable
-from jaxdream.images.picture_files import read_recipe_text
+from jaxdream.images.picture_files import is_own, mark, read_recipe_text
 
 SIZES = [(48, 64), (47, 63), (1, 1)]
 
@@ -174,3 +174,13 @@ def test_without_pyav_it_says_how_to_get_it(tmp_path, monkeypatch):
     with pytest.raises(JaxdreamError, match=r"pip install 'jaxdream\[video\]'"):
         check_animation_writable(tmp_path / "a.mp4")
     check_animation_writable(tmp_path / "a.gif")
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4"])
+def test_an_animation_of_ours_is_known_by_its_mark(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    frames = [np.full((16, 16, 3), level, np.float32) for level in (50, 200)]
+    write_animation(path, frames, recipe=mark("preview"))
+    assert is_own(path)
+    write_animation(path, frames)
+    assert not is_own(path)

@@ -10,7 +10,10 @@ from jaxdream import JaxdreamError, read_image, write_image
 from jaxdream.images.formats import keeps_alpha, keeps_recipe
 from jaxdream.images.picture_files import (
     Picture,
+    check_png,
     check_writable,
+    is_own,
+    mark,
     read_picture,
     read_recipe_text,
     resize_picture,
@@ -188,3 +191,46 @@ def test_resizing_keeps_a_constant_and_the_transparency():
 def test_impossible_sizes_are_refused(size, says):
     with pytest.raises(JaxdreamError, match=says):
         resize_picture(Picture(np.zeros((2, 2, 3), np.float32), None, ""), size)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".gif"])
+def test_what_we_wrote_is_known_by_its_recipe_or_mark(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    image = np.full((6, 8, 3), 200, np.float32)
+    for recipe, own in (
+        ('{"recipe":4,"steps":10}', True),
+        (mark("preview"), True),
+        ('{"prompt":"a cat"}', False),
+        ("a text", False),
+        (None, False),
+    ):
+        write_image(path, image, recipe=recipe)
+        assert is_own(path) == own, recipe
+
+
+def test_what_cannot_be_known_is_not_ours(tmp_path):
+    write_image(tmp_path / "x.bmp", np.full((6, 8, 3), 200, np.float32))
+    (tmp_path / "text.png").write_text("text")
+    (tmp_path / "film.mp4").write_bytes(b"no film")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("x.bmp", "text.png", "film.mp4", "folder.png", "none.png"):
+        assert not is_own(tmp_path / name)
+
+
+def test_a_png_is_checked_by_its_checksums(tmp_path):
+    path = tmp_path / "x.png"
+    write_image(path, RAMP.astype(np.float32), recipe=mark("frame"))
+    assert check_png(path) == (6, 8)
+    whole = path.read_bytes()
+    for position in range(8, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[position] ^= 16
+        path.write_bytes(damaged)
+        with pytest.raises(JaxdreamError, match=r"x\.png"):
+            check_png(path)
+    path.write_bytes(whole[:-15])
+    with pytest.raises(JaxdreamError):
+        check_png(path)
+    write_image(tmp_path / "x.jpg", RAMP.astype(np.float32))
+    with pytest.raises(JaxdreamError, match="is not a PNG"):
+        check_png(tmp_path / "x.jpg")
