@@ -5,8 +5,6 @@ imported when first used (``__init__.pyi`` lists them), so that ``import jaxdrea
 ``jaxdream --help`` are immediate.
 """
 
-from importlib.metadata import version
-
 import lazy_loader
 
 _lazy_attribute, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
@@ -14,5 +12,7 @@ _lazy_attribute, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 def __getattr__(name: str):
     if name == "__version__":
+        from importlib.metadata import version  # which takes longer than all the rest
+
         return version("jaxdream")
     return _lazy_attribute(name)

@@ -1,5 +1,5 @@
 """``python -m jaxdream``."""
 
-from jaxdream.cli.main import main
+from jaxdream.cli.start import main
 
 main()

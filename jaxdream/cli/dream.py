@@ -10,7 +10,8 @@ from jaxdream.cli import session
 from jaxdream.cli.objective_options import check_objective, objective_text
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.preview import Previews
-from jaxdream.cli.session import INTERRUPTED, SOME_FAILED
+from jaxdream.cli.session import SOME_FAILED
+from jaxdream.cli.start import INTERRUPTED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import printable
@@ -42,12 +43,12 @@ def dream_pictures(options: argparse.Namespace) -> int:
     compute = read_settings(options, Compute)
     check_objective(options)
     outputs = _outputs(options.inputs, options.output)
-    guard = FileGuard(reads=options.inputs)
+    guard = session.file_guard(options, options.inputs)
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
     _check_targets(outputs, guard)
     previews = Previews.asked(options, outputs, guard)
-    pictures = _read_all(options.inputs, outputs, source.size)
+    pictures = _read_all(options.inputs, outputs, source.size, compute.memory)
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
     objective, work = _work(options, model, settings, source, guard)
@@ -63,7 +64,7 @@ def replay_picture(options: argparse.Namespace) -> int:
     recipe = read_recipe(options.dreamed)
     output = session.output_path(options.output, session.beside(options.dreamed, "_replay.png"))
     check_place(output)
-    guard = FileGuard(reads=[options.dreamed, options.input, *options.guide])
+    guard = session.file_guard(options, [options.dreamed, options.input, *options.guide])
     _check_targets([output], guard)
     picture = _picture_to_replay(options, recipe)
     compute = read_settings(options, Compute)
@@ -159,7 +160,7 @@ def _check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
 
 
 def _read_all(
-    inputs: Sequence[str], outputs: Sequence[Path], size: str | None
+    inputs: Sequence[str], outputs: Sequence[Path], size: str | None, memory: int | None
 ) -> dict[str, Picture]:
     """The pictures by their outputs: a bad one ends the command with nothing written.
 
@@ -170,7 +171,7 @@ def _read_all(
     pictures: dict[str, Picture] = {}
     held = 0
     for path, output in zip(inputs, outputs, strict=True):
-        picture = session.read(path, size)
+        picture = session.read(path, size, memory)
         height, width, _ = picture.pixels.shape
         formats.picture_format(output, (height, width))
         held += picture.pixels.nbytes
@@ -255,16 +256,22 @@ def _dream(task: Task, files: Sequence["PictureFile"], previews: Previews | None
     failed: list[JaxdreamError] = []
     pipeline = Pipeline(work, model, objective, compute, sharding, watch, keep)
     name = Path(files[0].output).name if len(files) == 1 else f"{len(files)} pictures"
-    with session.running(name) as run:
-        for result in pipeline.results(jobs):
-            if result.error is not None:
-                failed.append(result.error)
-                continue
-            if _loses_alpha(result, work):
-                session.say(f"{result.output}: this format has no transparency, so it is left out")
-            session.report(f"wrote {result.output}")
-    if previews is not None:
-        previews.finish()
+    try:
+        with session.running(name) as run:
+            for result in pipeline.results(jobs):
+                if result.error is not None:
+                    failed.append(result.error)
+                    continue
+                if _loses_alpha(result, work):
+                    session.say(
+                        f"{result.output}: this format has no transparency, so it is left out"
+                    )
+                session.report(f"wrote {result.output}")
+        if previews is not None:
+            previews.finish()
+    finally:
+        if previews is not None:
+            previews.close()
     return _exit_code(run.interrupted, bool(kept), failed, len(files))
 
 

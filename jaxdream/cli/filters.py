@@ -15,10 +15,11 @@ def show_filters(options: argparse.Namespace) -> int:
 
     output = session.output_path(options.output, Path())
     picture_files.check_writable(output)
+    session.file_guard(options, filter(None, [options.weights])).add_write(output)
     session.start_jax(options.device)
     model = session.load(options, read_settings(options, Compute))
     pictures = [enlarge(kernel, options.scale) for kernel in first_filters(model)]
     sheet = contact_sheet(pictures, columns=options.columns, gap=max(1, options.scale // 2))
-    picture_files.write_image(output, sheet)
+    picture_files.write_image(output, sheet, recipe=picture_files.mark("filters"))
     session.report(f"wrote {output}: {len(pictures)} filters")
     return 0

@@ -12,15 +12,20 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 
 from jaxdream.cli import session
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.locking import folder_lock
 from jaxdream.files.reading import read_bytes
+from jaxdream.files.safetensors_bytes import safetensors_bytes
+from jaxdream.files.schema import convert, decode
 from jaxdream.files.writing import make_folder, remove_temporaries, replacing
-from jaxdream.images.picture_files import read_size, write_image
+from jaxdream.images.picture_files import check_png, mark, write_image
 
 SCHEMA = 2
 _LONGEST = 60  # characters of a setting in a message
@@ -28,30 +33,54 @@ _SHORT_HASH = 12
 _LOCK = ".zoom.lock"
 _MAX_JSON = 1 << 20  # bytes
 _MAX_STATE = 1 << 32
+_PNG = b"\x89PNG\r\n\x1a\n"
+_MARK = mark("frame")
+
+
+class _ZoomFile(msgspec.Struct):
+    """What ``zoom.json`` holds."""
+
+    zoom: int  # ``SCHEMA``
+    settings: dict[str, Any]
+    made_with: dict[str, Any]
+
+
+class _StateMetadata(msgspec.Struct):
+    """What ``zoom.safetensors`` says beside the last frame."""
+
+    done: Annotated[str, Meta(pattern="^[0-9]{1,7}$")]  # how many frames are finished
+    sha256: str
 
 
 class FrameFolder:
     """The frames made so far, ``done`` of them, and the last one as it was computed."""
 
-    def __init__(self, path: Path, settings: dict, provenance: dict) -> None:
+    def __init__(
+        self, path: Path, settings: dict, provenance: dict, *, overwrite: bool = False
+    ) -> None:
         """Open the folder of a zoom, or prepare to make it; nothing is written yet.
 
         Args:
             settings: what the frames depend on, as JSON can hold it.
             provenance: the versions and names that matter for nothing except rounding.
+            overwrite: begin again, whatever is there.
 
         Raises:
-            JaxdreamError: frames of other settings are there, or damaged ones.
+            JaxdreamError: frames of other settings are there.
         """
         self.path, self.settings, self.provenance = path, settings, provenance
         self.done = 0
+        self.damaged: list[int] = []  # numbers of frames made so far that must be made again
+        self.problem = ""  # a line for the user about damage
         self.last: np.ndarray | None = None  # (h, w, 3), RGB, 0..255
         self.begun_with: dict = provenance
         numbered = path.is_dir() and any(re.fullmatch(r"\d+\.png", p.name) for p in path.iterdir())
-        if numbered or self._recipe.exists() or self._state.exists():
+        if overwrite:
+            self._state.unlink(missing_ok=True)
+        elif numbered or self._recipe.exists() or self._state.exists():
             self._check_settings()
-        if self._state.exists():
-            self._read_state()
+            if self._state.exists():
+                self._read_state()
         remove_temporaries(
             [self._recipe, self._state, *self.paths(self.done), *self.paths(self.done + 1)]
         )
@@ -68,19 +97,22 @@ class FrameFolder:
         """The first ``count`` pictures."""
         return [self.path / f"{number:04d}.png" for number in range(1, count + 1)]
 
+    def restore(self, number: int, frame) -> None:
+        """Write one of the damaged frames again: RGB, 0..255, (h, w, 3), NumPy or JAX."""
+        write_image(self.paths(number)[-1], np.array(frame, np.float32), recipe=_MARK)
+        self.damaged.remove(number)
+
     def add(self, frame) -> None:
         """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX."""
-        from safetensors.numpy import save
-
         if self.done == 0:
             with replacing(self._recipe) as file:
                 file.write(self.to_json(indent=1).encode("ascii") + b"\n")
         values = np.array(frame, np.float32)
-        write_image(self.paths(self.done + 1)[-1], values)
+        write_image(self.paths(self.done + 1)[-1], values, recipe=_MARK)
         # Last, and at once: a run that ends before this line makes this frame again.
         done = str(self.done + 1)
         metadata = {"zoom": str(SCHEMA), "done": done, "sha256": _hash(values, done)}
-        content = save({"frame": values}, metadata)
+        content = safetensors_bytes({"frame": values}, metadata)
         with replacing(self._state) as file:
             file.write(content)
         self.done, self.last = self.done + 1, values
@@ -97,19 +129,19 @@ class FrameFolder:
 
     def _check_settings(self) -> None:
         try:
-            there = json.loads(read_bytes(self._recipe, limit=_MAX_JSON).decode("ascii"))
-            settings, self.begun_with = dict(there["settings"]), dict(there["made_with"])
-            known = there["zoom"] == SCHEMA
-        except (ValueError, KeyError, TypeError, RecursionError):
+            there = decode(read_bytes(self._recipe, limit=_MAX_JSON), _ZoomFile)
+        except JaxdreamError:
             if not self._recipe.exists():
                 raise JaxdreamError(
                     f"{self.path} holds frames, but not the zoom.json of a zoom: choose another "
-                    "folder"
+                    "folder, or give --overwrite"
                 ) from None
             raise JaxdreamError(
                 f"{self._recipe} is not the zoom.json of a zoom, or is damaged: choose another "
-                "folder, or delete it to begin again"
+                "folder, or give --overwrite to begin again"
             ) from None
+        settings, known = there.settings, there.zoom == SCHEMA
+        self.begun_with = there.made_with
         wanted = json.loads(json.dumps(self.settings))
         if not known or settings != wanted:
             names = [name for name in {**wanted, **settings} if _differ(name, settings, wanted)]
@@ -123,43 +155,49 @@ class FrameFolder:
             )
 
     def _read_state(self) -> None:
-        from safetensors import SafetensorError, safe_open
+        from safetensors import safe_open
 
         try:
             read_bytes(self._state, limit=_MAX_STATE)  # a regular file, of a possible size
             with safe_open(self._state, framework="np") as file:
-                frame, metadata = file.get_tensor("frame"), file.metadata() or {}
-            whole = metadata["sha256"] == _hash(frame, metadata["done"])
-            done = int(metadata["done"])
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise self._damaged(self._state) from None
+                frame, metadata = file.get_tensor("frame"), convert(file.metadata(), _StateMetadata)
+        except Exception:  # of many kinds, depending on the damage
+            return self._begin_again()
         shape = (*self.settings["size"], 3)
-        if frame.shape != shape or frame.dtype != np.float32 or not whole:
-            raise self._damaged(self._state)
-        self._check_frames(done)
-        self.done, self.last = done, frame
+        if metadata.sha256 != _hash(frame, metadata.done) or frame.shape != shape:
+            return self._begin_again()
+        self.done, self.last = int(metadata.done), frame
+        paths = self.paths(self.done)
+        self.damaged = [number for number, path in enumerate(paths, 1) if self._is_damaged(path)]
+        if self.damaged:
+            first = self.paths(self.damaged[0])[-1]
+            what = f"{first} and {len(self.damaged) - 1} others are"
+            what = what if self.damaged[1:] else f"{first} is"
+            self.problem = f"{what} damaged or missing: made again"
+        return None
 
-    def _check_frames(self, done: int) -> None:
-        """Make sure that all frames are whole pictures of the right size."""
-        size = tuple(self.settings["size"])
-        for path in self.paths(done):
-            if not path.exists():
-                raise JaxdreamError(
-                    f"{path} is missing, one of the {done} frames made so far: put it back, or "
-                    f"delete {self.path} to begin again"
-                )
-            try:
-                whole = read_size(path) == size and _is_whole_png(path)
-            except JaxdreamError:
-                whole = False
-            if not whole:
-                raise JaxdreamError(
-                    f"{path} is damaged, one of the {done} frames made so far: put it back, or "
-                    f"delete {self.path} to begin again"
-                )
+    def _begin_again(self) -> None:
+        self.problem = f"{self._state} is damaged: all frames are made again"
 
-    def _damaged(self, path: Path) -> JaxdreamError:
-        return JaxdreamError(f"{path} is damaged: delete {self.path} to begin the zoom again")
+    def _is_damaged(self, path: Path) -> bool:
+        """Whether a frame is missing, or was one and is not whole any more.
+
+        Raises:
+            JaxdreamError: something else is in its place.
+        """
+        if not os.path.lexists(path):
+            return True
+        try:
+            if check_png(path) == tuple(self.settings["size"]):
+                return False
+        except JaxdreamError:
+            content = read_bytes(path)
+            if _PNG.startswith(content[: len(_PNG)]) or not content.strip(b"\0"):
+                return True
+        raise JaxdreamError(
+            f"{path} is not the frame that was written there: move it away, or give --overwrite to "
+            "begin again"
+        )
 
 
 @contextmanager
@@ -190,11 +228,6 @@ def check_folder(path: Path) -> None:
     if os.path.exists(path) and not os.path.isdir(path):  # which a name too long does not upset
         raise JaxdreamError(f"{path} is a file: name a folder, or a .gif, .webp or .mp4")
     session.check_folder(path)
-
-
-def _is_whole_png(path: Path) -> bool:
-    """Whether a PNG has its last chunk."""
-    return read_bytes(path)[-12:-4] == b"\0\0\0\0IEND"
 
 
 def _hash(frame: np.ndarray, done: str) -> str:

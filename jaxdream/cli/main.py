@@ -1,59 +1,71 @@
 """The command line: its commands, and how they end.
 
-Exit codes: 0 done, 1 the output is closed or full, 2 bad input (one line on stderr), 3 some
-pictures of many failed, 130 interrupted. Each command is a module of this folder, imported only
-when it runs, so that ``--help`` is immediate.
+Exit codes: 0 done, 1 standard output is closed or full, or an error in jaxdream itself, 2 bad input
+(one line on stderr), 3 some pictures of many failed, 130 interrupted. Each command is a module of
+this folder, imported only when it runs, so that ``--help`` is immediate.
 """
 
-import argparse
 import importlib
 import io
 import os
 import re
 import sys
-from collections.abc import Sequence
 
-from jaxdream.cli.options import BAD_INPUT, Parser, add_settings, number, whole_number
+from jaxdream.cli.commands import build_parser
+from jaxdream.cli.options import BAD_INPUT
+from jaxdream.cli.start import INTERRUPTED
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import printable
-from jaxdream.settings import (
-    Compute,
-    DreamSettings,
-    SourceSettings,
-    VisualizeSettings,
-    ZoomSettings,
-)
+from jaxdream.files.reading import printable, reason
 
-INTERRUPTED = 130
-_EXAMPLES = """examples:
-  jaxdream dream sky.jpg                          sky_dream.png beside it
-  jaxdream dream sky.jpg --steps 20 --octaves 5   a stronger dream
-  jaxdream dream sky.jpg --layer 3b               another layer: strokes and eyes
-  jaxdream layers                                 what else can be dreamed
-  jaxdream batch photos -o dreams                 a whole folder
-  jaxdream zoom sky.jpg -o zoom.mp4               a film
-"""
+OUTPUT_LOST = UNFORESEEN = 1  # exit codes
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+def run(arguments: list[str]) -> int:
+    """Run the command line; the exit code."""
+    _print_anything()
     try:
-        _print_anything()
-        sys.exit(_run(given))
-    except JaxdreamError as error:
-        print(f"jaxdream: {printable(str(error))}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        code = _run(arguments)
+        sys.stdout.flush()
+    except SystemExit as stopped:  # argparse: --help, or a wrong option
+        return _exit_code(stopped)
     except KeyboardInterrupt:
         print("jaxdream: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
+    except JaxdreamError as error:
+        print(f"jaxdream: {printable(str(error))}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # its reader has gone: `jaxdream layers | head`
+        _give_up_output()
+        return OUTPUT_LOST
     except OSError as error:
-        if not isinstance(error, BrokenPipeError) and error.filename is not None:
-            raise
-        # The reader of our output has gone (`jaxdream layers | head`), or its disk is full. Python
-        # would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        if error.filename is not None:
+            return _unforeseen(error)
+        print(f"jaxdream: cannot write to standard output: {reason(error)}", file=sys.stderr)
+        _give_up_output()
+        return OUTPUT_LOST
+    except Exception as error:
+        return _unforeseen(error)
+    return code
+
+
+def _unforeseen(error: Exception) -> int:
+    """The last resort: one line, and everything else in a file."""
+    from jaxdream.cli.info import write_report
+
+    if isinstance(error, MemoryError):
+        print("jaxdream: not enough memory: a smaller --size takes less", file=sys.stderr)
+        return BAD_INPUT
+    print(f"jaxdream: an error in jaxdream itself: {write_report(error)}", file=sys.stderr)
+    return UNFORESEEN
+
+
+def _exit_code(stopped: SystemExit) -> int:
+    return stopped.code if isinstance(stopped.code, int) else 0
+
+
+def _give_up_output() -> None:
+    """Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str]) -> int:
@@ -66,9 +78,7 @@ def _run(arguments: list[str]) -> int:
         options.parser.unknown(unknown)
     module, function = options.run.split(".")
     command = getattr(importlib.import_module(f"jaxdream.cli.{module}"), function)
-    code = command(options)
-    sys.stdout.flush()
-    return code
+    return command(options)
 
 
 def _print_anything() -> None:
@@ -76,294 +86,3 @@ def _print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-
-
-def build_parser() -> Parser:
-    """The parser of all commands."""
-    parser = Parser(
-        prog="jaxdream", description="DeepDream in JAX: the look of 2015.", epilog=_EXAMPLES
-    )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for add in (
-        _add_dream, _add_batch, _add_replay, _add_zoom, _add_visualize, _add_filters, _add_layers,
-        _add_models, _add_classes, _add_weights,
-    ):  # fmt: skip
-        add(commands)
-    return parser
-
-
-class _Version(argparse.Action):
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
-        del namespace, values, option_string
-        import jaxdream
-
-        print(f"jaxdream {jaxdream.__version__}")
-        parser.exit(0)
-
-
-def _command(commands, name: str, run: str, help: str, examples: str = "") -> Parser:
-    """A command, with its help and examples."""
-    epilog = f"examples:\n{examples}" if examples else None
-    parser = commands.add_parser(name, help=help, description=help, epilog=epilog)
-    parser.set_defaults(run=run, parser=parser)
-    return parser
-
-
-def _add_dream(commands) -> None:
-    parser = _command(
-        commands, "dream", "dream.dream_pictures", "dream pictures",
-        "  jaxdream dream sky.jpg\n"
-        "  jaxdream dream sky.jpg -o out.png --steps 20 --octaves 5\n"
-        "  jaxdream dream sky.jpg --layer inception_3b/5x5_reduce --size 1024\n"
-        "  jaxdream dream sky.jpg --guide flowers.jpg --layer 3b\n"
-        "  jaxdream dream *.jpg -o dreams\n",
-    )  # fmt: skip
-    parser.add_argument("inputs", nargs="+", metavar="IN", help="pictures to dream")
-    parser.add_argument(
-        "-o", "--output", metavar="OUT",
-        help="where to write: a picture, or a folder (default: IN_dream.png)",
-    )  # fmt: skip
-    _add_objective(parser)
-    add_settings(parser, DreamSettings)
-    add_settings(parser, SourceSettings)
-    _add_network(parser)
-    add_settings(parser, Compute)
-    _add_device(parser)
-    add = parser.add_argument_group("seeing it happen").add_argument
-    add("--preview", metavar="DIR", help="write a picture of every step into this folder")
-    add("--gif", metavar="FILE", help="write an animation of the steps: .gif, .webp or .mp4")
-    add(
-        "--preview-every", choices=("step", "octave"), default="step",
-        help="how often --preview and --gif have a picture (default: step)",
-    )  # fmt: skip
-    add("--plan", action="store_true", help="print which programs, memory and time it takes; stop")
-
-
-def _add_batch(commands) -> None:
-    parser = _command(
-        commands, "batch", "batch.dream_batch",
-        "dream a folder of pictures; run again, it does what is missing or changed",
-        "  jaxdream batch photos -o dreams --size 1024\n"
-        "  jaxdream batch 'photos/**/*.jpg' @more.txt -o dreams\n",
-    )  # fmt: skip
-    add = parser.add_argument
-    add("inputs", nargs="*", metavar="IN", help="folders with all their subfolders, pictures, "
-        "patterns in quotes such as 'in/**/*.jpg', @FILE for a list")  # fmt: skip
-    add("-o", "--output", metavar="DIR", required=True, help="the folder for the dreams and their "
-        "journal, jaxdream.jsonl")  # fmt: skip
-    add("--list", dest="lists", action="append", default=[], metavar="FILE",
-        help="a text file with a picture's path on each line, or - for standard input")  # fmt: skip
-    add("--format", choices=("same", "png", "jpg", "webp", "tif"), default="same",
-        help="format of the dreams; same is the format of each picture, but PNG for GIF and BMP "
-        "(default: same)")  # fmt: skip
-    add("--overwrite", action="store_true", help="dream all again, and replace files of others")
-    add("--batch", type=whole_number(1, 10**6, "batch"), metavar="N",
-        help="dream at most so many pictures at once (default: as many as fit into the "
-        "memory)")  # fmt: skip
-    _add_objective(parser)
-    add_settings(parser, DreamSettings)
-    add_settings(parser, SourceSettings)
-    _add_network(parser)
-    add_settings(parser, Compute, defaults={"shard": "pictures"})
-    _add_device(parser)
-    _add_processes(parser)
-
-
-def _add_replay(commands) -> None:
-    parser = _command(
-        commands, "replay", "dream.replay_picture",
-        "make a dreamed picture again from its recipe, or dream another picture with it",
-        "  jaxdream replay dream.png sky.jpg\n"
-        "  jaxdream replay dream.png other.jpg --other-picture\n",
-    )  # fmt: skip
-    add = parser.add_argument
-    add("dreamed", metavar="DREAMED", help="a picture that jaxdream wrote")
-    add("input", metavar="IN", help="the picture it was dreamed from")
-    add("-o", "--output", metavar="OUT", help="where to write (default: DREAMED_replay.png)")
-    add("--other-picture", action="store_true", help="dream IN with the same settings, even if it "
-        "is another picture")  # fmt: skip
-    add("--size", metavar="N|WxH", help="size to dream at (default: the recipe's, or the other "
-        "picture's own)")  # fmt: skip
-    add("--guide", action="append", default=[], metavar="FILE", help="a file that its objective "
-        "names, where it is not beside IN")  # fmt: skip
-    _add_weights_option(parser)
-    add_settings(parser, Compute, without=("precision",))
-    _add_device(parser)
-
-
-def _add_zoom(commands) -> None:
-    parser = _command(
-        commands, "zoom", "zoom.zoom_picture", "dream a zoom into a picture: frames or a film",
-        "  jaxdream zoom sky.jpg -o zoom.mp4\n"
-        "  jaxdream zoom sky.jpg -o frames --rotate 1 --shift 2 0 --easing in-out\n",
-    )  # fmt: skip
-    add = parser.add_argument
-    add("input", metavar="IN", help="the picture to begin from")
-    add("-o", "--output", metavar="OUT", help="where to write: a .mp4, .webp, .gif, or a folder "
-        "of frames (default: IN_zoom.mp4)")  # fmt: skip
-    add_settings(parser, ZoomSettings)
-    group = parser.add_argument_group("the film").add_argument
-    group("--fps", type=number(0.01, 240.0, "fps"), default=25.0, metavar="N",
-          help="frames a second (default: 25)")  # fmt: skip
-    group("--keep-frames", action="store_true", help="keep the folder OUT.frames of a film")
-    _add_objective(parser)
-    add_settings(parser, DreamSettings)
-    add_settings(parser, SourceSettings)
-    _add_network(parser)
-    add_settings(parser, Compute)
-    _add_device(parser)
-
-
-def _add_visualize(commands) -> None:
-    parser = _command(
-        commands, "visualize", "visualize.visualize",
-        "make pictures of what a class, channel, neuron or direction looks like",
-        "  jaxdream visualize --class banana -o banana.png\n"
-        "  jaxdream visualize --grid --layer 4c --channels 0-15 -o sheet.png\n"
-        "  jaxdream visualize --layer 4c --channel 12 --count 4 --diversity 1 --grid\n",
-    )  # fmt: skip
-    add = parser.add_argument_group("what to show").add_argument
-    add("--class", dest="classes", nargs="+", action="extend", metavar="NAME",
-        help="a class by its name, WordNet id or index (`jaxdream classes` lists them); or "
-        "several")  # fmt: skip
-    add("--layer", dest="layers", nargs="+", action="extend", metavar="LAYER",
-        help="a layer, as a whole if nothing in it is named; or several")  # fmt: skip
-    add("--channel", "--channels", dest="channels", metavar="N",
-        help="channels of the layer, such as 12, 0-15 or 3,7")  # fmt: skip
-    add("--neuron", dest="neurons", nargs="+", action="extend", metavar="N[@X,Y]",
-        help="a single neuron of the layer: channel N in the middle of the map, or at X and Y as "
-        "shares, 0 to 1, of its width and height")  # fmt: skip
-    add("--direction", metavar="FILE",
-        help="a direction in the layer: a .npy file with a number for each channel")  # fmt: skip
-    add("--objective", metavar="TEXT", help="anything else, as for `jaxdream dream`")
-    add = parser.add_argument_group("pictures").add_argument
-    add("-o", "--output", metavar="OUT", help="where to write: a picture, or a folder for several "
-        "(default: named by what is shown)")  # fmt: skip
-    add("-n", "--count", type=whole_number(1, 10**4, "count"), default=1, metavar="N",
-        help="make so many pictures of it (default: 1)")  # fmt: skip
-    add("--grid", action="store_true", help="put several pictures on one labelled sheet")
-    add("--columns", type=whole_number(1, 10**4, "columns"), metavar="N",
-        help="pictures in a row of the sheet (default: as many as rows)")  # fmt: skip
-    add("--from", dest="start", metavar="IN", help="begin from this photograph, not from noise")
-    add_settings(
-        parser, VisualizeSettings,
-        help={"diversity": "pull that makes the pictures of --count differ; 0.5 where there are "
-              "several"},
-    )  # fmt: skip
-    add_settings(
-        parser, SourceSettings, without=("guide_size",),
-        help={"size": "size of the pictures: a side, or width and height; 224 unless they begin "
-              "from a photograph"},
-    )  # fmt: skip
-    _add_network(parser)
-    add_settings(parser, Compute, without=("memory", "shard"))
-    _add_device(parser)
-
-
-def _add_filters(commands) -> None:
-    parser = _command(
-        commands, "filters", "filters.show_filters", "show the filters of a network's first layer"
-    )
-    add = parser.add_argument
-    add("-o", "--output", metavar="OUT", default="filters.png",
-        help="where to write (default: filters.png)")  # fmt: skip
-    add("--scale", type=whole_number(1, 100, "scale"), default=8, metavar="N",
-        help="pixels that a weight is wide (default: 8)")  # fmt: skip
-    add("--columns", type=whole_number(1, 10**4, "columns"), metavar="N",
-        help="filters in a row (default: as many as rows)")  # fmt: skip
-    _add_network(parser)
-    add_settings(parser, Compute, without=("memory", "shard"))
-    _add_device(parser)
-
-
-def _add_layers(commands) -> None:
-    parser = _command(commands, "layers", "networks.list_layers", "list the layers of a network")
-    _add_network(parser)
-
-
-def _add_models(commands) -> None:
-    _command(
-        commands, "models", "networks.list_models",
-        "list the networks, their licences, and which are on this machine",
-    )  # fmt: skip
-
-
-def _add_classes(commands) -> None:
-    parser = _command(
-        commands, "classes", "networks.list_classes", "list the classes that networks know",
-        "  jaxdream classes dog\n",
-    )  # fmt: skip
-    parser.add_argument("word", nargs="?", metavar="WORD", help="only classes with this word")
-
-
-def _add_weights(commands) -> None:
-    weights = commands.add_parser("weights", help="convert, verify or choose weight files")
-    actions = weights.add_subparsers(metavar="ACTION", required=True)
-    known = ".caffemodel, .onnx, .safetensors, .pth, .bin"
-    network = "the network that the file is for (default: found by its content)"
-    convert = _command(
-        actions, "convert", "networks.convert_weights", "turn a weight file into safetensors"
-    )
-    convert.add_argument("input", metavar="IN", help=f"a weight file: {known}")
-    convert.add_argument("output", metavar="OUT", help="the .safetensors file to write")
-    convert.add_argument("--model", default="auto", help=network)
-    verify = _command(
-        actions, "verify", "networks.verify_weights",
-        "check names, shapes, values and hash of a weight file",
-    )  # fmt: skip
-    verify.add_argument("input", metavar="FILE", help=f"a weight file: {known}")
-    verify.add_argument("--model", default="auto", help=network)
-    use = _command(
-        actions, "use", "networks.use_weights", "remember a weight file for every later command"
-    )
-    use.add_argument("input", nargs="?", metavar="FILE", help=f"a weight file: {known}")
-    use.add_argument("--model", default="auto", help=network)
-    use.add_argument("--forget", action="store_true", help="use none any more")
-
-
-def _add_objective(parser: Parser) -> None:
-    add = parser.add_argument_group("what to dream").add_argument
-    add("--layer", help="a layer, such as 4c or inception_3b/output (`jaxdream layers` lists them; "
-        "default: the network's best known)")  # fmt: skip
-    add("--guide", action="append", default=[], metavar="FILE",
-        help="a picture whose features the layer dreams; may be repeated")  # fmt: skip
-    add("--guide-weight", action="append", type=number(-1e6, 1e6, "guide_weight"), default=[],
-        metavar="W", help="how much each guide counts, in their order (default: 1)")  # fmt: skip
-    add("--objective", metavar="TEXT", help='anything else to maximise, such as "0.5*3b + 4c:12"')
-
-
-def _add_network(parser: Parser) -> None:
-    _add_weights_option(parser)
-    parser.add_argument(
-        "--model", default="auto",
-        help="a network by its name (`jaxdream models` lists them; default: the network of 2015, "
-        "or the small one that comes with jaxdream)",
-    )  # fmt: skip
-
-
-def _add_weights_option(parser: Parser) -> None:
-    parser.add_argument(
-        "--weights", metavar="FILE",
-        help="a weight file of your own (default: JAXDREAM_WEIGHTS, or the one that `jaxdream "
-        "weights use` remembers)",
-    )  # fmt: skip
-
-
-def _add_device(parser: Parser) -> None:
-    parser.add_argument(
-        "--device", choices=("cpu", "gpu", "tpu"), help="where to compute (default: the best)"
-    )
-
-
-def _add_processes(parser: Parser) -> None:
-    add = parser.add_argument_group("several machines").add_argument
-    add("--distributed", action="store_true", help="take a share of the work beside other "
-        "processes, which a TPU pod, Slurm or Open MPI names")  # fmt: skip
-    add("--coordinator", metavar="HOST:PORT", help="otherwise: where process 0 can be reached,")
-    add("--processes", type=whole_number(1, 10**5, "processes"), metavar="N",
-        help="how many processes there are,")  # fmt: skip
-    add("--process-id", type=whole_number(0, 10**5, "process_id"), metavar="I",
-        help="and which of them this is, from 0")  # fmt: skip
-    add("--wait", type=whole_number(1, 10**6, "wait"), default=300, metavar="SECONDS",
-        help="how long to wait for the other processes (default: 300)")  # fmt: skip

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from jaxdream.cli import session
+from jaxdream.cli.start import raise_on_signals
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 
@@ -31,8 +32,7 @@ def list_layers(options: argparse.Namespace) -> int:
 
 def list_models(options: argparse.Namespace) -> int:
     del options
-    from huggingface_hub import constants
-
+    from jaxdream.models.weights import hub
     from jaxdream.models.weights.default_file import default_file
     from jaxdream.models.weights.local import cache_dir, status
     from jaxdream.models.weights.registry import RECORDS
@@ -47,7 +47,7 @@ def list_models(options: argparse.Namespace) -> int:
     )
     if file := default_file():
         print(f"used if no --weights are given: {file.path} (named by {file.source})")
-    print(f"downloaded files: {constants.HF_HUB_CACHE}")
+    print(f"downloaded files: {hub.cache_folder()}")
     print(f"converted files: {cache_dir() / 'weights'}")
     return 0
 
@@ -73,8 +73,9 @@ def convert_weights(options: argparse.Namespace) -> int:
     output = Path(options.output)
     if output.suffix != ".safetensors":
         raise JaxdreamError(f"{output}: give converted weights a name that ends in .safetensors")
-    FileGuard(reads=[options.input]).add_write(output)
+    FileGuard([options.input], replace=options.overwrite or _is_own).add_write(output)
     record, local = load_file(options.model, Path(options.input))
+    raise_on_signals()
     check.write_weights(output, local.arrays, model=record.model)
     print(f"wrote {output}: {_summary(record, local)}")
     return 0
@@ -105,11 +106,19 @@ def use_weights(options: argparse.Namespace) -> int:
         return 0
     path = Path(options.input)
     record, local = load_file(options.model, path)
+    raise_on_signals()
     default_file.remember(path, record.model)
     print(f"using {path} from now on: {_summary(record, local)}")
     if named := os.environ.get(default_file.VARIABLE):
         session.say(f"{default_file.VARIABLE} is set and wins: {named} is used")
     return 0
+
+
+def _is_own(path: Path) -> bool:
+    """Whether jaxdream converted a weight file."""
+    from jaxdream.models.weights.check import read_metadata
+
+    return "jaxdream_model" in read_metadata(path)
 
 
 def _summary(record, local) -> str:

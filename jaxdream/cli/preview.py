@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,12 @@ from typing import TYPE_CHECKING
 from jaxdream.cli import session
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
-from jaxdream.files.writing import make_folder
+from jaxdream.files.writing import (
+    make_folder,
+    remove_temporaries,
+    remove_tree,
+    temporary_name,
+)
 from jaxdream.images import picture_files
 
 if TYPE_CHECKING:
@@ -20,17 +24,18 @@ if TYPE_CHECKING:
 
 _DIGITS = 5
 FPS = 10
+_MARK = picture_files.mark("preview")
 
 
 @dataclass
 class Previews:
     """Numbered pictures of the states of dreams, and an animation of them at the end."""
 
-    folder: Path
+    folder: Path | None  # None: one of its own, until the animation is made
     animation: Path | None
     every: str  # step or octave
     scaled: bool
-    _temporary: tempfile.TemporaryDirectory | None = None
+    _temporary: Path | None = None
     _paths: dict[str, list[Path]] = field(default_factory=dict)  # by output
 
     @classmethod
@@ -51,19 +56,17 @@ class Previews:
                 raise JaxdreamError("--gif is for one picture: use --preview for several")
             check_animation_writable(options.gif)
             guard.add_write(options.gif)
-        temporary = None
-        if options.preview is None:
-            temporary = tempfile.TemporaryDirectory(prefix="jaxdream-")
-            folder = Path(temporary.name)
-        else:
+            remove_temporaries([options.gif])
+        folder = None
+        if options.preview is not None:
             folder = Path(options.preview)
             session.check_folder(folder)
             for output in outputs:
                 pattern = rf"{re.escape(output.stem)}_\d{{{_DIGITS}}}\.png"
-                guard.add_write_pattern(folder, pattern, replace=False)
+                guard.add_write_pattern(folder, pattern, replace=options.overwrite)
         animation = Path(options.gif) if options.gif is not None else None
         scaled = options.clip is False
-        return cls(folder, animation, options.preview_every, scaled, temporary)
+        return cls(folder, animation, options.preview_every, scaled)
 
     def add(self, state: "DreamState", pictures: Iterable[tuple["Loaded", object]]) -> None:
         """A frame of each picture (RGB, 0..255, at full size), if one is due."""
@@ -74,8 +77,9 @@ class Previews:
         for loaded, picture in pictures:
             paths = self._paths.setdefault(loaded.file.output, [])
             name = _name(Path(loaded.file.output).stem, len(paths) + 1)
-            path = make_folder(self.folder) / name
-            picture_files.write_image(path, to_uint8(picture, scaled=self.scaled))  # pyright: ignore
+            path = self._frames() / name
+            shown = to_uint8(picture, scaled=self.scaled)  # pyright: ignore[reportArgumentType]
+            picture_files.write_image(path, shown, recipe=_MARK)
             paths.append(path)
 
     def finish(self) -> None:
@@ -84,10 +88,22 @@ class Previews:
         if self.animation is not None and paths:
             from jaxdream.images.animation import write_animation
 
-            write_animation(self.animation, paths, fps=FPS)
+            write_animation(self.animation, paths, fps=FPS, recipe=_MARK)
             session.report(f"wrote {self.animation}")
+
+    def close(self) -> None:
+        """Remove the frames that are not kept."""
         if self._temporary is not None:
-            self._temporary.cleanup()
+            remove_tree(self._temporary)
+
+    def _frames(self) -> Path:
+        """The folder of the frames, which is made with the first of them."""
+        if self.folder is not None:
+            return make_folder(self.folder)
+        if self._temporary is None:
+            assert self.animation is not None
+            self._temporary = make_folder(temporary_name(self.animation))
+        return self._temporary
 
 
 def _name(stem: str, number: int) -> str:

@@ -5,16 +5,21 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
+from jaxdream.cli.start import raise_on_signals
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
+from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import printable
 from jaxdream.files.writing import check_place
 from jaxdream.images import picture_files
+from jaxdream.images.decoding import decoding_bytes
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
 
@@ -24,8 +29,7 @@ if TYPE_CHECKING:
     from jaxdream.settings import Compute
 
 
-INTERRUPTED = 130  # exit codes
-SOME_FAILED = 3
+SOME_FAILED = 3  # exit code
 
 
 def say(line: str) -> None:
@@ -38,8 +42,17 @@ def report(line: str) -> None:
     print(printable(line), flush=True)
 
 
-def read(path: str, size: str | None) -> Picture:
-    """A picture file, at the size to dream at."""
+def read(path: str, size: str | None, memory: int | None = None) -> Picture:
+    """A picture file, at the size to dream at.
+
+    Args:
+        memory: bytes that this process may have, if there is a limit.
+    """
+    if memory is not None:
+        from jaxdream.folder.decoding_memory import check_decoding
+
+        left = memory - psutil.Process().memory_info().rss
+        check_decoding(path, decoding_bytes(path), left)
     picture = picture_files.read_picture(path)
     if size is None:
         return picture
@@ -51,7 +64,7 @@ def start_jax(device: str | None, memory: int | None = None) -> None:
     """Choose the platform and keep compiled programs, before JAX computes anything."""
     import jax
 
-    from jaxdream.execution import malloc
+    from jaxdream.execution import compile_cache, malloc
     from jaxdream.models.weights.local import cache_dir
 
     if memory is not None:
@@ -66,8 +79,9 @@ def start_jax(device: str | None, memory: int | None = None) -> None:
         jax.config.update("jax_platforms", None)
         here = ", ".join(sorted({d.platform for d in jax.devices()}))
         raise JaxdreamError(f"no {wanted} here: this machine's JAX has {here}") from None
-    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "compiled"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    if line := compile_cache.use(cache_dir() / "compiled"):
+        say(line)
+    raise_on_signals()
 
 
 def load(options: argparse.Namespace, compute: "Compute", *, name: str | None = None):
@@ -128,13 +142,14 @@ class Running:
         """Show a dream's state. It waits for it, so that an interrupted dream has one."""
         import numpy as np
 
-        from jaxdream.execution import malloc
+        from jaxdream.execution import compile_cache, malloc
 
         value = float(np.mean(np.asarray(state.infos.value)))
         where = f"octave {state.octave + 1}/{state.octaves} step {state.step}/{state.steps}"
         self.show(f"{text}{where} value {value:.3g}", state.done if done is None else done)
         if self._octave != (state.octave, *state.array.shape):
             malloc.trim()  # what the compiler took
+            compile_cache.record()
             self._octave = (state.octave, *state.array.shape)
 
     def flush_warnings(self) -> None:
@@ -156,6 +171,8 @@ def running(name: str) -> Iterator[Running]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from jaxdream.execution import compile_cache
+
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     name = printable(name)
@@ -172,6 +189,12 @@ def running(name: str) -> Iterator[Running]:
         except KeyboardInterrupt:
             run.interrupted = True
         run.flush_warnings()
+        compile_cache.record()
+
+
+def file_guard(options: argparse.Namespace, reads: Iterable[str]) -> FileGuard:
+    """A guard that lets what jaxdream wrote be replaced, and anything with --overwrite."""
+    return FileGuard(reads, replace=options.overwrite or picture_files.is_own)
 
 
 def output_path(given: str | None, default: Path) -> Path:

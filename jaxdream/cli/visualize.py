@@ -14,17 +14,17 @@ import numpy as np
 
 from jaxdream.cli import session
 from jaxdream.cli.options import read_settings
-from jaxdream.cli.session import INTERRUPTED
+from jaxdream.cli.start import INTERRUPTED
 from jaxdream.cli.targets import Target, grid_labels, parse_targets
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.guard import FileGuard
-from jaxdream.files.writing import make_folder
+from jaxdream.files.writing import check_place, make_folder
 from jaxdream.images import picture_files
 from jaxdream.images.contact_sheet import contact_sheet
+from jaxdream.images.formats import picture_format
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
-from jaxdream.recipe import provenance
+from jaxdream.recipe import UNFINISHED, provenance
 from jaxdream.settings import Compute, VisualizeSettings
 from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
 
@@ -72,7 +72,7 @@ def visualize(options: argparse.Namespace) -> int:
         session.say(f"interrupted {_progress(last, len(plan.labels))}")
     if last:
         with session.uninterrupted():
-            _write(plan, outputs, last, None if run.interrupted else _record(plan, model))
+            _write(plan, outputs, last, UNFINISHED if run.interrupted else _record(plan, model))
     return INTERRUPTED if run.interrupted else 0
 
 
@@ -137,15 +137,19 @@ def _outputs(plan: _Plan) -> list[Path]:
         if os.path.isdir(paths[0]):
             paths = [paths[0] / names[0]]
     else:
-        paths = [make_folder(options.output or ".") / name for name in names]
-    guard = FileGuard(reads=filter(None, (options.start, options.direction)))
+        folder = Path(options.output or ".")
+        session.check_folder(folder)
+        paths = [folder / name for name in names]
+    guard = session.file_guard(options, filter(None, (options.start, options.direction)))
     for path in paths:
-        picture_files.check_writable(path, size=size)
+        picture_format(path, size)
+        if os.path.isdir(path.parent) or len(paths) == 1:
+            check_place(path)
         guard.add_write(path)
     return paths
 
 
-def _write(plan: _Plan, outputs: list[Path], last: _States, record: str | None) -> None:
+def _write(plan: _Plan, outputs: list[Path], last: _States, record: str) -> None:
     """Write the pictures that there are, each to its file or all onto the grid."""
     pictures = {
         index: image
@@ -158,6 +162,7 @@ def _write(plan: _Plan, outputs: list[Path], last: _States, record: str | None) 
         sheet = contact_sheet([pictures[i] for i in indices], labels, columns=plan.options.columns)
         indices, pictures = [0], {0: sheet}
     for i in indices:
+        make_folder(outputs[i].parent)
         picture_files.write_image(outputs[i], pictures[i], recipe=record)
         session.report(f"wrote {outputs[i]}")
 

@@ -9,7 +9,7 @@ from jaxdream.cli import session
 from jaxdream.cli.frames import FrameFolder, check_folder, locked
 from jaxdream.cli.objective_options import check_objective, objective_text
 from jaxdream.cli.options import read_settings
-from jaxdream.cli.session import INTERRUPTED
+from jaxdream.cli.start import INTERRUPTED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.images.animation import check_animation_writable, write_animation
@@ -25,11 +25,11 @@ _ROUNDING = ("jaxdream", "jax", "platform")
 def zoom_picture(options: argparse.Namespace) -> int:
     zoom = read_settings(options, ZoomSettings)
     compute = read_settings(options, Compute)
-    guard = FileGuard(reads=[options.input])
+    guard = session.file_guard(options, [options.input])
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
     animation, folder = _targets(options, guard)
-    picture = session.read(options.input, options.size)
+    picture = session.read(options.input, options.size, compute.memory)
     if animation is not None:
         check_animation_writable(animation, fps=options.fps, size=picture.pixels.shape[:2])
     check_objective(options)
@@ -55,7 +55,7 @@ def _zoom(
         objective=named.text, files=named.files, input_name=Path(options.input).name,
         input_sha256=picture.sha256, provenance=provenance(model),
     )  # fmt: skip
-    frames = _open(folder, zoom, recipe)
+    frames = _open(folder, zoom, recipe, overwrite=options.overwrite)
     if frames.done == 0 and animation is not None and animation.exists():
         session.say(
             f"dreaming all {_number(zoom.frames)}: those of {animation} were not kept "
@@ -83,11 +83,12 @@ def _targets(options: argparse.Namespace, guard: FileGuard) -> tuple[Path | None
             f"as {path.suffix!r} (a folder of such a name: {path}/)"
         )
     check_folder(path)
-    guard.add_write_pattern(path, r"\d{4,}\.png|zoom\.(json|safetensors)")
+    # Whose files are there already, the folder itself finds out.
+    guard.add_write_pattern(path, r"\d{4,}\.png|zoom\.(json|safetensors)", replace=True)
     return None, path
 
 
-def _open(folder: Path, zoom: ZoomSettings, recipe: Recipe) -> FrameFolder:
+def _open(folder: Path, zoom: ZoomSettings, recipe: Recipe, *, overwrite: bool) -> FrameFolder:
     """The frames there are of the zoom that is asked for."""
     made_with = dataclasses.asdict(recipe.provenance)
     made_with["input_name"] = recipe.input_name
@@ -95,7 +96,9 @@ def _open(folder: Path, zoom: ZoomSettings, recipe: Recipe) -> FrameFolder:
     settings = {k: v for k, v in settings.items() if k not in (*_ROUNDING, "input_name", "shapes")}
     if zoom.easing == "linear":
         del settings["frames"]  # on which the movement of no frame depends
-    frames = FrameFolder(folder, settings, made_with)
+    frames = FrameFolder(folder, settings, made_with, overwrite=overwrite)
+    if frames.problem:
+        session.say(frames.problem)
     if frames.done >= zoom.frames:
         session.say(f"{folder} has {_number(frames.done)} already: nothing to dream")
     elif frames.done > 0:
@@ -123,20 +126,24 @@ def _make(
 
     from jaxdream.zooming import iterate_zoom
 
-    with session.running(name) as run:
+    def states(start, done: int):
         for state in iterate_zoom(
-            jax.random.key(recipe.source.seed),
-            model,
-            picture.pixels if frames.last is None else frames.last,
-            objective,
-            zoom_settings=zoom,
-            settings=recipe.settings,
-            compute=compute,
-            frames_done=frames.done,
-        ):
+            jax.random.key(recipe.source.seed), model, start, objective, zoom_settings=zoom,
+            settings=recipe.settings, compute=compute, frames_done=done,
+        ):  # fmt: skip
             run.show_state(state.dream, f"frame {state.frame + 1}/{zoom.frames} ", state.done)
             if state.is_finished:
-                frames.add(state.image)
+                yield state.frame + 1, state.image
+
+    with session.running(name) as run:
+        if frames.damaged:
+            for number, image in states(picture.pixels, 0):
+                if number in frames.damaged:
+                    frames.restore(number, image)
+                if not frames.damaged:
+                    break
+        for _, image in states(picture.pixels if frames.last is None else frames.last, frames.done):
+            frames.add(image)
     return run.interrupted
 
 

@@ -29,7 +29,7 @@ def cli(environment, tmp_path, monkeypatch, capsys):
     import jax
     from jax.experimental.compilation_cache import compilation_cache
 
-    from jaxdream.cli.main import main
+    from jaxdream.cli.main import run
 
     monkeypatch.chdir(tmp_path)
     for name in ("HF_HUB_OFFLINE", "HF_HOME", "JAXDREAM_CACHE"):
@@ -38,16 +38,15 @@ def cli(environment, tmp_path, monkeypatch, capsys):
     # What a command line changes of its process, which is here the tests' own.
     monkeypatch.setattr("jaxdream.execution.malloc.return_large_blocks", lambda: None)
     names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs",
-             "jax_platforms")  # fmt: skip
+             "jax_platforms", "jax_enable_compilation_cache")  # fmt: skip
     before = {name: getattr(jax.config, name) for name in names}
     compilation_cache.reset_cache()
 
     def cli(*arguments, code=0):
         capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
+        ended = run([str(argument) for argument in arguments])
         done = Done(*capsys.readouterr())
-        assert end.value.code == code, done.stderr
+        assert ended == code, done.stderr
         return done
 
     yield cli

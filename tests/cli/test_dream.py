@@ -111,7 +111,7 @@ def test_ctrl_c_keeps_unfinished_pictures(cli, photo, tmp_path, press_ctrl_c):
     for name in ("photo", "other"):
         kept = tmp_path / "out" / f"{name}_dream.png"
         assert np.abs(jd.read_image(kept) - jd.read_image(tmp_path / f"{name}.png")).mean() > 1
-        assert "no jaxdream recipe" in cli("replay", kept, photo, code=2).stderr
+        assert "it was interrupted" in cli("replay", kept, photo, code=2).stderr
 
 
 def test_ctrl_c_keeps_finished_pictures(cli, photo, tmp_path, press_ctrl_c):
@@ -217,7 +217,9 @@ REFUSED = {
     "photo.png guide.png -o text": "text is a file: name a folder to write into",
     "photo.png folder/../photo.png -o out": "two results would be written to one file, out/photo",
     "photo.png --guide guide.png -o guide.png": "guide.png is the same file as the guide guide.png",
-    "photo.png --model googlenet_mini --objective 'guide(\"guide.png\", conv2/3x3)' -o guide.png":
+    "photo.png -o guide.png": "guide.png is there already, and not known to be made by jaxdream",
+    "photo.png --model googlenet_mini --objective 'guide(\"guide.png\", conv2/3x3)' -o guide.png "
+    "--overwrite":
         "guide.png is the same file as a file of the objective guide.png",
     "photo.png --model googlenet_mini --guide none.png": "none.png: no such file",
     "photo.png --size 5x": "'5x' is not a size: give WIDTHxHEIGHT, or the longest side alone",

@@ -1,13 +1,14 @@
 """The folder of a zoom's frames: what a run that was stopped goes on from."""
 
 import json
-from contextlib import suppress
+import re
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save
 
+import jaxdream as jd
 from jaxdream import JaxdreamError, read_image
 from jaxdream.cli.frames import FrameFolder, check_folder, locked
 
@@ -128,8 +129,10 @@ def change_state(change=lambda frame: frame, **metadata):
 
 
 DAMAGE = {
-    "picture gone": (remove("0001.png"), "0001.png is missing"),
-    "picture cut": (write("0002.png", b"\x89PNG\r\n\x1a\n"), "0002.png is damaged"),
+    "another picture": (
+        lambda path: jd.write_image(path / "0001.png", frame(0)[:2]), "0001.png is not the frame",
+    ),
+    "a text": (write("0002.png", b"mine"), "0002.png is not the frame"),
     "no settings": (remove("zoom.json"), "not the zoom.json of a zoom"),
     "settings empty": (write("zoom.json", b""), "zoom.json is not the zoom.json of a zoom, or"),
     "settings a list": (write("zoom.json", b"[1]"), "or is damaged"),
@@ -139,16 +142,54 @@ DAMAGE = {
         write("zoom.json", json.dumps({"zoom": 9, "settings": SETTINGS, "made_with": {}}).encode()),
         "of another jaxdream",
     ),
-    "state empty": (write(STATE, b""), "zoom.safetensors is damaged"),
-    "state of nothing": (write(STATE, save({"x": np.zeros(1)})), "damaged"),
-    "another frame": (change_state(lambda frame: frame + 1), "damaged"),
-    "another size": (change_state(lambda frame: frame[:2].copy()), "damaged"),
-    "doubles": (change_state(lambda frame: frame.astype(float)), "damaged"),
-    "another number": (change_state(done="1"), "damaged"),
-    "a huge number": (change_state(done="1" + "0" * 18), "damaged"),
-    "no number": (change_state(done="x"), "damaged"),
-    "no hash": (change_state(sha256=None), "damaged"),
 }  # fmt: skip
+DAMAGED_FRAMES = {
+    "gone": (remove("0001.png"), [1], r"0001\.png is damaged or missing: made again"),
+    "cut": (write("0002.png", b"\x89PNG\r\n\x1a\n"), [2], r"0002\.png is damaged"),
+    "empty": (write("0002.png", b""), [2], r"0002\.png is damaged"),
+    "zeros": (write("0002.png", bytes(500)), [2], r"0002\.png is damaged"),
+}
+DAMAGED_STATES = {
+    "empty": write(STATE, b""),
+    "of nothing": write(STATE, save({"x": np.zeros(1)})),
+    "another frame": change_state(lambda frame: frame + 1),
+    "another size": change_state(lambda frame: frame[:2].copy()),
+    "doubles": change_state(lambda frame: frame.astype(float)),
+    "another number": change_state(done="1"),
+    "a huge number": change_state(done="1" + "0" * 18),
+    "no number": change_state(done="x"),
+    "no hash": change_state(sha256=None),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED_FRAMES)
+def test_damaged_frames_are_made_again(tmp_path, case):
+    damage, numbers, says = DAMAGED_FRAMES[case]
+    folder_of(tmp_path)
+    damage(tmp_path)
+    frames = FrameFolder(tmp_path, SETTINGS, MADE_WITH)
+    assert (frames.done, frames.damaged) == (2, numbers)
+    assert re.search(says, frames.problem)
+    frames.restore(numbers[0], frame(numbers[0] - 1))
+    assert FrameFolder(tmp_path, SETTINGS, MADE_WITH).problem == ""
+
+
+@pytest.mark.parametrize("case", DAMAGED_STATES)
+def test_without_its_state_a_zoom_begins_again(tmp_path, case):
+    folder_of(tmp_path)
+    DAMAGED_STATES[case](tmp_path)
+    frames = FrameFolder(tmp_path, SETTINGS, MADE_WITH)
+    assert (frames.done, frames.last) == (0, None)
+    assert frames.problem == f"{tmp_path / STATE} is damaged: all frames are made again"
+
+
+def test_overwrite_begins_again_whatever_is_there(tmp_path):
+    folder_of(tmp_path)
+    (tmp_path / "zoom.json").write_text("mine")
+    frames = FrameFolder(tmp_path, SETTINGS, MADE_WITH, overwrite=True)
+    assert (frames.done, frames.problem) == (0, "")
+    frames.add(frame(0))
+    assert FrameFolder(tmp_path, SETTINGS, MADE_WITH).done == 1
 
 
 @pytest.mark.parametrize("case", DAMAGE)
@@ -169,8 +210,8 @@ def test_no_flipped_byte_goes_unnoticed(tmp_path):
         flipped = bytearray(whole)
         flipped[position] ^= 1 << int(random.integers(8))
         (tmp_path / STATE).write_bytes(flipped)
-        with suppress(JaxdreamError):  # otherwise it was a byte of the version, which is not read
-            opened = FrameFolder(tmp_path, SETTINGS, MADE_WITH)
+        opened = FrameFolder(tmp_path, SETTINGS, MADE_WITH)
+        if opened.done:  # it was a byte of the version, which is not read
             assert opened.done == 2
             np.testing.assert_array_equal(opened.last, frame(1))
 

@@ -7,7 +7,7 @@ import pytest
 from helpers import ROOT
 from safetensors.numpy import load_file, save_file
 
-from jaxdream.cli.main import main
+from jaxdream.cli.main import run
 from jaxdream.models.weights.default_file import default_file
 
 BUNDLED = ROOT / "weights" / "googlenet_mini.safetensors"
@@ -28,10 +28,9 @@ def command(capsys):
     """Runs a command; gives its output and its lines on stderr."""
 
     def command(*arguments, code=0):
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
+        ended = run([str(argument) for argument in arguments])
         out, err = capsys.readouterr()
-        assert end.value.code == code, err
+        assert ended == code, err
         return out, err.splitlines()
 
     return command

@@ -67,7 +67,7 @@ REFUSED = {
     "photo.png --gif no/where.gif": "there is no folder no",
     "photo.png guide.png -o out --gif seen.gif": "--gif is for one picture: use --preview",
     "photo.png --preview text": "text is a file: name a folder to write into",
-    "photo.png --preview .": "photo_dream_00002.png is there already: move it away",
+    "photo.png --preview .": "photo_dream_00002.png is there already",
     "photo_dream_00002.png -o photo_dream.png --preview .":
         "photo_dream_00002.png is the same file as the input photo_dream_00002.png",
     "photo.png in/../photo.png -o out --preview seen": "two results would be written",

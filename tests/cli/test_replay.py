@@ -173,7 +173,7 @@ def _recipe(photo):
 
 REFUSED = {
     "nowhere.png photo.png": "nowhere.png: no such file",
-    "photo.png photo.png": "photo.png has no jaxdream recipe: jaxdream did not write it, or was",
+    "photo.png photo.png": "photo.png has no jaxdream recipe: jaxdream did not write it, or the",
     "'' photo.png": "no such file",
 }
 

@@ -128,7 +128,7 @@ def test_a_second_process_compiles_nothing(environment, photo, tmp_path):
 # Runs a command line, and prints the most that the process had in memory, in kB.
 MEASURED = """
 import sys
-from jaxdream.cli.main import main
+from jaxdream.cli.start import main
 try:
     main()
 finally:

@@ -144,13 +144,12 @@ def test_two_runs_at_once_are_not_in_one_folder(cli, photo, tmp_path):
     assert names(tmp_path) == {"photo.png"}
 
 
+OTHERS = {"0001.png": None, "0002.png": b"a text", "zoom.json": b"{}"}
 DAMAGE = {
     "a frame cut short": ("0001.png", lambda content: content[:100]),
     "a frame of nothing": ("0002.png", lambda _: b""),
-    "another picture": ("0001.png", None),
     "a state with a flipped bit": ("zoom.safetensors", lambda c: c[:-1] + bytes([c[-1] ^ 1])),
     "a state cut short": ("zoom.safetensors", lambda content: content[:-5]),
-    "settings of nothing": ("zoom.json", lambda _: b"{}"),
 }  # fmt: skip
 
 
@@ -161,14 +160,22 @@ def zoomed(cli, photo, tmp_path):
 
 
 @pytest.mark.parametrize("case", DAMAGE)
-def test_damage_is_one_line_and_keeps_everything(cli, photo, zoomed, case):
+def test_what_is_damaged_is_made_again_and_said_once(cli, photo, zoomed, case):
     name, damage = DAMAGE[case]
-    path = zoomed / name
-    path.write_bytes(damage(path.read_bytes()) if damage else photo.read_bytes())
+    before = {path.name: path.read_bytes() for path in zoomed.iterdir()}
+    (zoomed / name).write_bytes(damage(before[name]))
+    said = cli("zoom", photo, "-o", "out", "--frames", "2", *QUICK).notes
+    assert sum("damaged" in line and name in line for line in said) == 1
+    assert {path.name: path.read_bytes() for path in zoomed.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_others_put_there_is_one_line_and_is_kept(cli, photo, zoomed, name):
+    (zoomed / name).write_bytes(OTHERS[name] or photo.read_bytes())
     before = {path.name: path.read_bytes() for path in zoomed.iterdir()}
     (line,) = cli("zoom", photo, "-o", "out", "--frames", "3", *QUICK, code=2).notes
-    assert f"out/{name} is " in line
-    assert "damaged" in line
+    assert f"out/{name} is not " in line
+    assert "--overwrite" in line
     assert {path.name: path.read_bytes() for path in zoomed.iterdir()} == before
 
 
@@ -201,11 +208,13 @@ REFUSED = {
     "photo.png -o text.gif": "text.gif.frames is a file",
     "move.gif -o move.gif": "move.gif is the same file as the input move.gif",
     "photo.png --guide move.gif -o move.gif": "move.gif is the same file as the guide move.gif",
-    "photo.png --objective 'guide(\"move.gif\", conv2/3x3)' -o move.gif": "a file of the objective",
+    "photo.png --objective 'guide(\"move.gif\", conv2/3x3)' -o move.gif": "--overwrite",
+    "photo.png --objective 'guide(\"move.gif\", conv2/3x3)' --overwrite -o move.gif":
+        "a file of the objective",
     "frames/0001.png -o frames": "frames/0001.png is the same file as the input frames/0001.png",
     "photo.png -o frames": "frames holds frames, but not the zoom.json of a zoom",
     "photo.png -o mine": "mine/zoom.json is not the zoom.json of a zoom, or is damaged: choose",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments", REFUSED)

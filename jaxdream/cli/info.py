@@ -1,0 +1,98 @@
+"""``jaxdream info``, and the report of an error in jaxdream itself."""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from jaxdream.cli import session
+from jaxdream.files.reading import printable, reason
+
+_PACKAGES = (
+    "jaxdream", "jax", "jaxlib", "flax", "optax", "numpy", "pillow", "huggingface-hub", "av",
+)  # fmt: skip
+_VARIABLES = ("JAX_", "XLA_", "JAXDREAM_", "HF_ENDPOINT", "HF_HOME", "HF_HUB_", "CUDA_", "TPU_")
+
+
+def show_info(options: argparse.Namespace) -> int:
+    del options
+    for line in info_lines():
+        session.report(line)
+    return 0
+
+
+def info_lines() -> Iterator[str]:
+    """What differs between machines: versions, devices, memory, caches, variables."""
+    yield f"Python {platform.python_version()} on {platform.platform()}"
+    yield ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
+    for what, describe in (
+        ("devices", _devices),
+        ("memory", _memory),
+        ("networks", _networks),
+        ("cache", _cache),
+    ):
+        try:
+            yield f"{what}: {describe()}"
+        except Exception as error:  # a report must not fail on what it reports
+            yield f"{what}: {type(error).__name__}: {reason(error)}"
+    for name in sorted(os.environ):
+        if name.startswith(_VARIABLES) and "TOKEN" not in name:
+            yield f"{name}={printable(os.environ[name])}"
+
+
+def write_report(error: Exception) -> str:
+    """Write what is needed to find the cause of an error; a line that says what and where."""
+    what = f"{type(error).__name__}: {reason(error)}"
+    lines = [f"arguments: {sys.argv[1:]!r}", *info_lines()]
+    text = "".join([*traceback.format_exception(error), "\n", "\n".join(lines), "\n"])
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="jaxdream-error-", suffix=".txt", delete=False, encoding="utf-8",
+            errors="backslashreplace",
+        ) as file:  # fmt: skip
+            file.write(text)
+    except OSError as cause:
+        return f"{what} (no report can be written: {reason(cause)})"
+    return f"{what}; please report it with {file.name}"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _devices() -> str:
+    import jax
+
+    return ", ".join(f"{d.platform} {d.device_kind}" for d in jax.devices())
+
+
+def _memory() -> str:
+    import psutil
+
+    from jaxdream.execution.memory import format_bytes
+
+    memory = psutil.virtual_memory()
+    return f"{format_bytes(memory.available)} of {format_bytes(memory.total)} are free"
+
+
+def _networks() -> str:
+    from jaxdream.models.weights.local import status
+    from jaxdream.models.weights.registry import RECORDS
+
+    return ", ".join(f"{record.model} {status(record)}" for record in RECORDS)
+
+
+def _cache() -> str:
+    from jaxdream.execution.memory import format_bytes
+    from jaxdream.models.weights.local import cache_dir
+
+    folder = cache_dir()
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return f"{folder}, {format_bytes(size)}"
