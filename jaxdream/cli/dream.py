@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -256,22 +257,14 @@ def _dream(task: Task, files: Sequence["PictureFile"], previews: Previews | None
     failed: list[JaxdreamError] = []
     pipeline = Pipeline(work, model, objective, compute, sharding, watch, keep)
     name = Path(files[0].output).name if len(files) == 1 else f"{len(files)} pictures"
-    try:
-        with session.running(name) as run:
-            for result in pipeline.results(jobs):
-                if result.error is not None:
-                    failed.append(result.error)
-                    continue
-                if _loses_alpha(result, work):
-                    session.say(
-                        f"{result.output}: this format has no transparency, so it is left out"
-                    )
-                session.report(f"wrote {result.output}")
-        if previews is not None:
-            previews.finish()
-    finally:
-        if previews is not None:
-            previews.close()
+    with previews or nullcontext(), session.running(name) as run:
+        for result in pipeline.results(jobs):
+            if result.error is not None:
+                failed.append(result.error)
+                continue
+            if _loses_alpha(result, work):
+                session.say(f"{result.output}: this format has no transparency, so it is left out")
+            session.report(f"wrote {result.output}")
     return _exit_code(run.interrupted, bool(kept), failed, len(files))
 
 

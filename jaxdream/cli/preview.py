@@ -29,7 +29,10 @@ _MARK = picture_files.mark("preview")
 
 @dataclass
 class Previews:
-    """Numbered pictures of the states of dreams, and an animation of them at the end."""
+    """Numbered pictures of the states of dreams, and an animation of them at the end.
+
+    To be used in a ``with`` block, at whose end the animation is made.
+    """
 
     folder: Path | None  # None: one of its own, until the animation is made
     animation: Path | None
@@ -82,19 +85,25 @@ class Previews:
             picture_files.write_image(path, shown, recipe=_MARK)
             paths.append(path)
 
-    def finish(self) -> None:
+    def __enter__(self) -> "Previews":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Make the animation of the frames there are, also when the dream was interrupted."""
+        try:
+            if kind is None:
+                self._animate()
+        finally:
+            if self._temporary is not None:
+                remove_tree(self._temporary)
+
+    def _animate(self) -> None:
         paths = next(iter(self._paths.values()), [])
         if self.animation is not None and paths:
             from jaxdream.images.animation import write_animation
 
             write_animation(self.animation, paths, fps=FPS, recipe=_MARK)
             session.report(f"wrote {self.animation}")
-
-    def close(self) -> None:
-        """Remove the frames that are not kept."""
-        if self._temporary is not None:
-            remove_tree(self._temporary)
 
     def _frames(self) -> Path:
         """The folder of the frames, which is made with the first of them."""

@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import check_inside
-from jaxdream.files.reading import reason
+from jaxdream.files.reading import read_bytes, reason
 from jaxdream.images.formats import PICTURE_SUFFIXES
 
 # JPEG files and PNG files by their rarer names.
 _AS_WRITTEN = {".jpe": ".jpg", ".jfif": ".jpg", ".apng": ".png", ".gif": ".png", ".bmp": ".png"}
+_MAX_LIST = 64 << 20  # bytes of a list of files
 _KNOWN = {*PICTURE_SUFFIXES, *_AS_WRITTEN}
 
 
@@ -171,10 +172,12 @@ def _is_picture(name: str) -> bool:
 
 
 def _in_list(path: str) -> Iterator[Input]:
-    try:
-        content = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        raise JaxdreamError(f"cannot read the list {path}: {reason(error)}") from error
+    if path == "-":
+        content = sys.stdin.buffer.read(_MAX_LIST + 1)
+        if len(content) > _MAX_LIST:
+            raise JaxdreamError(f"the list on standard input has more than {_MAX_LIST:,} bytes")
+    else:
+        content = read_bytes(path, limit=_MAX_LIST)
     for line in content.splitlines():
         if line.strip():
             name = os.path.normpath(os.fsdecode(line.strip(b"\r")))

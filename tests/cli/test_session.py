@@ -45,7 +45,7 @@ def test_a_folder_that_forbids_writing(tmp_path, monkeypatch):
     def denied(*_, **__):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tempfile.NamedTemporaryFile", denied)
+    monkeypatch.setattr("pathlib.Path.open", denied)
     with pytest.raises(JaxdreamError, match="Permission denied"):
         session.check_folder(tmp_path)
 

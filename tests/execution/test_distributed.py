@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import jaxdream as jd
-from jaxdream.cli import main, session
+from jaxdream.cli import commands, session
 from jaxdream.cli.options import Parser
 from jaxdream.execution import distributed
 from jaxdream.execution.distributed import Process, rendezvous, shard
@@ -149,7 +149,8 @@ def test_a_process_lost_before_the_work_begins_is_reported(port):
 def test_slurm_gives_the_index_and_the_gpus(port):
     program = "import jax; from jaxdream.execution.distributed import rendezvous\n"
     program += "with rendezvous(timeout=60) as process: print(process.index, process.count, "
-    program += "jax.config.read('jax_cuda_visible_devices'))"
+    # At once: a process that has lost the other one ends without what it kept back.
+    program += "jax.config.read('jax_cuda_visible_devices'), flush=True)"
     slurm = {
         "SLURM_JOB_ID": "1",
         "SLURM_STEP_NODELIST": "127.0.0.1",
@@ -223,5 +224,5 @@ def join(*arguments, **options):
 
 def parsed(options):
     parser = Parser()
-    main._add_processes(parser)
+    commands._add_processes(parser)
     return parser.parse_args(options.split())

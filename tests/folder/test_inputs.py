@@ -55,7 +55,7 @@ def test_lists(monkeypatch):
 
 BAD = {
     "file": (["none.jpg"], "none.jpg: no such file or folder"),
-    "list": (["@none"], "cannot read the list none"),
+    "list": (["@none"], "none: no such file"),
     "pattern": (["in/*.xyz"], r"in/\*.xyz: no file matches"),
     "nothing": ([], "no pictures in nothing"),
     "no picture": (["in/.hidden/../notes.*"], "no pictures in"),

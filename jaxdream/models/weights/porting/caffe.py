@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import read_bytes
 
 # GoogLeNet's auxiliary classifiers, used only in training.
 AUXILIARY_HEADS = ("loss1/", "loss2/")
@@ -44,7 +45,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
 
     net = _net_parameter()()
     try:
-        net.ParseFromString(path.read_bytes())
+        net.ParseFromString(read_bytes(path))
     except DecodeError:
         raise JaxdreamError(f"{path} is a damaged caffemodel or none: get it again") from None
     weights = {}

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 from weight_files import assert_one_line_about, assert_ours, write_caffemodel
 
@@ -66,9 +64,9 @@ def test_a_file_without_permission_to_read(tmp_path, monkeypatch):
     path = tmp_path / "x.caffemodel"
     write_caffemodel(path, old=False)
 
-    def refuse(path):
+    def refuse(path, flags):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("os.open", refuse)
     with pytest.raises(JaxdreamError, match=r"cannot read .*x\.caffemodel: Permission denied"):
         read_weights(path)
