@@ -64,7 +64,7 @@ def test_a_file_without_permission_to_read(tmp_path, monkeypatch):
     path = tmp_path / "x.caffemodel"
     write_caffemodel(path, old=False)
 
-    def refuse(path, flags):
+    def refuse(path, _):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("os.open", refuse)
