@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 SOME_FAILED = 3  # exit code
+_LONG_COMPILING = 0.2  # seconds
 
 
 def say(line: str) -> None:
@@ -142,13 +143,12 @@ class Running:
         """Show a dream's state. It waits for it, so that an interrupted dream has one."""
         import numpy as np
 
-        from jaxdream.execution import compile_cache, malloc
+        from jaxdream.execution import compile_cache
 
         value = float(np.mean(np.asarray(state.infos.value)))
         where = f"octave {state.octave + 1}/{state.octaves} step {state.step}/{state.steps}"
         self.show(f"{text}{where} value {value:.3g}", state.done if done is None else done)
         if self._octave != (state.octave, *state.array.shape):
-            malloc.trim()  # what the compiler took
             compile_cache.record()
             self._octave = (state.octave, *state.array.shape)
 
@@ -162,6 +162,14 @@ class Running:
                 self._shown.add(line)
 
 
+def _give_back(seconds: float) -> None:
+    """Return to the system what the compiler took for a program."""
+    if seconds > _LONG_COMPILING:
+        from jaxdream.execution import malloc
+
+        malloc.trim()
+
+
 @contextmanager
 def running(name: str) -> Iterator[Running]:
     """A bar on a terminal, warnings as lines, and Ctrl-C, for the work in the block.
@@ -172,12 +180,14 @@ def running(name: str) -> Iterator[Running]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from jaxdream.execution import compile_cache
+    from jaxdream.execution.compiling import compiled_programs
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     name = printable(name)
     with (
         warnings.catch_warnings(record=True) as caught,
+        compiled_programs(_give_back),
         Progress(*columns, console=console, disable=not console.is_terminal) as progress,
     ):
         warnings.simplefilter("always")

@@ -17,13 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-
 from jaxdream.algorithm.octaves import check_size
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.batches import plan_batches
 from jaxdream.deepdream import fewer_octaves
 from jaxdream.errors import JaxdreamError
+from jaxdream.execution.compiling import compiled_programs
 from jaxdream.execution.distributed import Process, shard
 from jaxdream.execution.memory import available
 from jaxdream.execution.sharding import Sharding, chosen_sharding
@@ -40,7 +39,6 @@ from jaxdream.settings import Compute, DreamSettings, SourceSettings, takes_sett
 
 _READERS = 8  # threads that read headers
 _MEGABYTE = 10**6
-_COMPILED = "/jax/core/compile/backend_compile_duration"  # JAX's name for the seconds of compiling
 
 
 def picture_seed(seed: int, relative_path: str) -> int:
@@ -290,14 +288,12 @@ def _check_not_written(read: Sequence[str], files: Sequence[PictureFile], folder
 def _measured(progress: Progress) -> Iterator[None]:
     """Sets the clock of the progress, and has JAX add the seconds that it compiles."""
 
-    def listen(event: str, duration_secs: float, **_: str | int) -> None:
-        if event == _COMPILED:
-            progress.compiling += duration_secs
+    def count(seconds: float) -> None:
+        progress.compiling += seconds
 
     progress.begun, progress.ended = time.perf_counter(), None
-    jax.monitoring.register_event_duration_secs_listener(listen)
     try:
-        yield
+        with compiled_programs(count):
+            yield
     finally:
-        jax.monitoring.unregister_event_duration_listener(listen)
         progress.ended = time.perf_counter()
