@@ -30,6 +30,9 @@ def main() -> None:
 
     code = run(sys.argv[1:])
     exit_on_signals()  # while the interpreter ends
+    # Python remembers that an interruption came out of source it executed, as a dataclass's is, and
+    # under ``python -m`` ends itself by the signal, also if it was caught; this makes it forget.
+    exec("")
     sys.exit(code)
 
 
@@ -95,7 +98,9 @@ def _show_own_warnings() -> None:
     from jaxdream.errors import JaxdreamWarning
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        print(f"jaxdream: {message}", file=sys.stderr)
+        from jaxdream.files.reading import printable
+
+        print(f"jaxdream: {printable(str(message))}", file=sys.stderr)
 
     warnings.simplefilter("ignore")
     warnings.simplefilter("default", JaxdreamWarning)

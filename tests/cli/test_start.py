@@ -40,6 +40,31 @@ def test_a_signal_is_one_line_from_the_first_moment_on(environment, photo, numbe
     assert not list(photo.parent.rglob(".*.png.*"))
 
 
+# An interruption that comes while a module makes a dataclass.
+IN_EXECUTED_SOURCE = """
+import jaxdream.cli.main as main_module
+from jaxdream.cli.start import main
+
+def interrupted(_):
+    exec("raise KeyboardInterrupt")
+
+main_module._run = interrupted
+main()
+"""
+
+
+def test_an_interruption_that_was_caught_is_an_exit_code_and_no_signal(environment, tmp_path):
+    (tmp_path / "program.py").write_text(IN_EXECUTED_SOURCE)
+    done = subprocess.run(
+        [sys.executable, "-m", "program"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, b"jaxdream: interrupted\n")
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [("classes terrier >&-", 0), ("classes terrier 2>&-", 0), ("dream none.png 2>&- >&-", 2)],
