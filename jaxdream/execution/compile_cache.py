@@ -27,8 +27,8 @@ _ENTRY = "*-cache"  # how JAX names an entry
 _ZSTD = b"\x28\xb5\x2f\xfd"  # how its frames begin
 _MAX_LIST = 64 << 20  # bytes
 
-# By the entry's name: its size, when it was written (which saves hashing it), and its sha256.
-_Entries = dict[str, tuple[int, int, str]]
+_Entry = tuple[int, int, str]  # its size, when it was written (which saves hashing it), its sha256
+_Entries = dict[str, _Entry]  # by name
 
 
 def use(folder: Path) -> str | None:
@@ -62,9 +62,13 @@ def record() -> None:
     known = _read_list(path)
     found = {}
     for entry in sorted(path.glob(_ENTRY)):
+        if entry.name in known:  # as it was written: what has changed since is damage
+            found[entry.name] = known[entry.name]
+            continue
         with suppress(JaxdreamError, OSError):  # another run has removed it
-            if entry.name in known or _is_whole(read_bytes(entry)):
-                found[entry.name] = _described(entry, known)
+            content = read_bytes(entry)
+            if _is_whole(content):
+                found[entry.name] = _described(entry, content)
     if found != known:
         with suppress(JaxdreamError), replacing(path / _LIST) as file:
             file.write(json.dumps(found, indent=0).encode("ascii"))
@@ -74,14 +78,19 @@ def _remove_damaged(folder: Path) -> int:
     """Remove what is not whole, and what differs from the list; how many there were."""
     known, damaged = _read_list(folder), 0
     for entry in folder.glob(_ENTRY):
-        if entry.name in known:
-            is_sound = _described(entry, known) == known[entry.name]
-        else:
-            is_sound = _is_whole(read_bytes(entry))
-        if not is_sound:
+        if not _is_sound(entry, known.get(entry.name)):
             entry.unlink(missing_ok=True)
             damaged += 1
     return damaged
+
+
+def _is_sound(entry: Path, known: _Entry | None) -> bool:
+    """Whether an entry is as the list has it; without a place in the list, whether it is whole."""
+    status = entry.stat()
+    if known is not None and known[:2] == (status.st_size, status.st_mtime_ns):
+        return True
+    content = read_bytes(entry)
+    return _is_whole(content) if known is None else known[2] == _sha256(content)
 
 
 def _is_whole(entry: bytes) -> bool:
@@ -99,15 +108,13 @@ def _is_whole(entry: bytes) -> bool:
     return True
 
 
-def _described(entry: Path, known: _Entries) -> tuple[int, int, str]:
+def _described(entry: Path, content: bytes) -> _Entry:
     status = entry.stat()
-    before = known.get(entry.name)
-    if before is not None and before[:2] == (status.st_size, status.st_mtime_ns):
-        return before
-    sha256 = hashlib.sha256(read_bytes(entry)).hexdigest()
-    if before is not None and before[2] == sha256:  # copied, or only touched
-        return before
-    return status.st_size, status.st_mtime_ns, sha256
+    return status.st_size, status.st_mtime_ns, _sha256(content)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _read_list(folder: Path) -> _Entries:

@@ -62,6 +62,13 @@ def test_what_a_killed_run_left_is_kept_if_it_is_whole(folder):
     assert entries(folder) == {"a-cache", "b-cache", "c-cache"}
 
 
+def test_damage_while_a_run_is_at_work_is_not_taken_for_good(folder):
+    (folder / "a-cache").write_bytes(zlib.compress(b"another program"))
+    compile_cache.record()
+    assert "1 damaged program" in (compile_cache.use(folder) or "")
+    assert entries(folder) == {"b-cache"}
+
+
 def test_a_damaged_list_costs_nothing(folder):
     (folder / "programs.json").write_bytes(b"[" * 1000)
     assert compile_cache.use(folder) is None
