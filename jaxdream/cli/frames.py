@@ -75,9 +75,7 @@ class FrameFolder:
         self.last: np.ndarray | None = None  # (h, w, 3), RGB, 0..255
         self.begun_with: dict = provenance
         numbered = path.is_dir() and any(re.fullmatch(r"\d+\.png", p.name) for p in path.iterdir())
-        if overwrite:
-            self._state.unlink(missing_ok=True)
-        elif numbered or self._recipe.exists() or self._state.exists():
+        if not overwrite and (numbered or self._recipe.exists() or self._state.exists()):
             self._check_settings()
             if self._state.exists():
                 self._read_state()
@@ -105,6 +103,8 @@ class FrameFolder:
     def add(self, frame) -> None:
         """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX."""
         if self.done == 0:
+            with suppress(OSError):  # of another zoom; what cannot be removed is said below
+                self._state.unlink()
             with replacing(self._recipe) as file:
                 file.write(self.to_json(indent=1).encode("ascii") + b"\n")
         values = np.array(frame, np.float32)
