@@ -81,7 +81,7 @@ def _of_the_streams(outcome: Outcome) -> Iterator[str]:
         if "an error in jaxdream itself" in line:
             yield line
     if outcome.code == 2 and not errors:
-        yield "bad input without a line that says so"
+        yield "exit code 2, but standard error has no line that says why"
 
 
 def _of_a_new_file(path: Path, name: str) -> Iterator[str]:

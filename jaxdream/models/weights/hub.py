@@ -179,7 +179,7 @@ def downloaded(record: WeightsRecord) -> Path | None:
     """The file in the hub's own cache, if it is there."""
     try:
         (try_to_load_from_cache,) = _library("try_to_load_from_cache")
-    except ValueError:  # HF_ENDPOINT is no address: ``download`` says so
+    except ValueError:  # HF_ENDPOINT is not a valid address, which ``download`` reports
         return None
     found = try_to_load_from_cache(record.repo or "", record.file)
     return Path(found) if isinstance(found, str) else None
