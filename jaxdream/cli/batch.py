@@ -5,10 +5,9 @@ from contextlib import closing
 from pathlib import Path
 
 from jaxdream.cli import session
+from jaxdream.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from jaxdream.cli.objective_options import check_objective, objective_text
 from jaxdream.cli.options import read_settings
-from jaxdream.cli.session import SOME_FAILED
-from jaxdream.cli.start import INTERRUPTED
 from jaxdream.folder.inputs import find_inputs, output_names
 from jaxdream.settings import Compute, DreamSettings, SourceSettings
 

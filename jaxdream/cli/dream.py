@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jaxdream.cli import session
+from jaxdream.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from jaxdream.cli.objective_options import check_objective, objective_text
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.preview import Previews
-from jaxdream.cli.session import SOME_FAILED
-from jaxdream.cli.start import INTERRUPTED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import printable

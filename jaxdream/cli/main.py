@@ -1,8 +1,7 @@
 """The command line: its commands, and how they end.
 
-Exit codes: 0 done, 1 standard output is closed or full, or an error in jaxdream itself, 2 bad input
-(one line on stderr), 3 some pictures of many failed, 130 interrupted. Each command is a module of
-this folder, imported only when it runs, so that ``--help`` is immediate.
+Each command is a module of this folder, imported only when it runs, so that ``--help`` is
+immediate.
 """
 
 import importlib
@@ -12,12 +11,9 @@ import re
 import sys
 
 from jaxdream.cli.commands import build_parser
-from jaxdream.cli.options import BAD_INPUT
-from jaxdream.cli.start import INTERRUPTED
+from jaxdream.cli.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import printable, reason
-
-OUTPUT_LOST = UNFORESEEN = 1  # exit codes
 
 
 def run(arguments: list[str]) -> int:
@@ -36,13 +32,13 @@ def run(arguments: list[str]) -> int:
         return BAD_INPUT
     except BrokenPipeError:  # its reader has gone: `jaxdream layers | head`
         _give_up_output()
-        return OUTPUT_LOST
+        return FAILED
     except OSError as error:
         if error.filename is not None:
             return _unforeseen(error)
         print(f"jaxdream: cannot write to standard output: {reason(error)}", file=sys.stderr)
         _give_up_output()
-        return OUTPUT_LOST
+        return FAILED
     except Exception as error:
         return _unforeseen(error)
     return code
@@ -56,11 +52,11 @@ def _unforeseen(error: Exception) -> int:
         print("jaxdream: not enough memory: a smaller --size takes less", file=sys.stderr)
         return BAD_INPUT
     print(f"jaxdream: an error in jaxdream itself: {write_report(error)}", file=sys.stderr)
-    return UNFORESEEN
+    return FAILED
 
 
 def _exit_code(stopped: SystemExit) -> int:
-    return stopped.code if isinstance(stopped.code, int) else 0
+    return stopped.code if isinstance(stopped.code, int) else DONE
 
 
 def _give_up_output() -> None:

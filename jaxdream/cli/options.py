@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
+from jaxdream.cli.exit_codes import BAD_INPUT
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import printable
 from jaxdream.settings import (
@@ -23,7 +24,6 @@ from jaxdream.settings import (
 
 SettingsClass = TypeVar("SettingsClass", bound=Settings)
 
-BAD_INPUT = 2  # the exit code of every error that one line explains
 _UNITS = ("", "K", "M", "G", "T")
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from jaxdream.settings import Compute
 
 
-SOME_FAILED = 3  # exit code
 _LONG_COMPILING = 0.2  # seconds
 
 

@@ -14,7 +14,8 @@ from _thread import interrupt_main
 from contextlib import suppress
 from types import FrameType
 
-INTERRUPTED = 130  # the exit code
+from jaxdream.cli.exit_codes import INTERRUPTED
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MESSAGE = b"jaxdream: interrupted\n"
 _AGAIN_AFTER = 0.02  # seconds

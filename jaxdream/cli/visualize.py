@@ -13,8 +13,8 @@ import jax
 import numpy as np
 
 from jaxdream.cli import session
+from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.options import read_settings
-from jaxdream.cli.start import INTERRUPTED
 from jaxdream.cli.targets import Target, grid_labels, parse_targets
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.writing import check_place, make_folder

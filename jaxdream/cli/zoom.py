@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 from jaxdream.cli import session
+from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.frames import FrameFolder, check_folder, locked
 from jaxdream.cli.objective_options import check_objective, objective_text
 from jaxdream.cli.options import read_settings
-from jaxdream.cli.start import INTERRUPTED
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.images.animation import check_animation_writable, write_animation

@@ -15,6 +15,7 @@ import jaxdream as jd
 import make_reference
 from jaxdream import objectives
 from jaxdream.cli.commands import build_parser
+from jaxdream.cli.exit_codes import MEANINGS
 from jaxdream.models.googlenet import googlenet
 from jaxdream.settings import settings_table
 
@@ -72,6 +73,11 @@ def check_command(words, capsys):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_the_readme_lists_every_exit_code():
+    rows = [f"| {code} | {meaning} |" for code, meaning in MEANINGS.items()]
+    assert "\n".join(["| exit code | |", "|---|---|", *rows]) in README.read_text()
+
+
 def test_links_lead_to_files_and_titles_that_exist(page):
     for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text("utf-8")):
         if "://" in target:
