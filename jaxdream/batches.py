@@ -13,16 +13,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdream.algorithm.ascent import gradient_errors
-from jaxdream.algorithm.octaves import check_work, plan_octaves
+from jaxdream.algorithm.keys import AnyKey, drawn_offsets, picture_keys
+from jaxdream.algorithm.octaves import check_work, octave_options, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
-from jaxdream.deepdream import (
-    AnyKey,
-    DreamState,
-    as_pixels,
-    drawn_offsets,
-    dream_pictures,
-    picture_keys,
-)
+from jaxdream.deepdream import DreamState, as_pixels, dream_pictures
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import available, fits
 from jaxdream.execution.octave import Octave
@@ -30,6 +24,7 @@ from jaxdream.execution.planner import allows_padding
 from jaxdream.execution.shapes import ExactLayout, Layout, PaddedLayout, ShapeBuckets, plan_shapes
 from jaxdream.execution.sharding import Sharding, chosen_sharding
 from jaxdream.execution.tiles import round_up
+from jaxdream.images.masks import check_mask
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.text import as_objective
@@ -42,6 +37,7 @@ _MAX_ON_CPU = 4
 _MAX = 32
 
 Picture = Float[AnyArray, "_h _w 3"]
+Mask = Float[AnyArray, "_h _w"]
 
 
 class Batch(NamedTuple):
@@ -91,16 +87,14 @@ def plan_batches(
     objective = as_objective(objective, model)
     minimum = model.graph.minimum_size(*objective.layers)
     exact = not allows_padding(StepRule.of(settings), objective)
-    octaves, scale = settings.octaves, settings.octave_scale
+    options = octave_options(settings)
     shared = compute.shapes
     if shared is None:
-        shared = (
-            ShapeBuckets() if exact else plan_shapes(sizes, octaves=octaves, octave_scale=scale)
-        )
+        shared = ShapeBuckets() if exact else plan_shapes(sizes, **options)
     budget = available(compute.memory) if budget_bytes is None else budget_bytes
     groups: dict[tuple[Size, ...], list[int]] = defaultdict(list)
     for number, size in enumerate(sizes):
-        planned = plan_octaves(size, octaves=octaves, octave_scale=scale, minimum=minimum)
+        planned = plan_octaves(size, **options, minimum=minimum)
         check_work(planned, settings.steps)
         groups[planned if exact else tuple(map(shared.padded, planned))].append(number)
     batches = []
@@ -134,6 +128,7 @@ def dream_batch(
     settings: DreamSettings,
     compute: Compute,
     max_batch: int | None = None,
+    masks: Sequence[Mask] | None = None,
 ) -> list[Float[Array, "_h _w 3"]]:
     """Dream pictures of any sizes, several at once.
 
@@ -146,6 +141,7 @@ def dream_batch(
         objective: as of ``dream``.
         {settings}
         max_batch: pictures at once; by default as many as are of use and fit into memory.
+        masks: of each picture, as the mask of ``dream``, (h, w).
 
     Returns:
         The dreamed pictures, RGB, 0..255, not rounded.
@@ -159,6 +155,11 @@ def dream_batch(
     objective = as_objective(objective, model)
     keys = picture_keys(key, len(pictures))
     sizes = [_size(picture) for picture in pictures]
+    if masks is not None:
+        if len(masks) != len(pictures):
+            raise JaxdreamError(f"there are {len(masks)} masks for {len(pictures)} pictures")
+        for number, (mask, size) in enumerate(zip(masks, sizes, strict=True)):
+            check_mask(mask, size, name=f"mask {number}")
     sharding = chosen_sharding(compute.shard)
     results: dict[int, Array] = {}
     batches = plan_batches(
@@ -180,6 +181,7 @@ def dream_batch(
             settings=settings,
             compute=compute,
             sharding=sharding,
+            masks=None if masks is None else [masks[i] for i in batch.pictures],
         )
         *_, (state, errors) = states
         for error in filter(None, errors):
@@ -199,6 +201,7 @@ def iterate_batch(
     compute: Compute,
     slots: Sequence[int] | None = None,
     sharding: Sharding | None = None,
+    masks: Sequence[Mask] | None = None,
 ) -> Iterator[tuple[DreamState, list[str | None]]]:
     """Dream the pictures of one batch, or some of them.
 
@@ -211,6 +214,7 @@ def iterate_batch(
         slots: the place of each picture in the batch; by default the first ones. In the same place
             a picture has the same result to the last bit, whatever is in the others.
         sharding: the devices that compute, if several.
+        masks: of each picture, (h, w), 0..1, checked.
 
     Yields:
         The state, whose pictures are in the order of the slots, and for each slot why nothing came
@@ -226,14 +230,16 @@ def iterate_batch(
     places = list(range(len(images))) if slots is None else list(slots)
     # An idle slot dreams the first picture once more, since it has to dream something.
     members = [places.index(slot) if slot in places else 0 for slot in range(batch.slots)]
-    octaves = len(batch.shapes)
-    drawn = drawn_offsets([keys[i] for i in members], settings.steps * octaves, settings.jitter)
     pictures = [np.asarray(images[i], np.float32) for i in members]
     layouts = _layouts([_size(picture) for picture in pictures], batch, settings.octave_scale)
+    drawn = drawn_offsets(
+        [keys[i] for i in members], [layout.sizes for layout in layouts], settings
+    )
     strongest = np.zeros(batch.slots, np.float32)
     for state in dream_pictures(
         drawn, model, pictures, objective, layouts,
         settings=settings, compute=compute, sharding=sharding,
+        masks=None if masks is None else [np.asarray(masks[i], np.float32) for i in members],
     ):  # fmt: skip
         strongest = np.maximum(strongest, np.asarray(state.max_mean_gradient))
         yield state, gradient_errors(strongest, repr(objective))

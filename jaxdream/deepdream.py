@@ -19,29 +19,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Int, Integer
+from jaxtyping import Array, Float, Integer
 
 from jaxdream.algorithm.ascent import AscentState, StepInfo, check_gradients
-from jaxdream.algorithm.jitter import draw_offsets
-from jaxdream.algorithm.octaves import check_work, octave_bases, plan_octaves
+from jaxdream.algorithm.finishing import Finishing
+from jaxdream.algorithm.keys import AnyKey, Offsets, given_offsets
+from jaxdream.algorithm.octaves import check_work, octave_bases, octave_options, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
+from jaxdream.execution.choosing import choose
 from jaxdream.execution.jit import steps_per_call
 from jaxdream.execution.octave import CompiledOctave, Octave
 from jaxdream.execution.planner import compiled_ahead, plan_layouts
 from jaxdream.execution.shapes import Layout
 from jaxdream.execution.sharding import Sharding, chosen_sharding
+from jaxdream.images.masks import average_areas, check_mask
 from jaxdream.images.pixels import check_picture
 from jaxdream.images.resample import resize
+from jaxdream.images.seamless import wrapped_axes
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.text import as_objective
-from jaxdream.settings import Compute, DreamSettings, takes_settings
-from jaxdream.types import AnyArray, AnyKeys, Size
+from jaxdream.settings import MASK_AND_SEAMLESS, Compute, DreamSettings, takes_settings
+from jaxdream.types import AnyArray, Size
 
-AnyKey = AnyKeys | None
+Masks = Float[AnyArray, "*n h w"] | None
 Image = Float[AnyArray, "*n h w 3"] | Integer[AnyArray, "*n h w 3"]
-Offsets = Integer[AnyArray, "*sets steps 2"] | None
 
 
 @jax.tree_util.register_dataclass
@@ -54,6 +57,7 @@ class DreamState:
 
     array: Float[AnyArray, "n H W 3"]  # the pictures, as they lie in the program's array
     bases: tuple[AnyArray, ...]  # each undreamed picture at this octave's size
+    masks: Sequence[AnyArray] | None  # of each picture, (h, w), 0..1, at its full size
     infos: StepInfo  # of the last step, one value per picture
     max_mean_gradient: Float[AnyArray, " n"]  # of the steps since the last state
     octave: int = field(metadata={"static": True})  # 0 is the smallest
@@ -63,6 +67,8 @@ class DreamState:
     done: float = field(metadata={"static": True})  # share of the whole dream, by pixels, 0..1
     layout: Layout = field(metadata={"static": True})
     batch: Literal["one", "stack", "list"] = field(metadata={"static": True})  # as it was given
+    wrap: tuple[bool, bool] = field(metadata={"static": True})  # as of ``resize``
+    finishing: Finishing | None = field(metadata={"static": True})
 
     @property
     def info(self) -> StepInfo:
@@ -82,12 +88,12 @@ class DreamState:
         """The dream so far at the full size of ``image``, which it began from (RGB, 0..255)."""
         images: list[AnyArray] = [image] if self.batch == "one" else list(image)  # pyright: ignore[reportAssignmentType]
         pictures = self.layout.take(self.array)
-        return self._as_given(
-            [
-                whole + resize(picture - base, (whole.shape[0], whole.shape[1]))
-                for whole, picture, base in zip(images, pictures, self.bases, strict=True)
-            ]
-        )
+        detail = map(operator.sub, pictures, self.bases)
+        masks = self.masks or [None] * len(images)
+        dreams = list(map(partial(_add_detail, wrap=self.wrap), images, detail, masks))
+        # At the end the pictures are finished already.
+        finishing = self.finishing if self.done < 1 else None
+        return self._as_given(list(map(finishing, images, dreams, masks)) if finishing else dreams)
 
     def _as_given(self, pictures: list[AnyArray]):
         """JAX's arrays, in the form in which the pictures were given."""
@@ -114,6 +120,7 @@ def dream(
     settings: DreamSettings,
     compute: Compute,
     offsets: Offsets = None,
+    mask: Masks = None,
 ) -> Float[Array, "*n h w 3"]:
     """Dream a picture, or a batch of pictures of one size.
 
@@ -130,18 +137,22 @@ def dream(
         {settings}
         offsets: the jitter itself, (octaves * steps, 2) integers (ox, oy), for a batch also
             (n, octaves * steps, 2), instead of drawing it with ``key``.
+        mask: how much of each step a pixel takes, (h, w), 0..1, for a batch also (n, h, w). The
+            network sees the whole picture; where the mask is 0, the picture stays as it is.
 
     Returns:
         The dreamed picture(s), RGB, 0..255, not rounded.
 
     Raises:
         JaxdreamError: an unknown layer, a picture too small for it or too large for the memory, a
-            setting out of range, no key, keys or offsets of the wrong number, pictures that the
-            devices cannot share evenly, or a gradient that was zero or not finite throughout.
+            setting out of range, no key, keys or offsets of the wrong number, a mask of another
+            size or that is 0 everywhere, pictures that the devices cannot share evenly, or a
+            gradient that was zero or not finite throughout.
     """
     states = iterate_dream(
-        key, model, image, objective, settings=settings, compute=compute, offsets=offsets
-    )
+        key, model, image, objective,
+        settings=settings, compute=compute, offsets=offsets, mask=mask,
+    )  # fmt: skip
     return jnp.asarray(deque(states, maxlen=1).pop().at_octave)
 
 
@@ -155,6 +166,7 @@ def iterate_dream(
     settings: DreamSettings,
     compute: Compute,
     offsets: Offsets = None,
+    mask: Masks = None,
 ) -> Iterator[DreamState]:
     """Dream as ``dream`` does, yielding the state after every step (with ``scan``, every octave).
 
@@ -169,7 +181,7 @@ def iterate_dream(
         JaxdreamError: as of ``dream``, when it is called; a gradient that was zero or not finite
             throughout, when all states have been given.
     """
-    traced = _is_traced(key, model, image, objective, settings.step_size, offsets)
+    traced = _is_traced(key, model, image, objective, settings.step_size, offsets, mask)
     check_picture(image, name="image")
     if np.ndim(image) > 4:
         raise JaxdreamError(f"image is (h, w, 3), or (n, h, w, 3) for a batch, not {image.shape}")
@@ -181,7 +193,10 @@ def iterate_dream(
     sharding = chosen_sharding(compute.shard)
     if sharding is not None:
         sharding.check(image.shape[:-3])
-    drawn = _offsets(key, offsets, image.shape[:-3], len(sizes) * settings.steps, settings.jitter)
+    if mask is not None and settings.seamless is not None:
+        raise JaxdreamError(MASK_AND_SEAMLESS)
+    masks = None if mask is None else _masks(mask, image.shape[:-3], (height, width))
+    drawn = given_offsets(key, offsets, image.shape[:-3], sizes, settings)
     rule = StepRule.of(settings)
     layouts = plan_layouts(
         sizes, len(pictures), rule=rule, objective=objective,
@@ -190,7 +205,7 @@ def iterate_dream(
     )  # fmt: skip
     states = dream_pictures(
         drawn, model, pictures, objective, layouts, settings=settings, compute=compute,
-        batch="one" if image.ndim == 3 else "stack", sharding=sharding, traced=traced,
+        batch="one" if image.ndim == 3 else "stack", sharding=sharding, traced=traced, masks=masks,
     )  # fmt: skip
     return _checked(states, objective)
 
@@ -207,6 +222,7 @@ def dream_pictures(
     batch: Literal["one", "stack", "list"] = "list",
     sharding: Sharding | None = None,
     traced: bool = False,
+    masks: Sequence[AnyArray] | None = None,
 ) -> Iterator[DreamState]:
     """The loop over octaves and steps, for a batch of pictures of any sizes.
 
@@ -218,6 +234,7 @@ def dream_pictures(
         batch: whether states give one picture, a stack, or a list.
         sharding: the devices that compute, if several.
         traced: the dream is a part of a program that JAX is tracing.
+        masks: how much of each step a pixel takes, (h, w), 0..1, of each picture.
 
     Yields:
         The state after every call of a compiled program.
@@ -228,9 +245,14 @@ def dream_pictures(
         model = model.with_precision(compute.precision)
     rule, step_size = StepRule.of(settings), settings.step_size
     step_size = step_size if isinstance(step_size, Tracer) else np.asarray(step_size, np.float32)
-    octaves = [Octave(model, objective, each, step_size, rule, sharding) for each in layouts]
     chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
-    bases = _bases(pictures, layouts)
+    wrap, finishing = wrapped_axes(settings.seamless), Finishing.of(settings)
+    bases = _bases(pictures, layouts, wrap)
+    objective, axes = choose(model, objective, bases[0])
+    octaves = [
+        Octave(model, objective, each, step_size, rule, sharding, _masks_at(each, masks), axes)
+        for each in layouts
+    ]
     pixels = [sum(map(math.prod, layout.sizes)) for layout in layouts]
     done, total = 0, settings.steps * sum(pixels)
     detail: list[AnyArray] | None = None
@@ -239,14 +261,17 @@ def dream_pictures(
         for number, planned in enumerate(octaves):
             base = bases.pop(0)
             run, octave = _runner(planned, ready, number)
-            state = _begin(octave, base, detail)
+            state = _begin(octave, base, detail, wrap)
             for first in range(0, settings.steps, chunk):
                 at = number * settings.steps + first
                 state, infos, max_mean = run(state, offsets[at : at + chunk])
                 done += chunk * pixels[number]
+                if finishing and done == total:
+                    state = _finished(state, octave, base, finishing, masks)
                 yield DreamState(
-                    state.image, tuple(base), infos, max_mean, number, len(octaves),
-                    first + chunk, settings.steps, done / total, octave.layout, batch,
+                    state.image, tuple(base), masks, infos, max_mean,
+                    number, len(octaves), first + chunk, settings.steps, done / total,
+                    octave.layout, batch, wrap, finishing,
                 )  # fmt: skip
             if bases:
                 detail = list(map(operator.sub, octave.layout.take(state.image), base))
@@ -265,20 +290,66 @@ def _runner(
     return compiled.run, compiled.octave
 
 
-def _begin(octave: Octave, base: list[AnyArray], detail: list[AnyArray] | None) -> AscentState:
+def _begin(
+    octave: Octave, base: list[AnyArray], detail: list[AnyArray] | None, wrap: tuple[bool, bool]
+) -> AscentState:
     """The state before an octave's first step: its base, and the detail that was added so far."""
     if detail is None:
         return octave.start(base)
     with np.errstate(over="ignore", invalid="ignore"):  # reported at the end
-        return octave.start(
-            [b + resize(d, (b.shape[0], b.shape[1])) for b, d in zip(base, detail, strict=True)]
-        )
+        masks = octave.masks or [None] * len(base)
+        return octave.start(list(map(partial(_add_detail, wrap=wrap), base, detail, masks)))
 
 
-def _bases(pictures: Sequence[AnyArray], layouts: Sequence[Layout]) -> list[list[AnyArray]]:
+def _add_detail(
+    base: AnyArray, detail: AnyArray, mask: AnyArray | None, *, wrap: tuple[bool, bool]
+) -> AnyArray:
+    """A picture with the detail that was dreamed at another size, where the mask is not 0."""
+    dreamed = base + resize(detail, (base.shape[0], base.shape[1]), wrap=wrap)
+    if mask is None:
+        return dreamed
+    xp = jnp if isinstance(dreamed, Tracer) or isinstance(mask, Tracer) else np
+    return xp.where(mask.reshape(*base.shape[:2], 1) > 0, dreamed, base)
+
+
+def _finished(
+    state: AscentState,
+    octave: Octave,
+    pictures: Sequence[AnyArray],
+    finishing: Finishing,
+    masks: Sequence[AnyArray] | None,
+) -> AscentState:
+    """The state after the last step, with finished pictures."""
+    dreams = octave.layout.take(state.image)
+    finished = list(map(finishing, pictures, dreams, masks or [None] * len(dreams)))
+    return state._replace(image=octave.layout.put(finished, octave.placement))
+
+
+def _masks_at(layout: Layout, masks: Sequence[AnyArray] | None) -> tuple[AnyArray, ...] | None:
+    """The masks, (h, w), at an octave's sizes, (h, w, 1)."""
+    if masks is None:
+        return None
+    pairs = zip(masks, layout.sizes, strict=True)
+    return tuple(average_areas(mask, size)[..., None] for mask, size in pairs)
+
+
+def _masks(mask: AnyArray, batch: tuple[int, ...], size: Size) -> list[AnyArray]:
+    """The mask of each picture, checked."""
+    check_mask(mask, size)
+    mask = mask if isinstance(mask, Tracer) else np.asarray(mask, np.float32)
+    if mask.ndim == 2:
+        return [mask] * (batch[0] if batch else 1)
+    if mask.shape[:-2] != batch:
+        raise JaxdreamError(f"mask has the shape {mask.shape} for {batch or 1} pictures")
+    return list(mask)
+
+
+def _bases(
+    pictures: Sequence[AnyArray], layouts: Sequence[Layout], wrap: tuple[bool, bool]
+) -> list[list[AnyArray]]:
     """The undreamed pictures at each octave's size, from small to large."""
     each = [
-        octave_bases(picture, [layout.sizes[number] for layout in layouts])
+        octave_bases(picture, [layout.sizes[number] for layout in layouts], wrap=wrap)
         for number, picture in enumerate(pictures)
     ]
     return [list(octave) for octave in zip(*each, strict=True)]
@@ -315,11 +386,9 @@ def _octave_sizes(
 ) -> tuple[Size, ...]:
     """The sizes of the octaves, with a warning where there are fewer than were asked for."""
     minimum = model.graph.minimum_size(*objective.layers)
-    sizes = plan_octaves(
-        size, octaves=settings.octaves, octave_scale=settings.octave_scale, minimum=minimum
-    )
+    sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)
     check_work(sizes, settings.steps)
-    if len(sizes) < settings.octaves:
+    if settings.smallest is None and len(sizes) < settings.octaves:
         line = fewer_octaves(len(sizes), settings.octaves, minimum)
         warnings.warn(line, JaxdreamWarning, stacklevel=4)
     return sizes
@@ -331,68 +400,3 @@ def fewer_octaves(planned: int, octaves: int, minimum: int) -> str:
         f"dreaming {planned} of the {octaves} octaves asked for: smaller ones would be under the "
         f"{minimum} pixels that the layer needs"
     )
-
-
-def _offsets(
-    key: AnyKey, offsets: Offsets, batch: tuple[int, ...], count: int, jitter: int
-) -> Integer[AnyArray, "count n 2"]:
-    """The jitter of every step and picture, drawn or given."""
-    n = batch[0] if batch else 1
-    if offsets is None:
-        return drawn_offsets(picture_keys(key, n) if batch else [single_key(key)], count, jitter)
-    xp = jnp if isinstance(offsets, Tracer) else np
-    offsets = xp.asarray(offsets, np.int32)
-    if offsets.shape == (count, 2):
-        return xp.broadcast_to(offsets[:, None], (count, n, 2))
-    if not batch or offsets.shape != (n, count, 2):
-        raise JaxdreamError(
-            f"offsets have shape {offsets.shape}; this dream takes {(*batch, count, 2)}: "
-            "(ox, oy) for every step of every octave"
-        )
-    return offsets.swapaxes(0, 1)
-
-
-def drawn_offsets(
-    keys: Sequence[Array] | Array, count: int, jitter: int
-) -> Integer[AnyArray, "count n 2"]:
-    """The jitter of ``count`` steps for each picture, from its key."""
-    drawn = _draw(jnp.stack(list(keys)), count=count, jitter=jitter)
-    return drawn if isinstance(drawn, Tracer) else np.asarray(drawn)
-
-
-@partial(jax.jit, static_argnames=("count", "jitter"))
-def _draw(keys: Array, *, count: int, jitter: int) -> Int[Array, "count n 2"]:
-    draw = partial(draw_offsets, count=count, jitter=jitter)
-    return jnp.swapaxes(jax.vmap(draw)(keys), 0, 1)
-
-
-def single_key(key: AnyKey) -> Array:
-    """The key of one picture.
-
-    Raises:
-        JaxdreamError: there is none, or there are several.
-    """
-    if key is None:
-        raise JaxdreamError("key is missing: give a JAX random key, a whole number, or offsets")
-    if isinstance(key, int):
-        return jax.random.key(key)
-    if not _is_single(key):
-        raise JaxdreamError(f"key has {len(key)} keys, and there is one picture: give one key")
-    return key
-
-
-def picture_keys(key: AnyKey, n: int) -> Array:
-    """A key for each of ``n`` pictures, from one key or from as many.
-
-    Raises:
-        JaxdreamError: there is no key, or another number of them.
-    """
-    if key is None or isinstance(key, int) or _is_single(key):
-        return jax.vmap(jax.random.fold_in, (None, 0))(single_key(key), jnp.arange(n))
-    if len(key) != n:
-        raise JaxdreamError(f"key has {len(key)} keys for {n} pictures: give one key, or {n}")
-    return key
-
-
-def _is_single(key: Array) -> bool:
-    return jnp.ndim(key) == (0 if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else 1)

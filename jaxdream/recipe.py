@@ -22,7 +22,7 @@ from jaxdream.settings import (
     json_fields,
 )
 
-SCHEMA = 4
+SCHEMA = 5
 _NO_DREAM = {  # what ``picture_files.mark`` says instead of a recipe, with what it means
     "unfinished": "it was interrupted, and only a finished dream can be made again",
     "frame": "it is a frame of a zoom",
@@ -31,8 +31,8 @@ _NO_DREAM = {  # what ``picture_files.mark`` says instead of a recipe, with what
     "visualize": "it was made by `jaxdream visualize`, and is no dream of a picture",
 }
 UNFINISHED = mark("unfinished")
-# A recipe of schema 3 differs by one name.
-_RENAMED = {3: {"canvases": "shapes"}, 4: {}}
+# What recipes of other schemas call by another name.
+_RENAMED: dict[int, dict[str, str]] = {3: {"canvases": "shapes"}, 4: {}, 5: {}}
 _LONGEST = 10_000  # characters of a text in a recipe
 _MAX_SIDE = 10**6
 
@@ -67,8 +67,8 @@ class Recipe:
         """Everything as JSON holds it, in one object."""
         own = {"size": list(self.size)}
         own |= {name: getattr(self, name) for name in _OWN if name != "size"}
-        source = {name: getattr(self.source, name) for name in _SOURCE}
-        return {**self.settings.values(), **source, **own, **dataclasses.asdict(self.provenance)}
+        source = {k: v for k, v in self.source.recorded().items() if k in _SOURCE}
+        return {**self.settings.recorded(), **source, **own, **dataclasses.asdict(self.provenance)}
 
     def to_json(self) -> str:
         """One line of compact ASCII JSON.
@@ -108,7 +108,7 @@ class Recipe:
             if old in values:
                 values[new] = values.pop(old)
         try:
-            found = msgspec.structs.asdict(convert(values, _json_object(settings, schema)))
+            found = msgspec.structs.asdict(convert(values, _json_object(settings)))
             return cls._of(found, settings)
         except JaxdreamError as error:
             raise JaxdreamError(f"its recipe is damaged: {printable(str(error))[:300]}") from None
@@ -144,15 +144,15 @@ _OWN: dict[str, tuple[Any, ...]] = {
 
 
 @cache
-def _json_object(settings: type[DreamSettings], schema: int) -> type[msgspec.Struct]:
+def _json_object(settings: type[DreamSettings]) -> type[msgspec.Struct]:
     """The JSON object that a recipe is."""
     provenance: dict[str, Any] = dict.fromkeys(
         (field.name for field in dataclasses.fields(Provenance)), _Text
     )
     provenance["precision"] = Literal[PRECISIONS]
     fields = [
-        *json_fields(settings, schema=schema),
-        *json_fields(SourceSettings, schema=schema, without=("size",)),
+        *json_fields(settings),
+        *json_fields(SourceSettings, without=("size",)),
         *((name, *known) for name, known in _OWN.items()),
         *provenance.items(),
     ]

@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxdream.deepdream import DreamState, iterate_dream, single_key
+from jaxdream.algorithm.keys import single_key
+from jaxdream.deepdream import DreamState, iterate_dream
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.resample import warp
 from jaxdream.models.network import Network
@@ -111,6 +112,7 @@ def iterate_zoom(
     settings: DreamSettings,
     compute: Compute,
     frames_done: int = 0,
+    mask: Float[AnyArray, "h w"] | None = None,
 ) -> Iterator[ZoomState]:
     """Dream a zoom, yielding its state after every step.
 
@@ -128,6 +130,7 @@ def iterate_zoom(
         objective: as of ``dream``.
         {settings}
         frames_done: how many frames there are already.
+        mask: as of ``dream``; it stays where it is while the picture moves.
 
     Raises:
         JaxdreamError: as of ``dream``, and a setting of the zoom out of range, when it is called.
@@ -146,7 +149,7 @@ def iterate_zoom(
             before = warp(before, **movement._asdict(), classic=zoom_settings.classic_warp)
         return iterate_dream(
             jax.random.fold_in(key, number), model, before, objective,
-            settings=settings, compute=compute,
+            settings=settings, compute=compute, mask=mask,
         )  # fmt: skip
 
     def run(states: Iterator[DreamState]) -> Iterator[ZoomState]:

@@ -33,6 +33,8 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         cache = tempfile.mkdtemp(prefix="jaxdream-tests-")
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(cache, "tests"))
+        # Of other processes; ``compile_quickly`` is for this one.
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
         os.environ["JAXDREAM_TEST_CACHE"] = str(Path(cache, "command line"))
         config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
@@ -44,10 +46,11 @@ install_import_hook("jaxdream", "beartype.beartype")
 
 @pytest.fixture(autouse=True)
 def compile_quickly(request):
-    """The tiny network's programs are compiled with few optimisations: they are run once."""
+    """Programs are compiled with few optimisations, since most are run a few times only."""
     import jax
 
-    jax.config.update("jax_disable_most_optimizations", "tiny" in request.fixturenames)
+    optimised = request.node.get_closest_marker("optimised") is not None
+    jax.config.update("jax_disable_most_optimizations", not optimised)
 
 
 @pytest.fixture(scope="session")

@@ -135,7 +135,7 @@ def test_is_one_compact_line_of_ascii():
     text = RECIPE.to_json()
     assert text.isascii()
     assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
-    assert json.loads(text)["recipe"] == 4
+    assert json.loads(text)["recipe"] == 5
 
 
 def test_a_picture_without_one(tmp_path):

@@ -16,7 +16,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Integer
 
 from jaxdream.algorithm.jitter import roll
-from jaxdream.algorithm.optimizers import Count, mean_abs
+from jaxdream.algorithm.optimizers import Count, Mask, mean_abs
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
@@ -38,14 +38,21 @@ class StepInfo(NamedTuple):
 
 
 def objective_and_gradient(
-    model: Network, objective: Objective, image: Float[AnyArray, "h w 3"]
+    model: Network,
+    objective: Objective,
+    image: Float[AnyArray, "h w 3"],
+    *,
+    offset: Integer[AnyArray, "2"] | None = None,
 ) -> tuple[Float[Array, ""], Float[Array, "h w 3"]]:
     """The objective's value on a picture (RGB, 0..255) and its gradient per pixel level.
+
+    Args:
+        offset: the jitter (ox, oy) by which the picture is rolled, for masks of it.
 
     Raises:
         JaxdreamError: an unknown layer.
     """
-    return jax.value_and_grad(partial(objective.value, model))(jnp.asarray(image))
+    return jax.value_and_grad(partial(objective.value, model, offset=offset))(jnp.asarray(image))
 
 
 def start_ascent(
@@ -64,6 +71,7 @@ def ascent_step(
     *,
     optimizer: optax.GradientTransformation,
     clip: bool = True,
+    mask: Mask = None,
 ) -> tuple[AscentState, StepInfo]:
     """One jittered step.
 
@@ -72,6 +80,7 @@ def ascent_step(
         offset: (ox, oy) in pixels, along the width and the height.
         optimizer: an optax optimiser; ``classic_optimizer(1.5)`` is the original's.
         clip: keep the picture within 0..255.
+        mask: how much of the step each pixel takes, 0..1; by default all of it.
 
     Returns:
         The state after the step, and the objective's value and mean |gradient| before it.
@@ -79,10 +88,12 @@ def ascent_step(
     Raises:
         JaxdreamError: an unknown layer.
     """
-    value, gradient = objective_and_gradient(model, objective, roll(state.image, offset))
+    rolled = roll(state.image, offset)
+    value, gradient = objective_and_gradient(model, objective, rolled, offset=offset)
     # Steps and clips commute with the roll, so rolling the gradient back is the same as rolling
     # the picture back, and leaves the picture's own pixels untouched by it.
-    return take_step(state, value, roll(gradient, -offset), optimizer=optimizer, clip=clip)
+    gradient = roll(gradient, -offset)
+    return take_step(state, value, gradient, optimizer=optimizer, clip=clip, mask=mask)
 
 
 def take_step(
@@ -93,21 +104,28 @@ def take_step(
     optimizer: optax.GradientTransformation,
     clip: bool = True,
     valid_count: Count = None,
+    mask: Mask = None,
 ) -> tuple[AscentState, StepInfo]:
     """The step for a gradient of the picture, no longer rolled.
 
     Args:
         valid_count: how many values of the arrays are the picture's, if it is padded; the
             gradient must be 0 on the padding.
+        mask: as of ``ascent_step``; 0 on the padding.
     """
+    gradient = jnp.asarray(gradient)
     update = optax.with_extra_args_support(optimizer).update
     updates, optimizer_state = update(
-        -jnp.asarray(gradient), state.optimizer, state.image, valid_count=valid_count
+        -gradient, state.optimizer, state.image, valid_count=valid_count, mask=mask
     )
+    if mask is not None:
+        updates = jax.tree.map(lambda change: change * mask, updates)
     image = jnp.asarray(optax.apply_updates(state.image, updates))
     if clip:
         image = jnp.clip(image, 0.0, 255.0)
-    info = StepInfo(value, mean_abs(jnp.asarray(gradient), valid_count))
+    if mask is not None:  # not even rounded, or clipped
+        image = jnp.where(mask > 0, image, state.image)
+    info = StepInfo(value, mean_abs(gradient, valid_count, mask))
     return AscentState(image, optimizer_state), info
 
 

@@ -1,12 +1,13 @@
 """The sizes that a picture is dreamed at: each octave a fixed factor smaller than the next."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.resample import resize
-from jaxdream.settings import DreamSettings
+from jaxdream.settings import DreamSettings, describe
 from jaxdream.types import AnyArray, Size
 
 # Steps times pixels; a processor of 2026 computes some millions of them a second.
@@ -18,6 +19,7 @@ def plan_octaves(
     *,
     octaves: int = DreamSettings.octaves,
     octave_scale: float = DreamSettings.octave_scale,
+    smallest: int | None = DreamSettings.smallest,
     minimum: int = 1,
 ) -> tuple[Size, ...]:
     """Sizes of the octaves, smallest first; the last is the picture's own.
@@ -28,20 +30,29 @@ def plan_octaves(
 
     Args:
         size: height and width of the picture.
+        smallest: as many octaves as there are whose shorter side is at least so many pixels,
+            whatever ``octaves`` says; always the picture's own.
         minimum: smallest side the layers can see (``model.graph.minimum_size(*layers)``).
 
     Raises:
         JaxdreamError: the picture itself is under the minimum, or a setting is out of range.
     """
-    DreamSettings(octaves=octaves, octave_scale=octave_scale)  # which checks them
+    # Which checks them.
+    DreamSettings(octaves=octaves, octave_scale=octave_scale, smallest=smallest)
     check_size(size, minimum)
+    most = octaves if smallest is None else describe(DreamSettings)["octaves"].maximum
     sizes = [size]
-    while len(sizes) < octaves:
+    while len(sizes) < most:
         height, width = (round(n / octave_scale) for n in sizes[-1])
-        if min(height, width) < minimum:
+        if min(height, width) < max(minimum, smallest or 1):
             break
         sizes.append((height, width))
     return tuple(reversed(sizes))
+
+
+def octave_options(settings: DreamSettings) -> dict[str, Any]:
+    """The options of ``plan_octaves`` that settings have."""
+    return {name: getattr(settings, name) for name in ("octaves", "octave_scale", "smallest")}
 
 
 def check_work(sizes: Sequence[Size], steps: int) -> None:
@@ -76,13 +87,16 @@ def check_size(size: Size, minimum: int) -> None:
 
 
 def octave_bases(
-    image: Float[AnyArray, "*n h w c"], sizes: Sequence[Size]
+    image: Float[AnyArray, "*n h w c"],
+    sizes: Sequence[Size],
+    *,
+    wrap: tuple[bool, bool] = (False, False),
 ) -> tuple[Float[AnyArray, "..."], ...]:
     """The picture at every octave, smallest first, each resampled from the next larger one.
 
-    ``sizes`` is from ``plan_octaves``; any pixel range.
+    ``sizes`` is from ``plan_octaves``; any pixel range; ``wrap`` as of ``resize``.
     """
     bases = [image]
     for size in reversed(sizes[:-1]):
-        bases.append(resize(bases[-1], size))
+        bases.append(resize(bases[-1], size, wrap=wrap))
     return tuple(reversed(bases))

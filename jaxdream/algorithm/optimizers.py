@@ -2,7 +2,8 @@
 
 All are optax transformations on one picture's gradient, (h, w, 3). Like all of optax they minimise,
 so they are given the gradient of the negated objective. Where a picture is padded, the gradient is
-0 on the padding, and ``update`` is told by ``valid_count`` how many values are the picture's.
+0 on the padding, and ``update`` is told by ``valid_count`` how many values are the picture's; where
+it has a mask, by ``mask`` how much each pixel counts.
 """
 
 import difflib
@@ -26,19 +27,20 @@ from jaxdream.types import AnyArray
 _LEFT_OUT = ("lbfgs", "noisy_sgd", "optimistic_adam")
 
 Count = int | np.integer | Integer[AnyArray, ""] | None
+Mask = Float[AnyArray, "h w 1"] | None
 
 
 def normalize_by_mean_abs() -> optax.GradientTransformationExtraArgs:
     """Divides a gradient by the mean of its absolute values; a zero gradient stays zero.
 
-    ``update`` takes ``valid_count``, how many values are a padded picture's; by default all are.
+    ``update`` takes ``valid_count`` and ``mask``, as ``mean_abs``.
     """
 
-    def update(updates, state, params=None, *, valid_count: Count = None, **extra):
-        del params, extra
+    def update(updates, state, params=None, *, valid_count: Count = None, mask: Mask = None, **_):
+        del params
 
         def normalize(gradient: Array) -> Array:
-            return _divided(gradient, mean_abs(gradient, valid_count))
+            return _divided(gradient, mean_abs(gradient, valid_count, mask))
 
         return jax.tree.map(normalize, updates), state
 
@@ -50,9 +52,18 @@ def normalize_by_mean_abs() -> optax.GradientTransformationExtraArgs:
 
 
 @jax.jit
-def mean_abs(gradient: Float[Array, "..."], valid_count: Count = None) -> Float[Array, ""]:
-    """The mean of absolute values, over ``valid_count`` of them where the others are 0."""
+def mean_abs(
+    gradient: Float[Array, "..."], valid_count: Count = None, mask: Mask = None
+) -> Float[Array, ""]:
+    """The mean of absolute values of a picture's gradient.
+
+    Args:
+        valid_count: over how many of them, where the others are 0; by default all.
+        mask: how much each pixel counts, instead; 0 on padding.
+    """
     total = jnp.abs(gradient)
+    if mask is not None:
+        return jnp.sum(total * mask) / (gradient.shape[-1] * jnp.sum(mask))
     return jnp.mean(total) if valid_count is None else jnp.sum(total) / valid_count
 
 

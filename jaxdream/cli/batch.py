@@ -14,6 +14,7 @@ from jaxdream.settings import Compute, DreamSettings, SourceSettings
 
 def dream_batch(options: argparse.Namespace) -> int:
     check_objective(options)
+    read_settings(options, SourceSettings).check_with(read_settings(options, DreamSettings))
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)
     inputs = find_inputs(options.inputs, lists=options.lists, leave_out=folder)

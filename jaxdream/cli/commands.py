@@ -135,6 +135,7 @@ def _add_replay(commands) -> None:
         "picture's own)")  # fmt: skip
     add("--guide", action="append", default=[], metavar="FILE", help="a file that its objective "
         "names, where it is not beside IN")  # fmt: skip
+    add("--mask", metavar="FILE", help="the mask of its recipe, where it is not beside IN")
     _add_weights_option(parser)
     add_settings(parser, Compute, without=("precision",))
     _add_device(parser)
@@ -202,7 +203,7 @@ def _add_visualize(commands) -> None:
               "several"},
     )  # fmt: skip
     add_settings(
-        parser, SourceSettings, without=("guide_size",),
+        parser, SourceSettings, without=("guide_size", "mask", "mask_invert", "mask_feather"),
         help={"size": "size of the pictures: a side, or width and height; 224 unless they begin "
               "from a photograph"},
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -41,11 +41,13 @@ def dream_pictures(options: argparse.Namespace) -> int:
     settings = read_settings(options, DreamSettings)
     source = read_settings(options, SourceSettings)
     compute = read_settings(options, Compute)
+    source.check_with(settings)
     check_objective(options)
     outputs = _outputs(options.inputs, options.output)
     guard = session.file_guard(options, options.inputs)
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
+    session.guard_mask(guard, source.mask)
     _check_targets(outputs, guard)
     previews = Previews.asked(options, outputs, guard)
     pictures = _read_all(options.inputs, outputs, source.size, compute.memory)
@@ -64,14 +66,16 @@ def replay_picture(options: argparse.Namespace) -> int:
     recipe = read_recipe(options.dreamed)
     output = session.output_path(options.output, session.beside(options.dreamed, "_replay.png"))
     check_place(output)
-    guard = session.file_guard(options, [options.dreamed, options.input, *options.guide])
+    given = [*options.guide, options.mask] if options.mask else options.guide
+    guard = session.file_guard(options, [options.dreamed, options.input, *given])
     _check_targets([output], guard)
     picture = _picture_to_replay(options, recipe)
     compute = read_settings(options, Compute)
     session.start_jax(options.device, compute.memory)
     compute = compute.replace(precision=recipe.provenance.precision)
     model = session.load(options, compute, name=recipe.provenance.model)
-    objective = _objective_to_replay(options, recipe, model)
+    found = _find_files(options, recipe, given)
+    objective = _objective_to_replay(recipe, model, found)
     from jaxdream.execution.shapes import ShapeBuckets
     from jaxdream.folder.worker import FileWork, NamedObjective, Progress
     from jaxdream.recipe import provenance
@@ -82,7 +86,7 @@ def replay_picture(options: argparse.Namespace) -> int:
     work = FileWork(
         folder=Path(), settings=recipe.settings, source=recipe.source, progress=Progress(),
         objective=NamedObjective(recipe.objective, recipe.files), provenance=here,
-        preloaded={files[0].output: picture},
+        preloaded={files[0].output: picture}, masks=_mask_to_replay(recipe, found),
     )  # fmt: skip
     compute = compute.replace(shapes=ShapeBuckets.from_text(recipe.shapes))
     return _dream(Task(model, objective, work, compute), files, None)
@@ -105,12 +109,31 @@ def _picture_to_replay(options: argparse.Namespace, recipe: Recipe) -> Picture:
     return picture_files.resize_picture(picture, size)
 
 
-def _objective_to_replay(options: argparse.Namespace, recipe: Recipe, model):
-    from jaxdream.objectives.files import ObjectiveFiles, find_files
-    from jaxdream.objectives.text import parse_objective, with_files_renamed
+def _find_files(
+    options: argparse.Namespace, recipe: Recipe, given: Sequence[str]
+) -> dict[str, str]:
+    """The paths of the recipe's files, by their names in it."""
+    from jaxdream.objectives.files import find_files
 
     folders = [Path(path).parent for path in (options.input, options.dreamed)]
-    found = find_files(recipe.files, options.guide, [*folders, Path()])
+    return find_files(recipe.files, given, [*folders, Path()])
+
+
+def _mask_to_replay(recipe: Recipe, found: Mapping[str, str]):
+    from jaxdream.images.masks import ALPHA, MaskSource
+
+    name = recipe.source.mask
+    if name is None or name == ALPHA:
+        return MaskSource.asked(recipe.source, session.say)
+    if name not in found:
+        raise JaxdreamError(f"its recipe is damaged: the mask {name} is not among its files")
+    return MaskSource.asked(recipe.source.replace(mask=found[name]), session.say)
+
+
+def _objective_to_replay(recipe: Recipe, model, found: Mapping[str, str]):
+    from jaxdream.objectives.files import ObjectiveFiles
+    from jaxdream.objectives.text import parse_objective, with_files_renamed
+
     text = with_files_renamed(recipe.objective, found)
     return parse_objective(text, model, files=ObjectiveFiles(recipe.source.guide_size, session.say))
 
@@ -198,16 +221,17 @@ def _work(
     guard: FileGuard,
 ) -> tuple["Objective", "FileWork"]:
     """The objective that the options ask for, and the work on files."""
-    from jaxdream.folder.worker import FileWork, Progress, named_objective
+    from jaxdream.folder.worker import FileWork, Progress, named_mask, named_objective
     from jaxdream.recipe import provenance
 
     text = objective_text(options, model.default_layer)
     objective, named, read = named_objective(text, model, source.guide_size, session.say)
     for path in read:
         guard.add_read(path, what="a file of the objective")
+    masks, source, named = named_mask(source, named, session.say)
     work = FileWork(
         folder=Path(), settings=settings, source=source, objective=named,
-        provenance=provenance(model), progress=Progress(),
+        provenance=provenance(model), progress=Progress(), masks=masks,
     )  # fmt: skip
     return objective, work
 
@@ -229,7 +253,7 @@ def _dream(task: Task, files: Sequence["PictureFile"], previews: Previews | None
     for file, error in unusable:
         name = printable(file.input.path)
         raise error if name in str(error) else JaxdreamError(f"{name}: {error}")
-    if line := octave_notice(jobs, model, objective, work.settings.octaves):
+    if line := octave_notice(jobs, model, objective, work.settings):
         session.say(line)
     if sharding is not None:
         model, objective = sharding.replicate((model, objective))
@@ -292,13 +316,13 @@ def _exit_code(interrupted: bool, kept: bool, failed: list[JaxdreamError], count
 
 def _with_shapes(compute: Compute, work: "FileWork", files: Sequence["PictureFile"]) -> Compute:
     """The machine's settings with padded shapes: planned together for pictures of many sizes."""
+    from jaxdream.algorithm.octaves import octave_options
     from jaxdream.execution.shapes import ShapeBuckets, plan_shapes
 
     sizes = [work.planned_size(file) for file in files]
     if len(set(sizes)) == 1:
         return compute.replace(shapes=ShapeBuckets())  # sides are rounded up
-    octaves, octave_scale = work.settings.octaves, work.settings.octave_scale
-    return compute.replace(shapes=plan_shapes(sizes, octaves=octaves, octave_scale=octave_scale))
+    return compute.replace(shapes=plan_shapes(sizes, **octave_options(work.settings)))
 
 
 def _print_plans(task: Task, files: Sequence["PictureFile"]) -> int:

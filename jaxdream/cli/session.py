@@ -206,6 +206,14 @@ def file_guard(options: argparse.Namespace, reads: Iterable[str]) -> FileGuard:
     return FileGuard(reads, replace=options.overwrite or picture_files.is_own)
 
 
+def guard_mask(guard: FileGuard, mask: str | None) -> None:
+    """Have the guard know the file of ``--mask``, if it is one."""
+    from jaxdream.images.masks import ALPHA
+
+    if mask is not None and mask != ALPHA:
+        guard.add_read(mask, what="the mask")
+
+
 def output_path(given: str | None, default: Path) -> Path:
     """The path of an option for an output."""
     if given == "":

@@ -15,6 +15,7 @@ from jaxdream.files.guard import FileGuard
 from jaxdream.images.animation import check_animation_writable, write_animation
 from jaxdream.images.formats import ANIMATION_SUFFIXES
 from jaxdream.images.picture_files import Picture
+from jaxdream.images.seamless import make_seamless
 from jaxdream.recipe import Recipe, provenance
 from jaxdream.settings import Compute, DreamSettings, SourceSettings, ZoomSettings
 
@@ -25,9 +26,11 @@ _ROUNDING = ("jaxdream", "jax", "platform")
 def zoom_picture(options: argparse.Namespace) -> int:
     zoom = read_settings(options, ZoomSettings)
     compute = read_settings(options, Compute)
+    read_settings(options, SourceSettings).check_with(read_settings(options, DreamSettings))
     guard = session.file_guard(options, [options.input])
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
+    session.guard_mask(guard, options.mask)
     animation, folder = _targets(options, guard)
     picture = session.read(options.input, options.size, compute.memory)
     if animation is not None:
@@ -42,13 +45,18 @@ def zoom_picture(options: argparse.Namespace) -> int:
 def _zoom(
     options, zoom: ZoomSettings, compute: Compute, picture, model, animation, folder, guard
 ) -> int:
-    from jaxdream.folder.worker import named_objective
+    from jaxdream.folder.worker import named_mask, named_objective
 
     source = read_settings(options, SourceSettings)
     text = objective_text(options, model.default_layer)
     objective, named, read = named_objective(text, model, source.guide_size, session.say)
     for path in read:
         guard.add_read(path, what="a file of the objective")
+    masks, source, named = named_mask(source, named, session.say)
+    seamless = read_settings(options, DreamSettings).seamless
+    if source.make_tile and seamless is not None:
+        picture = make_seamless(picture, seamless)
+    mask = None if masks is None else masks.of(picture, options.input)
     height, width, _ = picture.pixels.shape
     recipe = Recipe(
         settings=read_settings(options, DreamSettings), source=source, size=(height, width),
@@ -64,7 +72,7 @@ def _zoom(
     if picture.alpha is not None:
         session.say(f"{options.input}: its transparency is left out")
     name = (animation or folder).name
-    interrupted = _make(frames, name, zoom, compute, model, objective, picture, recipe)
+    interrupted = _make(frames, name, zoom, compute, model, objective, picture, mask, recipe)
     return _finish(frames, options, zoom, animation, interrupted=interrupted)
 
 
@@ -92,7 +100,7 @@ def _open(folder: Path, zoom: ZoomSettings, recipe: Recipe, *, overwrite: bool) 
     """The frames there are of the zoom that is asked for."""
     made_with = dataclasses.asdict(recipe.provenance)
     made_with["input_name"] = recipe.input_name
-    settings = recipe.values() | zoom.values()
+    settings = recipe.values() | zoom.recorded()
     settings = {k: v for k, v in settings.items() if k not in (*_ROUNDING, "input_name", "shapes")}
     if zoom.easing == "linear":
         del settings["frames"]  # on which the movement of no frame depends
@@ -119,6 +127,7 @@ def _make(
     model,
     objective,
     picture: Picture,
+    mask,
     recipe: Recipe,
 ) -> bool:
     """Make the frames that are missing; whether it was interrupted on the way."""
@@ -129,7 +138,7 @@ def _make(
     def states(start, done: int):
         for state in iterate_zoom(
             jax.random.key(recipe.source.seed), model, start, objective, zoom_settings=zoom,
-            settings=recipe.settings, compute=compute, frames_done=done,
+            settings=recipe.settings, compute=compute, frames_done=done, mask=mask,
         ):  # fmt: skip
             run.show_state(state.dream, f"frame {state.frame + 1}/{zoom.frames} ", state.done)
             if state.is_finished:

@@ -5,9 +5,9 @@ Of pictures too large for that, the gradient is summed on the host over tiles, a
 own takes the step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import jax
 import numpy as np
@@ -20,13 +20,14 @@ from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.execution.jit import lower, program
 from jaxdream.execution.shapes import Layout, TiledLayout
 from jaxdream.execution.sharding import Sharding
-from jaxdream.execution.tiles import TiledGradient, each, lower_tiles, rolled_part
+from jaxdream.execution.tiles import TiledGradient, axes_of, each, lower_tiles, rolled_part
 from jaxdream.models.network import Network
 from jaxdream.models.regions import Region, rectangle_mask
 from jaxdream.objectives import Objective
 from jaxdream.types import AnyArray
 
 StepSize = float | Float[AnyArray, ""]
+TakeStep = Callable[..., tuple[AscentState, StepInfo]]  # ``take_step`` with its options
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Octave:
     step_size: StepSize
     rule: StepRule
     sharding: Sharding | None = None  # None: one device
+    masks: tuple[AnyArray, ...] | None = None  # of each picture, (h, w, 1), 0..1, at its size here
+    # Of the objective's leaves, where each picture has its own.
+    objective_axes: tuple[int | None, ...] | None = None
 
     @property
     def count(self) -> int:
@@ -54,6 +58,11 @@ class Octave:
         """The state before the first step on pictures (RGB, 0..255, (h, w, 3) each)."""
         array = self.layout.put(pictures, self.placement)
         return self._placed(self._start(array))
+
+    @cached_property
+    def mask(self) -> Float[Array, "n H W 1"] | None:
+        """The masks as an array of the program's."""
+        return None if self.masks is None else self.layout.put(self.masks, self.placement)
 
     def run_traced(
         self, state: AscentState, offsets: Integer[AnyArray, "k n 2"]
@@ -73,7 +82,13 @@ class Octave:
         rest = _struct((self.count,)), gradient, _struct((self.count, 2), np.int32)
         return [
             *lower_tiles(
-                self.model, self.objective, layout.tiling, layout.shape, self.count, self.sharding
+                self.model,
+                self.objective,
+                layout.tiling,
+                layout.shape,
+                self.count,
+                self.sharding,
+                self.objective_axes,
             ),
             lower(self._finish(state, *self._placed(rest))),
         ]
@@ -100,7 +115,9 @@ class Octave:
             offsets,
             self.step_size,
             self.layout.region(),
+            self.mask,
             rule=self.rule,
+            objective_axes=self.objective_axes,
             sharding=self.sharding,
         )
 
@@ -115,6 +132,7 @@ class Octave:
             offset,
             self.step_size,
             np.array(self.layout.shape, np.int32),
+            self.mask,
             rule=self.rule,
             sharding=self.sharding,
         )
@@ -172,30 +190,45 @@ def _run_steps(
     offsets: Int[Array, "k n 2"],
     step_size: StepSize,
     region: Region | None = None,
+    mask: Float[Array, "n h w 1"] | None = None,
     *,
     rule: StepRule,
+    objective_axes: tuple[int | None, ...] | None = None,
     sharding: Sharding | None = None,
 ) -> tuple[AscentState, StepInfo, Float[Array, " n"]]:
     """``k`` steps of one octave on whole pictures; returns what ``CompiledOctave.run`` does."""
     optimizer = rule.make(step_size)
 
     def step(
-        state: AscentState, offset: Array, region: Region | None
+        objective: Objective,
+        state: AscentState,
+        offset: Array,
+        region: Region | None,
+        mask: Array | None,
     ) -> tuple[AscentState, StepInfo]:
+        take = partial(take_step, optimizer=optimizer, clip=rule.clip, mask=mask)
         if region is None and sharding is None:
-            return ascent_step(model, objective, state, offset, optimizer=optimizer, clip=rule.clip)
-        return _placed_step(model, objective, state, offset, region, optimizer, rule.clip, sharding)
+            return ascent_step(
+                model, objective, state, offset, optimizer=optimizer, clip=rule.clip, mask=mask
+            )
+        return _placed_step(model, objective, state, offset, region, take, sharding)
 
     # Only the picture between steps is kept for a gradient through the dream, not every layer's
     # activations in every step.
     region_axis = 0 if region is not None and region.size.ndim == 2 else None
-    batched = each(jax.checkpoint(step), len(image), (0, 0, region_axis))
+    mask_axis = None if mask is None else 0
+    axes = axes_of(objective, objective_axes), 0, 0, region_axis, mask_axis
+    batched = each(jax.checkpoint(step), len(image), axes)
     state = AscentState(image, optimizer_state)
     if len(offsets) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
-        state, info = batched(state, offsets[0], region)
+        state, info = batched(objective, state, offsets[0], region, mask)
         return _kept(state, sharding), info, info.gradient_mean
-    state, infos = jax.lax.scan(lambda s, offset: batched(s, offset, region), state, offsets)
+
+    def scanned(state: AscentState, offset: Array) -> tuple[AscentState, StepInfo]:
+        return batched(objective, state, offset, region, mask)
+
+    state, infos = jax.lax.scan(scanned, state, offsets)
     last = jax.tree.map(lambda values: values[-1], infos)
     return _kept(state, sharding), last, infos.gradient_mean.max(axis=0)
 
@@ -206,8 +239,7 @@ def _placed_step(
     state: AscentState,
     offset: Integer[Array, "2"],
     region: Region | None,
-    optimizer: optax.GradientTransformation,
-    clip: bool,
+    take: TakeStep,
     sharding: Sharding | None,
 ) -> tuple[AscentState, StepInfo]:
     """``ascent_step`` on a picture that is padded, or whose rows are spread over devices."""
@@ -218,10 +250,10 @@ def _placed_step(
 
     def value(rolled: Array) -> Array:
         split = rolled if sharding is None else sharding.split(rolled)
-        return objective.value(model, split, region=region)
+        return objective.value(model, split, region=region, offset=offset)
 
     found, gradient = jax.value_and_grad(value)(rolled)
-    return _unrolled_step(state, found, gradient, offset, size, optimizer, clip)
+    return _unrolled_step(state, found, gradient, offset, size, take)
 
 
 def _unrolled_step(
@@ -230,23 +262,22 @@ def _unrolled_step(
     gradient: Float[Array, "gh gw 3"],
     offset: Integer[Array, "2"],
     size: Integer[AnyArray, "2"],
-    optimizer: optax.GradientTransformation,
-    clip: bool,
+    take: TakeStep,
 ) -> tuple[AscentState, StepInfo]:
     """The step for a gradient of the rolled picture, in the corner of a larger array."""
     height, width, channels = state.image.shape
     zero = np.zeros(2, np.int32)
     rolled_back = rolled_part(gradient, -offset, size=size, origin=zero, shape=(height, width))
-    mask = rectangle_mask(zero, size, rolled_back.shape)
-    gradient = jax.numpy.where(mask, rolled_back, 0)
-    count = channels * size[0] * size[1]
-    return take_step(state, value, gradient, optimizer=optimizer, clip=clip, valid_count=count)
+    valid = rectangle_mask(zero, size, rolled_back.shape)
+    gradient = jax.numpy.where(valid, rolled_back, 0)
+    return take(state, value, gradient, valid_count=channels * size[0] * size[1])
 
 
 _STATIC = ("rule", "sharding")
-run_step = program(static_argnames=_STATIC)(_run_steps)
+_STATIC_STEPS = (*_STATIC, "objective_axes")
+run_step = program(static_argnames=_STATIC_STEPS)(_run_steps)
 # The picture that an octave begins with is not read again: the result takes its memory.
-run_octave = program(static_argnames=_STATIC, donate_argnames=("image", "optimizer_state"))(
+run_octave = program(static_argnames=_STATIC_STEPS, donate_argnames=("image", "optimizer_state"))(
     _run_steps
 )
 
@@ -260,6 +291,7 @@ def _finish_step(
     offset: Int[Array, "n 2"],
     step_size: StepSize,
     size: Int[Array, "2"],
+    mask: Float[Array, "n h w 1"] | None = None,
     *,
     rule: StepRule,
     sharding: Sharding | None = None,
@@ -267,11 +299,13 @@ def _finish_step(
     """A step with a gradient that was summed over tiles."""
     optimizer = rule.make(step_size)
 
-    def finish(state: AscentState, value: Array, gradient: Array, offset: Array):
-        return _unrolled_step(state, value, gradient, offset, size, optimizer, rule.clip)
+    def finish(state: AscentState, value: Array, gradient: Array, offset: Array, mask):
+        take = partial(take_step, optimizer=optimizer, clip=rule.clip, mask=mask)
+        return _unrolled_step(state, value, gradient, offset, size, take)
 
-    state, info = each(finish, len(image))(
-        AscentState(image, optimizer_state), value, gradient, offset
+    axes = (0, 0, 0, 0, None if mask is None else 0)
+    state, info = each(finish, len(image), axes)(
+        AscentState(image, optimizer_state), value, gradient, offset, mask
     )
     return _kept(state, sharding), info
 

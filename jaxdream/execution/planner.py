@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxdream.algorithm.octaves import plan_octaves
+from jaxdream.algorithm.octaves import octave_options, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import (
@@ -252,9 +252,7 @@ def plan_dream(
         sharding.check(())
         model, objective = sharding.replicate((model, objective))
     minimum = model.graph.minimum_size(*objective.layers)
-    sizes = plan_octaves(
-        size, octaves=settings.octaves, octave_scale=settings.octave_scale, minimum=minimum
-    )
+    sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)
     rule = StepRule.of(settings)
     layouts = plan_layouts(sizes, 1, rule=rule, objective=objective, shapes=compute.shapes)
     step_size = np.asarray(settings.step_size, np.float32)

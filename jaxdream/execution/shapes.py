@@ -50,8 +50,8 @@ class Layout:
 
     def put(
         self, pictures: Sequence[AnyArray], sharding: NamedSharding | None = None
-    ) -> Float[Array, "n H W 3"]:
-        """The pictures, (h, w, 3) each, as the program's array; a copy."""
+    ) -> Float[Array, "n H W c"]:
+        """The pictures, (h, w, 3) each, or masks, (h, w, 1), as the program's array; a copy."""
         raise NotImplementedError
 
     def take(self, array: Float[AnyArray, "n H W 3"]) -> list[AnyArray]:
@@ -70,7 +70,7 @@ class ExactLayout(Layout):
 
     def put(
         self, pictures: Sequence[AnyArray], sharding: NamedSharding | None = None
-    ) -> Float[Array, "n H W 3"]:
+    ) -> Float[Array, "n H W c"]:
         if any(isinstance(picture, Tracer) for picture in pictures):
             return jnp.stack([jnp.asarray(picture) for picture in pictures])
         return jax.device_put(np.stack([np.asarray(p) for p in pictures]), sharding)
@@ -88,8 +88,8 @@ class PaddedLayout(Layout):
 
     def put(
         self, pictures: Sequence[AnyArray], sharding: NamedSharding | None = None
-    ) -> Float[Array, "n H W 3"]:
-        array = np.zeros((len(pictures), *self.shape, 3), np.float32)
+    ) -> Float[Array, "n H W c"]:
+        array = np.zeros((len(pictures), *self.shape, pictures[0].shape[-1]), np.float32)
         for padded, picture in zip(array, pictures, strict=True):
             padded[: picture.shape[0], : picture.shape[1]] = picture
         return jax.device_put(array, sharding)
@@ -141,6 +141,7 @@ def plan_shapes(
     *,
     octaves: int = DreamSettings.octaves,
     octave_scale: float = DreamSettings.octave_scale,
+    smallest: int | None = DreamSettings.smallest,
     max_pixels: float = 1.3,
 ) -> ShapeBuckets:
     """As few padded shapes as possible for the octaves of many pictures.
@@ -151,6 +152,7 @@ def plan_shapes(
         sizes: heights and widths of the pictures.
         octaves: as of ``dream``.
         octave_scale: as of ``dream``.
+        smallest: as of ``dream``.
         max_pixels: pixels of all padded octaves, at most, as a multiple of the pictures' own.
 
     Returns:
@@ -162,7 +164,9 @@ def plan_shapes(
     shapes = [
         shape
         for size in sizes
-        for shape in plan_octaves(size, octaves=octaves, octave_scale=octave_scale)
+        for shape in plan_octaves(
+            size, octaves=octaves, octave_scale=octave_scale, smallest=smallest
+        )
     ]
     if not shapes:
         return ShapeBuckets()

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -128,16 +128,19 @@ class TiledGradient:
         for region in self.tiling.regions(self.size):
             cut = partial(rolled_part, size=region.size, origin=region.origin, shape=shape)
             tile = np.stack([cut(*pair) for pair in zip(images, offsets, strict=True)])
-            tile_value, tile_gradient = self._contribution(tile, region)
+            tile_value, tile_gradient = self._contribution(tile, region, offsets)
             rows, columns = (slice(o, o + n) for o, n in zip(region.origin, shape, strict=True))
             value += tile_value
             gradient[:, rows, columns, :] += tile_gradient
         return value, gradient
 
-    def _contribution(self, tile: np.ndarray, region: Region) -> tuple[np.ndarray, np.ndarray]:
+    def _contribution(
+        self, tile: np.ndarray, region: Region, offsets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """What a tile contributes to value and gradient; nothing else of it is kept."""
-        placed = tile if self.sharding is None else self.sharding.place(tile)
-        value, pullback = self.forward(self.model, self.objective, placed, region)
+        given = tile, offsets
+        tile, offsets = given if self.sharding is None else self.sharding.place(given)
+        value, pullback = self.forward(self.model, self.objective, tile, region, offsets)
         return np.asarray(value), np.asarray(self.backward(pullback, value))
 
 
@@ -148,12 +151,19 @@ def lower_tiles(
     size: Size,
     count: int,
     sharding: Sharding | None,
+    objective_axes: tuple[int | None, ...] | None = None,
 ) -> tuple[jax.stages.Lowered, jax.stages.Lowered]:
     """The two programs of a tiled gradient for ``count`` pictures, traced: forward, backward."""
     tile = jax.ShapeDtypeStruct((count, *tiling.shape, 3), np.float32)
-    tile = tile if sharding is None else sharding.place(tile)
+    given = tile, jax.ShapeDtypeStruct((count, 2), np.int32)
+    tile, offsets = given if sharding is None else sharding.place(given)
     region = tiling.regions(size)[0]
-    forward = lower(partial(_forward, model, objective, tile, region, sharding=sharding))
+    forward = lower(
+        partial(
+            _forward, model, objective, tile, region, offsets,
+            objective_axes=objective_axes, sharding=sharding,
+        )
+    )  # fmt: skip
     value, pullback = _results(forward, sharding)
     return forward, lower(partial(_backward, pullback, value))
 
@@ -173,22 +183,30 @@ def _results(lowered: jax.stages.Lowered, sharding: Sharding | None):
 # which is 25 % slower, and keeps what they are computed from, which is larger than they are.
 
 
-@program(static_argnames=("sharding",))
+def axes_of(objective: Objective, axes: tuple[int | None, ...] | None) -> Any:
+    """The ``in_axes`` of an objective some of whose leaves have an axis of pictures, perhaps."""
+    return axes and jax.tree.unflatten(jax.tree.structure(objective), axes)
+
+
+@program(static_argnames=("objective_axes", "sharding"))
 def _forward(
     model: Network,
     objective: Objective,
     tile: Float[Array, "n h w 3"],
     region: Region,
+    offsets: Integer[Array, "n 2"],
     *,
+    objective_axes: tuple[int | None, ...] | None = None,
     sharding: Sharding | None = None,
 ) -> tuple[Float[Array, " n"], Pullback]:
     """The tiles' values, and the pullback that gives their gradients."""
 
-    def value(tile: Array) -> Array:
+    def value(tile: Array, offset: Array, objective: Objective) -> Array:
         tile = tile if sharding is None else sharding.split(tile)
-        return objective.value(model, tile, region=region)
+        return objective.value(model, tile, region=region, offset=offset)
 
-    return jax.vjp(each(value, len(tile)), tile)
+    values = each(value, len(tile), (0, 0, axes_of(objective, objective_axes)))
+    return jax.vjp(lambda tile: values(tile, offsets, objective), tile)
 
 
 @program()
@@ -198,7 +216,7 @@ def _backward(pullback: Pullback, value: Float[Array, " n"]) -> Float[Array, "n 
     return gradient
 
 
-def each(function: Callable, count: int, in_axes: int | tuple[int | None, ...] = 0) -> Callable:
+def each(function: Callable, count: int, in_axes: Any = 0) -> Callable:
     """``jax.vmap`` for a batch of ``count``; one picture is computed as it is, without vmap.
 
     What vmap makes of gathers and masks is slower.

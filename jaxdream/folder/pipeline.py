@@ -3,13 +3,14 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from jaxdream.batches import Batch, iterate_batch, plan_batches
 from jaxdream.deepdream import DreamState
@@ -52,6 +53,12 @@ def pictures_so_far(state: DreamState, wanted: dict[int, Loaded]) -> list[tuple[
     images = [wanted.get(slot, first).picture.pixels for slot in range(len(state.layout.sizes))]
     pictures = state.at_full_size(images)
     return [(loaded, pictures[slot]) for slot, loaded in wanted.items()]
+
+
+def _masks(pictures: Iterable[Loaded]) -> list[Float[np.ndarray, "h w"]] | None:
+    """The mask of each picture; all have one, or none has."""
+    masks = [loaded.mask for loaded in pictures if loaded.mask is not None]
+    return masks or None
 
 
 class _Dreamed(NamedTuple):
@@ -196,6 +203,7 @@ class Pipeline:
                 compute=self.compute,
                 slots=list(wanted),
                 sharding=self.sharding,
+                masks=_masks(wanted.values()),
             ):
                 self.work.progress.batch_done = state.done
                 if self.watch is not None:

@@ -30,7 +30,14 @@ from jaxdream.files.writing import make_folder, remove_temporaries
 from jaxdream.folder.inputs import Input, find_inputs, output_names, real_path
 from jaxdream.folder.journal import Journal, open_journal
 from jaxdream.folder.pipeline import Job, Pipeline, Watch
-from jaxdream.folder.worker import FileResult, FileWork, PictureFile, Progress, named_objective
+from jaxdream.folder.worker import (
+    FileResult,
+    FileWork,
+    PictureFile,
+    Progress,
+    named_mask,
+    named_objective,
+)
 from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
@@ -106,9 +113,12 @@ def dream_files(
     """
     folder = Path(folder)
     process = Process() if process is None else process
+    source.check_with(settings)
     files = _files(inputs, folder, source.seed, suffix)
     text = objective or model.default_layer
     maximised, named, read = named_objective(text, model, source.guide_size, notify)
+    masks, source, named = named_mask(source, named, notify)
+    read = (*read, masks.name) if masks and masks.sha256 else read
     _check_not_written(read, files, folder)
     StepRule.of(settings)  # which checks the optimiser's name
     if source.size is not None:  # so that a text that is no size is no picture's error
@@ -119,6 +129,7 @@ def dream_files(
     work = FileWork(
         folder=folder, settings=settings, source=source, overwrite=overwrite,
         objective=named, provenance=provenance(model), progress=progress or Progress(),
+        masks=masks,
     )  # fmt: skip
     run = _Run(work, model, maximised, compute, sharding, process, watch, notify)
     return run.results(files, max_batch)
@@ -176,10 +187,13 @@ def plan_jobs(
     return jobs, unusable
 
 
-def octave_notice(jobs: Sequence[Job], model: Network, objective: Objective, octaves: int) -> str:
+def octave_notice(
+    jobs: Sequence[Job], model: Network, objective: Objective, settings: DreamSettings
+) -> str:
     """The line about pictures that are too small for all octaves; empty if there are none."""
+    octaves = settings.octaves
     few = [job for job in jobs if len(job.batch.shapes) < octaves]
-    if not few:
+    if not few or settings.smallest is not None:
         return ""
     planned = min(len(job.batch.shapes) for job in few)
     line = fewer_octaves(planned, octaves, model.graph.minimum_size(*objective.layers))
@@ -224,8 +238,7 @@ class _Run:
             )  # fmt: skip
             jobs = shard(all_jobs, process.index, process.count)
             unusable = shard(all_unusable, process.index, process.count)
-            octaves = self.work.settings.octaves
-            if line := octave_notice(jobs, self.model, self.objective, octaves):
+            if line := octave_notice(jobs, self.model, self.objective, work.settings):
                 self.notify(line)
             if jobs:
                 slots = max(job.batch.slots for job in jobs)
@@ -274,13 +287,13 @@ def _files(
 
 
 def _check_not_written(read: Sequence[str], files: Sequence[PictureFile], folder: Path) -> None:
-    """Make sure that no dream takes the place of a file that the objective is made from."""
+    """Make sure that no dream takes the place of the mask or of a file of the objective."""
     outputs = {real_path(folder / file.output) for file in files}
     for path in read:
         if real_path(path) in outputs:
             raise JaxdreamError(
-                f"{path} is a file of the objective, and a dream would take its place: choose "
-                "another output folder"
+                f"{path} is the mask or a file of the objective, and a dream would take its "
+                "place: choose another output folder"
             )
 
 

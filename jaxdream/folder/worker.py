@@ -22,8 +22,10 @@ from jaxdream.folder.inputs import Input
 from jaxdream.folder.journal import Journal, JournalEntry, settings_hash
 from jaxdream.images import formats, picture_files
 from jaxdream.images.decoding import picture_bytes
+from jaxdream.images.masks import MaskSource
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
+from jaxdream.images.seamless import make_seamless
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.files import ObjectiveFiles
@@ -51,6 +53,7 @@ class Loaded(NamedTuple):
 
     file: PictureFile
     picture: Picture
+    mask: Float[np.ndarray, "h w"] | None = None  # 0..1
 
 
 class FileResult(NamedTuple):
@@ -134,6 +137,21 @@ def named_objective(
     return objective, NamedObjective(without_folders(text), files.by_name()), tuple(files.sha256)
 
 
+def named_mask(
+    source: SourceSettings, objective: NamedObjective, notify: Callable[[str], None]
+) -> tuple[MaskSource | None, SourceSettings, NamedObjective]:
+    """The mask of a run, if it has one, and the settings and files as a recipe names them.
+
+    Raises:
+        JaxdreamError: the mask cannot be used.
+    """
+    masks = MaskSource.asked(source, notify)
+    if masks is None:
+        return None, source, objective
+    source, files = masks.named(source, objective.files)
+    return masks, source, objective._replace(files=files)
+
+
 @dataclass(frozen=True)
 class FileWork:
     """Reads and writes the pictures of a run; its methods may run in any thread."""
@@ -147,6 +165,7 @@ class FileWork:
     journal: Journal | None = None  # of the folder, if it has one
     overwrite: bool = False
     preloaded: dict[str, Picture] = field(default_factory=dict)  # by output: read already
+    masks: MaskSource | None = None
 
     @property
     def key(self) -> str:
@@ -158,8 +177,8 @@ class FileWork:
         """All that the pictures have in common, as JSON can hold it."""
         made_by = ("model", "weights_sha256", "precision")
         return {
-            **self.settings.values(),
-            **self.source.values(),
+            **self.settings.recorded(),
+            **self.source.recorded(),
             "objective": self.objective.text,
             "files": self.objective.files,
             **{name: getattr(self.provenance, name) for name in made_by},
@@ -193,7 +212,7 @@ class FileWork:
         sha256 = ""
         try:
             if file.output in self.preloaded:
-                return Loaded(file, self.preloaded.pop(file.output))
+                return self._loaded(file, self.preloaded.pop(file.output))
             content = picture_bytes(file.input.path)
             sha256 = hashlib.sha256(content).hexdigest()
             if not self.overwrite and self._is_done(file, sha256):
@@ -201,11 +220,17 @@ class FileWork:
                 return self._result(file, "skipped")
             with memory.reserved(file.input.path):
                 picture = picture_files.decode_picture(content, file.input.path)
-                return Loaded(file, self.resized(picture))
+                return self._loaded(file, self.resized(picture))
         except TargetError:
             raise
         except JaxdreamError as error:
             return self.failed(file, error, sha256)
+
+    def _loaded(self, file: PictureFile, picture: Picture) -> Loaded:
+        if self.source.make_tile and self.settings.seamless is not None:
+            picture = make_seamless(picture, self.settings.seamless)
+        mask = None if self.masks is None else self.masks.of(picture, str(file.input.path))
+        return Loaded(file, picture, mask)
 
     def resized(self, picture: Picture) -> Picture:
         """A picture at the size to dream at."""
@@ -239,7 +264,7 @@ class FileWork:
             shapes: its padded shapes, for the recipe; None of an unfinished dream.
             seconds: of the device.
         """
-        file, picture = loaded
+        file, picture = loaded.file, loaded.picture
         path, pixels = self.output(file), np.asarray(pixels)
         recipe = UNFINISHED if shapes is None else self.recipe(loaded, shapes).to_json()
         try:

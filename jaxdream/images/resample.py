@@ -30,6 +30,7 @@ def resize(
     size: tuple[int, int] | None = None,
     *,
     longest: int | None = None,
+    wrap: tuple[bool, bool] = (False, False),
 ) -> Float[AnyArray, "*n oh ow c"]:
     """Resample pictures, or the detail that was added to them, to a height and width.
 
@@ -43,6 +44,9 @@ def resize(
         size: (height, width) in pixels.
         longest: the longer of height and width, in pixels, instead of ``size``; the proportions
             stay.
+        wrap: whether the picture goes on around its rows, and around its columns. Such a side has
+            no end to align: sample i lies at ``i * n_in / n_out``, and the last one between the
+            last and the first pixel.
 
     Raises:
         JaxdreamError: not exactly one of ``size`` and ``longest`` is given, it is not in whole
@@ -51,8 +55,8 @@ def resize(
     Source: SciPy's ``ndimage.zoom(order=1, mode="nearest")``, which the 2015 notebook used.
     """
     size = _output_size(image.shape[-3:-1], size, longest)
-    for axis, n_out in zip((-3, -2), size, strict=True):
-        image = _resize_axis(image, n_out, axis)
+    for axis, n_out, wraps in zip((-3, -2), size, wrap, strict=True):
+        image = _resize_axis(image, n_out, axis, wraps)
     return image
 
 
@@ -128,10 +132,14 @@ def _output_size(before: tuple[int, ...], size: Any, longest: Any) -> tuple[int,
     return sides[0], sides[1]
 
 
-def _resize_axis(image: AnyArray, n_out: int, axis: int) -> AnyArray:
+def _resize_axis(image: AnyArray, n_out: int, axis: int, wraps: bool) -> AnyArray:
     n_in = image.shape[axis]
     if n_in == n_out:
         return image
+    if wraps:
+        xp = np if isinstance(image, np.ndarray) else jnp
+        around = xp.concatenate([image, xp.take(image, np.array([0]), axis=axis)], axis=axis)
+        return _sample_axis(around, np.arange(n_out) * (n_in / n_out), axis)
     return _sample_axis(image, np.arange(n_out) * ((n_in - 1) / max(n_out - 1, 1)), axis)
 
 

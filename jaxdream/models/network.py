@@ -6,7 +6,9 @@ into ``jax.jit``, ``jax.grad`` and ``jax.vmap``. Build it with ``jaxdream.load_m
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Bool, Float
@@ -76,6 +78,19 @@ def evaluate_region(
         owned = masks.owned(graph.resolve(name), activation.shape)
         activations[name] = apply_mask(activation, owned, 0.0)
     return activations
+
+
+@partial(jax.jit, static_argnames=("layers",), inline=True)
+def _activations(
+    model: "Network", x: Array, region: Region | None, *, layers: tuple[str, ...]
+) -> tuple[Array, ...]:
+    """A program of its own where a network is called by itself: not one for each operation."""
+    x = x.astype(model.precision)
+    if region is None:
+        activations = evaluate(model.graph, x, layers, model.apply)
+    else:
+        activations = evaluate_region(model.graph, x, layers, model.apply, region)
+    return tuple(activations[name].astype(jnp.float32) for name in layers)
 
 
 class Layer(nnx.Module):
@@ -155,12 +170,8 @@ class Network(nnx.Module):
             raise JaxdreamError(
                 f"x has the shape {x.shape}: give a batch of pictures, (n, height, width, 3)"
             )
-        x = jnp.asarray(x, self.precision)
-        if region is None:
-            activations = evaluate(self.graph, x, layers, self.apply)
-        else:
-            activations = evaluate_region(self.graph, x, layers, self.apply, region)
-        return {name: value.astype(jnp.float32) for name, value in activations.items()}
+        found = _activations(self, jnp.asarray(x), region, layers=tuple(layers))
+        return dict(zip(layers, found, strict=True))
 
     def __repr__(self) -> str:
         count = sum(math.prod(s) + s[-1] for s in self.graph.kernel_shapes.values())

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any, overload
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float, Integer, Num
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.objectives import terms
-from jaxdream.objectives.base import Activations, Objective, activations_of
+from jaxdream.objectives.activations import Activations
+from jaxdream.objectives.base import Objective, activations_of
 from jaxdream.objectives.labels import resolve_class
+from jaxdream.objectives.masked import Mask, check_shares
 from jaxdream.types import AnyArray
 
 if TYPE_CHECKING:
@@ -43,8 +45,12 @@ __all__ = [
     "l1",
     "layer",
     "logit",
+    "mask",
     "neuron",
+    "strongest",
     "total_variation",
+    "weakest",
+    "without",
 ]
 
 Index = int | np.integer | Integer[AnyArray, "..."]
@@ -77,6 +83,39 @@ def channel_energy(layer: str, index: Index) -> Objective:
         JaxdreamError: as ``channel``.
     """
     return terms.ChannelEnergy(layer, _index(index))
+
+
+def strongest(layer: str, count: int) -> Objective:
+    """The energy of the ``count`` channels of a layer that the picture excites most.
+
+    They are chosen once for each picture, by their mean activation on it before it is dreamed, at
+    up to 512 pixels a side. (In ``visualize``, anew in every step.)
+
+    Source: ``-channel_mode strong`` of neural-dream.
+
+    Raises:
+        JaxdreamError: the count is not a whole number of at least 1. ``check`` raises for more
+            than the layer has.
+    """
+    return terms.Ranked(layer, "strongest", _count(count))
+
+
+def weakest(layer: str, count: int) -> Objective:
+    """As ``strongest``, the channels that the picture excites least, of those that it does excite.
+
+    Raises:
+        JaxdreamError: as ``strongest``.
+    """
+    return terms.Ranked(layer, "weakest", _count(count))
+
+
+def without(layer: str, count: int) -> Objective:
+    """As ``strongest``, all channels except the ``count`` that the picture excites most.
+
+    Raises:
+        JaxdreamError: as ``strongest``.
+    """
+    return terms.Ranked(layer, "without", _count(count))
 
 
 def neuron(layer: str, index: Index, *, position: tuple[Share, Share] = (0.5, 0.5)) -> Objective:
@@ -149,6 +188,22 @@ def caricature(model: "Network", image: Float[AnyArray, "h w 3"], layer: str) ->
     return terms.Caricature(layer, activations_of(model, image, (layer,))[layer])
 
 
+def mask(shares: Num[AnyArray, "..."]) -> Mask:
+    """A mask of the picture, (h, w), 0..1, for a part of an objective::
+
+        mask(sky) * layer("4c") + mask(1 - sky) * layer("3b")
+
+    The mask may have any size: it stands for the whole picture, and each position of a layer counts
+    as much as the mask is on average over its area. It goes with the picture under jitter.
+
+    Raises:
+        JaxdreamError: it is no mask; and, where it is multiplied, an objective that is not a sum
+            over positions.
+    """
+    check_shares(shares)
+    return Mask(shares)
+
+
 def l1(layer: str) -> Objective:
     """The sum of a layer's absolute values; subtract it to keep a layer sparse."""
     return terms.L1(layer)
@@ -198,6 +253,12 @@ def custom(*arguments: Any) -> Any:
     if function is not None:
         return terms.Custom(function, names, takes_mapping=True)  # pyright: ignore[reportArgumentType]
     return lambda function: terms.Custom(function, names, takes_mapping=len(names) > 1)
+
+
+def _count(count: int) -> int:
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise JaxdreamError(f"a count of channels is a whole number of at least 1, not {count!r}")
+    return int(count)
 
 
 def _index(index) -> Integer[Array, "..."]:

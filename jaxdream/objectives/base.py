@@ -16,18 +16,19 @@ gives gradients and which change without a new compilation; layer names are stat
 for ``vmap``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Float, Integer, Num
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.models.regions import full_region
+from jaxdream.objectives.activations import Activations, RegionActivations
 from jaxdream.types import AnyArray, pytree
 
 if TYPE_CHECKING:
@@ -35,27 +36,9 @@ if TYPE_CHECKING:
     from jaxdream.models.network import Network
     from jaxdream.models.regions import Region
 
-Activations = Mapping[str, Array]
+ChannelMeans = Callable[[str], Array]  # by layer, (channels,)
 Scalar = int | float | np.integer | np.floating | Num[AnyArray, "..."]
 _NUMBERS = (int, float, np.integer, np.floating, np.ndarray, jax.Array)
-
-
-class RegionActivations(dict[str, Array]):
-    """Activations of a padded picture or of a tile: zero where they are not to be counted.
-
-    ``position_count(layer)`` is the number of positions that the layer has on the whole picture.
-    """
-
-    def __init__(self, activations: Activations, position_count: Callable[[str], Array | int]):
-        super().__init__(activations)
-        self.position_count = position_count
-
-
-def position_count(activations: Activations, layer: str) -> Array | int:
-    """The number of positions that a layer has on the whole picture; 1 for logits."""
-    if isinstance(activations, RegionActivations):
-        return activations.position_count(layer)
-    return int(np.prod(activations[layer].shape[:-1]))
 
 
 class Objective:
@@ -77,6 +60,20 @@ class Objective:
         """Whether padding with zeros and summing over tiles are exact (see the module)."""
         return False
 
+    @property
+    def depends_on_picture(self) -> bool:
+        """Whether a picture has to be seen before it is known what is maximised (``chosen``)."""
+        return False
+
+    def chosen(self, means: ChannelMeans) -> "Objective":
+        """The objective for one picture.
+
+        Args:
+            means: gives the mean activations of a layer's channels on the picture, (channels,).
+        """
+        del means
+        return self
+
     def check(self, graph: "Graph") -> None:
         """Make sure that this network has what the objective reads.
 
@@ -92,6 +89,7 @@ class Objective:
         image: Float[AnyArray, "h w 3"],
         *,
         region: "Region | None" = None,
+        offset: Integer[AnyArray, "2"] | None = None,
     ) -> Float[Array, ""]:
         """The value on a picture (RGB, 0..255, (h, w, 3)).
 
@@ -99,16 +97,19 @@ class Objective:
             region: which part of a padded or tiled picture ``image`` holds, and which part of
                 that counts; the objective must then be local. By default ``image`` is the whole
                 picture.
+            offset: the jitter (ox, oy) by which the picture is rolled, for masks of it.
 
         Raises:
             JaxdreamError: as ``check``; or the picture has another shape, or is too small.
         """
         if region is None:
             self.check(model.graph)
-            return self(activations_of(model, image, self.layers))
-        activations = model(model.preprocess(image)[None], layers=self.layers, region=region)
-        first = {name: activation[0] for name, activation in activations.items()}
-        return self(RegionActivations(first, partial(_region_position_count, model.graph, region)))
+            activations = activations_of(model, image, self.layers)
+            region = full_region(np.array(image.shape[:2], np.int32))
+        else:
+            batch = model(model.preprocess(image)[None], layers=self.layers, region=region)
+            activations = {name: activation[0] for name, activation in batch.items()}
+        return self(RegionActivations(activations, model.graph, region, offset))
 
     def __add__(self, other: "Objective | int") -> "Objective":
         if isinstance(other, int) and other == 0:  # where sum() begins
@@ -165,6 +166,13 @@ class Scaled(Objective):
     def local(self) -> bool:
         return self.objective.local
 
+    @property
+    def depends_on_picture(self) -> bool:
+        return self.objective.depends_on_picture
+
+    def chosen(self, means: ChannelMeans) -> Objective:
+        return Scaled(self.weight, self.objective.chosen(means))
+
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return self.weight * self.objective(activations)
 
@@ -187,6 +195,13 @@ class Product(Objective):
     @property
     def layers(self) -> tuple[str, ...]:
         return _layers_of(self.factors)
+
+    @property
+    def depends_on_picture(self) -> bool:
+        return any(factor.depends_on_picture for factor in self.factors)
+
+    def chosen(self, means: ChannelMeans) -> Objective:
+        return Product(tuple(factor.chosen(means) for factor in self.factors))
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         value = self.factors[0](activations)
@@ -217,6 +232,13 @@ class Sum(Objective):
     def local(self) -> bool:
         return all(term.local for term in self.terms)
 
+    @property
+    def depends_on_picture(self) -> bool:
+        return any(term.depends_on_picture for term in self.terms)
+
+    def chosen(self, means: ChannelMeans) -> Objective:
+        return Sum(tuple(term.chosen(means) for term in self.terms))
+
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return jnp.sum(jnp.stack([term(activations) for term in self.terms]))
 
@@ -229,14 +251,6 @@ class Sum(Objective):
         for term in map(repr, self.terms[1:]):
             text += f" - {term.removeprefix('-')}" if term.startswith("-") else f" + {term}"
         return text
-
-
-def _region_position_count(graph: "Graph", region: "Region", layer: str) -> Array | int:
-    """The number of positions that a layer has on the whole picture of a region."""
-    if graph.halo(layer) is None:
-        return 1
-    height, width = graph.sizes(layer, (region.size[0], region.size[1]))[graph.resolve(layer)]
-    return height * width
 
 
 def activations_of(

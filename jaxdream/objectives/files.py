@@ -12,8 +12,10 @@ from jaxtyping import Float
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import file_hash, reason
 from jaxdream.images import picture_files
-from jaxdream.images.pixels import parse_size
+from jaxdream.images.masks import average_areas, brightness
+from jaxdream.images.pixels import parse_size, size_of_longest
 
+_MASK_SIDE = 512  # pixels: finer than the positions of a layer that is dreamed
 _MOST_NUMBERS = 1 << 20  # of a vector: more than any layer has channels
 
 
@@ -43,6 +45,20 @@ class ObjectiveFiles:
             picture = picture_files.resize_picture(picture, size)
         self.sha256[path] = picture.sha256
         return picture.pixels
+
+    def mask(self, path: str) -> Float[np.ndarray, "h w"]:
+        """A picture as a mask, by its brightness, 0..1, at most ``_MASK_SIDE`` pixels a side.
+
+        Raises:
+            JaxdreamError: the file cannot be read, or is no picture.
+        """
+        picture = picture_files.read_picture(path)
+        self.sha256[path] = picture.sha256
+        shares = brightness(picture)
+        size = shares.shape[0], shares.shape[1]
+        if max(size) > _MASK_SIDE:
+            size = size_of_longest(_MASK_SIDE, *size)
+        return np.asarray(average_areas(shares, size))
 
     def vector(self, path: str) -> Float[np.ndarray, " c"]:
         """The numbers of a ``.npy`` file.
@@ -90,7 +106,7 @@ def find_files(
         if match is None:
             raise JaxdreamError(
                 f"this was dreamed with {name} (sha256 {sha256[:12]}), which was not found: give "
-                "it by --guide FILE"
+                "it by --guide FILE, or a mask by --mask FILE"
             )
         found[name] = str(match)
     return found

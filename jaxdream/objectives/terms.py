@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,17 +12,19 @@ from jaxtyping import Array, Float, Integer
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.resample import resize
+from jaxdream.objectives.activations import Activations, position_count
 from jaxdream.objectives.base import (
-    Activations,
+    ChannelMeans,
     Objective,
     check_index,
     number_text,
-    position_count,
 )
 from jaxdream.types import EXACT, STATIC, pytree
 
 if TYPE_CHECKING:
     from jaxdream.models.graph import Graph
+
+Rank = Literal["strongest", "weakest", "without"]
 
 # Dot products of a guided step held at once: 16 million floats are 64 MB.
 _GUIDE_DOT_PRODUCTS = 1 << 24
@@ -39,21 +41,46 @@ class _OfLayer(Objective):
         return (self.layer,)
 
 
-class _Local(_OfLayer):
+class Local(_OfLayer):
     """Base of those that are a sum over the layer's positions."""
 
     @property
     def local(self) -> bool:
         return True
 
+    def summands(self, activations: Activations) -> Float[Array, "..."]:
+        """What each position contributes, (h, w, ...), but for a factor of them all."""
+        raise NotImplementedError
+
+    def scaled(self, total: Float[Array, ""], activations: Activations) -> Float[Array, ""]:
+        """The sum, times the factor of all summands."""
+        del activations
+        return total
+
+    def __call__(
+        self, activations: Activations, weights: Float[Array, "h w"] | None = None
+    ) -> Float[Array, ""]:
+        each = self.summands(activations)
+        if weights is not None:
+            each = each * weights.reshape(*weights.shape, *(1,) * (each.ndim - 2))
+        return self.scaled(jnp.sum(each), activations)
+
+
+class _Energy(Local):
+    """Base of those that are half a sum of squares."""
+
+    def scaled(self, total: Float[Array, ""], activations: Activations) -> Float[Array, ""]:
+        del activations
+        return 0.5 * total
+
 
 @pytree
 @dataclass(frozen=True)
-class Layer(_Local):
+class Layer(_Energy):
     """Half the sum of squares of a layer: its gradient at the layer is the activation itself."""
 
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return 0.5 * jnp.sum(jnp.square(activations[self.layer]))
+    def summands(self, activations: Activations) -> Float[Array, "..."]:
+        return jnp.square(activations[self.layer])
 
     def __repr__(self) -> str:
         return self.layer
@@ -72,11 +99,13 @@ class _OfChannel(_OfLayer):
 
 @pytree
 @dataclass(frozen=True)
-class Channel(_OfChannel, _Local):
+class Channel(_OfChannel, Local):
     """The mean activation of one channel, over all positions."""
 
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        total = jnp.sum(activations[self.layer][..., self.index])
+    def summands(self, activations: Activations) -> Float[Array, "..."]:
+        return activations[self.layer][..., self.index]
+
+    def scaled(self, total: Float[Array, ""], activations: Activations) -> Float[Array, ""]:
         return total / position_count(activations, self.layer)
 
     def __repr__(self) -> str:
@@ -85,14 +114,73 @@ class Channel(_OfChannel, _Local):
 
 @pytree
 @dataclass(frozen=True)
-class ChannelEnergy(_OfChannel, _Local):
+class ChannelEnergy(_OfChannel, _Energy):
     """Half the sum of squares of one channel."""
 
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return 0.5 * jnp.sum(jnp.square(activations[self.layer][..., self.index]))
+    def summands(self, activations: Activations) -> Float[Array, "..."]:
+        return jnp.square(activations[self.layer][..., self.index])
 
     def __repr__(self) -> str:
         return f"{self.layer}:{number_text(self.index)}"
+
+
+@pytree
+@dataclass(frozen=True)
+class Channels(_Energy):
+    """Half the sum of squares of some channels of a layer: those that have the weight 1."""
+
+    weights: Float[Array, "... c"]
+
+    def summands(self, activations: Activations) -> Float[Array, "..."]:
+        return jnp.square(activations[self.layer]) * self.weights
+
+    def __repr__(self) -> str:
+        return f"channels({self.layer})"
+
+
+@pytree
+@dataclass(frozen=True)
+class Ranked(_Energy):
+    """The energy of channels that are chosen by how much a picture excites them, on average.
+
+    By itself it chooses them by the activations that it is given, of a whole picture.
+    """
+
+    kind: Rank = field(metadata=STATIC)
+    count: int = field(metadata=STATIC)
+
+    @property
+    def depends_on_picture(self) -> bool:
+        return True
+
+    def chosen(self, means: ChannelMeans) -> Channels:
+        return Channels(self.layer, self._weights(means(self.layer)))
+
+    def summands(self, activations: Activations) -> Float[Array, "..."]:
+        def means(layer: str) -> Array:
+            found = jax.lax.stop_gradient(activations[layer])
+            return found.reshape(-1, found.shape[-1]).mean(axis=0)
+
+        return self.chosen(means).summands(activations)
+
+    def check(self, graph: "Graph") -> None:
+        there = graph.channels[graph.resolve(self.layer)]
+        most = there - 1 if self.kind == "without" else there
+        if self.count > most:
+            raise JaxdreamError(
+                f"{self} takes {self.count} channels, and {self.layer} has {there}: give at most "
+                f"{most}"
+            )
+
+    def _weights(self, means: Float[Array, " c"]) -> Float[Array, " c"]:
+        # A channel that is silent everywhere has no gradient: it is no use as one of the weakest.
+        values = jnp.where(means > 0, -means, -jnp.inf) if self.kind == "weakest" else means
+        _, best = jax.lax.top_k(values, self.count)
+        weights = jnp.zeros(means.shape, jnp.float32).at[best].set(1.0)
+        return 1 - weights if self.kind == "without" else weights
+
+    def __repr__(self) -> str:
+        return f"{self.kind}({self.layer}, {self.count})"
 
 
 @pytree
@@ -115,13 +203,13 @@ class Neuron(_OfChannel):
 
 @pytree
 @dataclass(frozen=True)
-class Direction(_Local):
+class Direction(Local):
     """The dot product of every position's activations with one vector, summed up."""
 
     vector: Float[Array, "... c"]
 
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return jnp.sum(jnp.matmul(activations[self.layer], self.vector, precision=EXACT))
+    def summands(self, activations: Activations) -> Float[Array, "..."]:
+        return jnp.matmul(activations[self.layer], self.vector, precision=EXACT)
 
     def check(self, graph: "Graph") -> None:
         _check_features(self.vector, graph, self.layer, "direction")
@@ -160,7 +248,7 @@ class Logit(Objective):
 
 @pytree
 @dataclass(frozen=True)
-class Guide(_Local):
+class Guide(Local):
     """Each position of a layer grows towards the guide's position it resembles most.
 
     ``features`` are the guide's activations at the layer, (positions, c). The match is by dot
@@ -169,9 +257,10 @@ class Guide(_Local):
 
     features: Float[Array, "... m c"]
 
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
+    def summands(self, activations: Activations) -> Float[Array, "..."]:
         x = activations[self.layer].reshape(-1, self.features.shape[-1])
-        return jnp.sum(x * _best_matches(jax.lax.stop_gradient(x), self.features))
+        each = x * _best_matches(jax.lax.stop_gradient(x), self.features)
+        return each.reshape(activations[self.layer].shape)
 
     def check(self, graph: "Graph") -> None:
         _check_features(self.features, graph, self.layer, "guide")
@@ -201,11 +290,11 @@ class Caricature(_OfLayer):
 
 @pytree
 @dataclass(frozen=True)
-class L1(_Local):
+class L1(Local):
     """The sum of absolute values: subtracted, it makes a layer sparse."""
 
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        return jnp.sum(jnp.abs(activations[self.layer]))
+    def summands(self, activations: Activations) -> Float[Array, "..."]:
+        return jnp.abs(activations[self.layer])
 
     def __repr__(self) -> str:
         return f"l1({self.layer})"

@@ -9,11 +9,16 @@ the layer, which can be left out::
 
     channel(LAYER, INDEX)         the channel's mean activation
     channel_energy(LAYER, INDEX)  the same as LAYER:INDEX
+    strongest(LAYER, N)           the energy of the N channels that the picture excites most
+    weakest(LAYER, N)             of those that it excites least
+    without(LAYER, N)             of all except the N that it excites most
     neuron(LAYER, INDEX, X, Y)    X and Y from 0 to 1, the middle if left out
     logit(CLASS)                  an index, or a name with quotes; class(CLASS) is the same
     guide("FILE", LAYER)          a picture file; LAYER is the model's default one if left out
     caricature("FILE", LAYER)     a picture file
     direction("FILE", LAYER)      a .npy file
+    mask("FILE")*OBJECTIVE        a sum over positions, where the picture FILE is white;
+                                  mask("FILE", inverted) where it is black
     l1(LAYER)
     total_variation(LAYER)        of the picture itself if LAYER is left out
 """
@@ -31,6 +36,7 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.objectives.base import Objective, Product, Scaled, Sum
 from jaxdream.objectives.files import ObjectiveFiles
 from jaxdream.objectives.labels import named_classes
+from jaxdream.objectives.masked import Mask
 
 if TYPE_CHECKING:
     from jaxdream.models.network import Network
@@ -210,6 +216,8 @@ class _Parser:
         value = self.sum()
         if self.next.kind != "end":
             raise self.expected("+, - or *")
+        if isinstance(value, Mask):
+            raise self.error("it is only a mask: multiply it by what is dreamed there")
         if not isinstance(value, Objective):
             raise self.error("it is only a number: name a layer to dream")
         return value
@@ -239,10 +247,12 @@ class _Parser:
         place = "at the end" if self.next.kind == "end" else f"before {rest!r}"
         return self.error(f"expected {wanted} {place}")
 
-    def sum(self) -> Objective | float:
+    def sum(self) -> Objective | Mask | float:
         value = self.product()
         while sign := self.take("+", "-"):
             other = self.product()
+            if isinstance(value, Mask) or isinstance(other, Mask):
+                raise self.error("a mask is multiplied by what is dreamed there, not added")
             if isinstance(value, Objective) != isinstance(other, Objective):
                 raise self.error(
                     "adding a number to an objective changes no picture: multiply by it instead"
@@ -252,16 +262,16 @@ class _Parser:
                 raise self.error(f"a sum can have at most {_MOST_TERMS} terms")
         return value
 
-    def product(self) -> Objective | float:
+    def product(self) -> Objective | Mask | float:
         value = self.factor()
         while self.take("*"):
-            value = value * self.factor()
+            value = value * self.factor()  # pyright: ignore[reportOperatorIssue]
             product = value.objective if isinstance(value, Scaled) else value
             if isinstance(product, Product) and len(product.factors) > _MOST_FACTORS:
                 raise self.error(f"a product can have at most {_MOST_FACTORS} factors")
         return value
 
-    def factor(self) -> Objective | float:
+    def factor(self) -> Objective | Mask | float:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise self.error(f"it is nested more than {_DEEPEST} deep")
@@ -296,7 +306,7 @@ class _Parser:
             raise self.error(f"{text} is out of range")
         return int(text)
 
-    def named(self) -> Objective:
+    def named(self) -> Objective | Mask:
         name = self.layer()
         if self.take("("):
             if name not in _FUNCTIONS:
@@ -362,23 +372,37 @@ def _of_picture(
     return build
 
 
+def _mask(parser: _Parser) -> Mask:
+    shares = parser.files.mask(parser.file())
+    if parser.take(","):
+        if parser.next.value != "inverted":
+            raise parser.expected("inverted")
+        parser.advance()
+        shares = 1 - shares
+    return objectives.mask(shares)
+
+
 def _direction(parser: _Parser) -> Objective:
     vector = parser.files.vector(parser.file())
     return objectives.direction(parser.layer_after_file(), vector)
 
 
-_FUNCTIONS: Mapping[str, Callable[[_Parser], Objective]] = {
+_FUNCTIONS: Mapping[str, Callable[[_Parser], Objective | Mask]] = {
     "channel": _of_channel(objectives.channel),
     "channel_energy": _of_channel(objectives.channel_energy),
+    "strongest": _of_channel(objectives.strongest),
+    "weakest": _of_channel(objectives.weakest),
+    "without": _of_channel(objectives.without),
     "neuron": _neuron,
     "logit": _logit,
     "class": _logit,
     "guide": _of_picture(objectives.guide),
     "caricature": _of_picture(objectives.caricature),
     "direction": _direction,
+    "mask": _mask,
     "l1": lambda parser: objectives.l1(parser.layer()),
     "total_variation": lambda parser: objectives.total_variation(
         parser.layer() if parser.next.kind == "name" else "data"
     ),
 }
-_FILE_FUNCTIONS = ("guide", "caricature", "direction")
+_FILE_FUNCTIONS = ("guide", "caricature", "direction", "mask")

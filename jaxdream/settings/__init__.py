@@ -32,17 +32,19 @@ if TYPE_CHECKING:
     from jaxdream.visualization.transforms import RandomTransforms
 
 __all__ = [
-    "CLASSIC", "EASINGS", "PRECISIONS", "SHARDS", "Compute", "DreamSettings", "Precision",
-    "Setting", "Settings", "SourceSettings", "VisualizeSettings", "ZoomSettings", "check_value",
-    "default", "default_text", "describe", "json_fields", "option_name", "setting",
-    "settings_table", "takes_settings",
+    "CLASSIC", "EASINGS", "MASK_AND_SEAMLESS", "PRECISIONS", "SEAMLESS", "SHARDS", "Compute",
+    "DreamSettings", "Precision", "Setting", "Settings", "SourceSettings", "VisualizeSettings",
+    "ZoomSettings", "check_value", "default", "default_text", "describe", "json_fields",
+    "option_name", "setting", "settings_table", "takes_settings",
 ]  # fmt: skip
 
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = typing.get_args(Precision)
 SHARDS = ("pictures", "rows")
+SEAMLESS = ("x", "y", "both")
 EASINGS = ("linear", "in", "out", "in-out")
 _MOST_STEPS = 10**7  # of all octaves, whose jitter is drawn at once
+MASK_AND_SEAMLESS = "a mask cannot be combined with --tile: the whole picture is the tile"
 CLASSIC = "classic"  # the optimiser of 2015
 
 
@@ -73,6 +75,19 @@ class DreamSettings(Settings):
         maximum=1000.0,
         also=("scale", "pyramid_ratio"),
     )
+    smallest: int | None = setting(
+        default=None,
+        help="begin where the shorter side is about so long, with as many octaves as that takes, "
+        "so that pictures of any size get the same look",
+        kind=int,
+        unit="pixels",
+        metavar="PIXELS",
+        minimum=1,
+        maximum=10**6,
+        also=("min_size", "smallest_octave"),
+        default_text="the number of octaves decides",
+        since=5,
+    )
     step_size: "float | jax.Array" = setting(
         default=1.5,
         help="mean change of a step, in levels of 255",
@@ -80,7 +95,7 @@ class DreamSettings(Settings):
         kind=float,
         minimum=-1e6,
         maximum=1e6,
-        also=("lr", "learning_rate", "strength", "rate"),
+        also=("lr", "learning_rate", "rate"),
     )
     jitter: int = setting(
         default=32,
@@ -89,6 +104,16 @@ class DreamSettings(Settings):
         minimum=0,
         maximum=10**6,
         also=("max_jitter", "shift"),
+    )
+    seamless: str | None = setting(
+        default=None,
+        help="let the picture go on around its sides (x), from bottom to top (y) or both, so that "
+        "the dream tiles",
+        choices=SEAMLESS,
+        flags=("--tile",),
+        also=("tiling", "tileable", "circular", "wrap"),
+        default_text="neither",
+        since=5,
     )
     clip: bool = setting(default=True, help="keep values within 0..255 after every step")
     optimizer: "str | optax.GradientTransformation" = setting(
@@ -114,6 +139,26 @@ class DreamSettings(Settings):
         minimum=0,
         maximum=16,
         also=("lap", "lap_n"),
+    )
+    keep_colours: bool = setting(
+        default=False,
+        help="keep the picture's own colours: of the dream only the lightness is taken",
+        also=("original_colors", "keep_colors", "preserve_color"),
+        since=5,
+    )
+    keep_contrast: bool = setting(
+        default=False,
+        help="give the dream the mean and the deviation of the picture's lightness",
+        also=("adjust_contrast",),
+        since=5,
+    )
+    strength: float = setting(
+        default=1.0,
+        help="how much of the dream is blended over the picture: 0 nothing, 1 the dream alone",
+        minimum=0,
+        maximum=1,
+        also=("blend", "opacity", "alpha"),
+        since=5,
     )
 
     def check(self) -> None:
@@ -158,6 +203,47 @@ class SourceSettings(Settings):
         minimum=1,
         maximum=10**6,
     )
+    make_tile: bool = setting(
+        default=False,
+        help="let a picture that does not tile do so first: it is faded into a copy that is "
+        "shifted by half",
+        since=5,
+    )
+    mask: str | None = setting(
+        default=None,
+        help="a picture that says where to dream: white all, grey less, black nothing; alpha for "
+        "the transparency of the dreamed picture itself",
+        metavar="FILE",
+        default_text="everywhere",
+        since=5,
+    )
+    mask_invert: bool = setting(
+        default=False, help="dream where the mask is black instead", since=5
+    )
+    mask_feather: float = setting(
+        default=0.0,
+        help="soften the mask's edges by a Gaussian of this standard deviation",
+        unit="pixels",
+        metavar="PIXELS",
+        minimum=0,
+        maximum=10**4,
+        since=5,
+    )
+
+    def check(self) -> None:
+        if self.mask is None and (self.mask_invert or self.mask_feather):
+            raise JaxdreamError("mask_invert and mask_feather need a mask: give one by --mask FILE")
+
+    def check_with(self, dream: DreamSettings) -> None:
+        """Make sure that they go together with how to dream.
+
+        Raises:
+            JaxdreamError: they do not.
+        """
+        if self.make_tile and dream.seamless is None:
+            raise JaxdreamError("--make-tile needs --tile, which says what goes on: x, y or both")
+        if self.mask is not None and dream.seamless is not None:
+            raise JaxdreamError(MASK_AND_SEAMLESS)
 
 
 class Compute(Settings):

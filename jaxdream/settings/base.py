@@ -30,7 +30,7 @@ class Setting:
     also: tuple[str, ...] = ()  # what other programs call it: only to suggest the right name
     option: bool = True  # whether the command line has it
     flags: tuple[str, ...] = ()  # other names of its option, such as a short one
-    since: int = 0  # schema of the first recipes with it; older ones mean its default
+    since: int = 0  # schema of the first recipes with it; left out of them as its default
 
     @property
     def range_text(self) -> str:
@@ -95,6 +95,18 @@ class Settings:
     def values(self) -> dict[str, Any]:
         """The values by name."""
         return {name: getattr(self, name) for name in describe(type(self))}
+
+    def recorded(self) -> dict[str, Any]:
+        """The values by name as recipes and journals have them.
+
+        A setting that came later is left out where it has its default, so that what was recorded
+        before it is still the same.
+        """
+        return {
+            name: value
+            for name, value in self.values().items()
+            if not describe(type(self))[name].since or value != default(type(self), name)
+        }
 
 
 def describe(cls: type[Settings]) -> dict[str, Setting]:
@@ -169,12 +181,13 @@ def option_name(cls: type[Settings], name: str) -> str:
 
 
 def json_fields(
-    cls: type[Settings], *, schema: int, without: Sequence[str] = ()
+    cls: type[Settings], *, without: Sequence[str] = ()
 ) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
     """The fields of a JSON object that holds settings, as ``msgspec.defstruct`` takes them.
 
+    A setting that came later may be missing, and has its default.
+
     Args:
-        schema: of the file: a setting that came later may be missing, and has its default.
         without: settings that such files do not have.
     """
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
@@ -182,7 +195,7 @@ def json_fields(
         if name not in without:
             own = default(cls, name)
             kind = _json_type(known) | None if own is None else _json_type(known)
-            fields.append((name, kind) if known.since <= schema else (name, kind, own))
+            fields.append((name, kind, own) if known.since else (name, kind))
     return fields
 
 

@@ -99,6 +99,7 @@ def settings_table(*classes: type[Settings]) -> str:
     lines = ["| option | Python | default | |", "|---|---|---|---|"]
     for cls in classes:
         for name, known in describe(cls).items():
-            shown = f"`{option_name(cls, name)}`" if known.option else ""
+            flags = (option_name(cls, name), *known.flags) if known.option else ()
+            shown = ", ".join(f"`{flag}`" for flag in flags)
             lines.append(f"| {shown} | `{name}` | {default_text(cls, name)} | {known.help} |")
     return "\n".join(lines)

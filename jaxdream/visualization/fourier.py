@@ -9,7 +9,7 @@ Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2
 """
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -55,9 +55,7 @@ class FourierImage:
             JaxdreamError: a size without pixels.
         """
         _check_size(size)
-        height, width = size
-        shape = (2, height, width // 2 + 1, 3)
-        return cls(deviation * jax.random.normal(key, shape), width)
+        return cls(_noise(key, deviation, size=size), size[1])
 
     @classmethod
     def of(cls, image: Float[AnyArray, "*n h w 3"]) -> "FourierImage":
@@ -71,13 +69,7 @@ class FourierImage:
         """
         size = (image.shape[-3], image.shape[-2])
         _check_size(size)
-        share = jnp.clip(jnp.asarray(image, jnp.float32), 0.5, 254.5) / 255
-        logits = jnp.log(share) - jnp.log1p(-share)
-        # The inverse would enlarge the rounding errors of a TPU or GPU.
-        inverse = jnp.asarray(np.linalg.inv(_colours()), jnp.float32)
-        values = jnp.matmul(logits, inverse, precision=EXACT)
-        spectrum = jnp.fft.rfft2(values, axes=(-3, -2)) / _scale(size)
-        return cls(jnp.stack([spectrum.real, spectrum.imag], axis=-4), size[1])
+        return cls(_spectrum(jnp.asarray(image, jnp.float32)), size[1])
 
     @property
     def size(self) -> tuple[int, int]:
@@ -86,11 +78,35 @@ class FourierImage:
 
     def pixels(self) -> Float[Array, "*n h w 3"]:
         """The picture: RGB, within 0..255."""
-        real, imaginary = (self.spectrum[..., i, :, :, :] for i in (0, 1))
-        spectrum = jax.lax.complex(real, imaginary) * _scale(self.size)
-        values = jnp.fft.irfft2(spectrum, s=self.size, axes=(-3, -2))
-        logits = jnp.matmul(values, jnp.asarray(_colours(), jnp.float32), precision=EXACT)
-        return 255 * jax.nn.sigmoid(logits)
+        return _pixels(self.spectrum, size=self.size)
+
+
+# Compiled as wholes: dozens of small programs, one for each operation, take seconds.
+
+
+@partial(jax.jit, static_argnames=("size",), inline=True)
+def _noise(key: Array, deviation: float | Array, *, size: tuple[int, int]) -> Array:
+    height, width = size
+    return deviation * jax.random.normal(key, (2, height, width // 2 + 1, 3))
+
+
+@jax.jit
+def _spectrum(image: Array) -> Array:
+    share = jnp.clip(image, 0.5, 254.5) / 255
+    logits = jnp.log(share) - jnp.log1p(-share)
+    # The inverse would enlarge the rounding errors of a TPU or GPU.
+    inverse = jnp.asarray(np.linalg.inv(_colours()), jnp.float32)
+    values = jnp.matmul(logits, inverse, precision=EXACT)
+    spectrum = jnp.fft.rfft2(values, axes=(-3, -2)) / _scale((image.shape[-3], image.shape[-2]))
+    return jnp.stack([spectrum.real, spectrum.imag], axis=-4)
+
+
+@partial(jax.jit, static_argnames=("size",), inline=True)
+def _pixels(spectrum: Array, *, size: tuple[int, int]) -> Array:
+    real, imaginary = (spectrum[..., i, :, :, :] for i in (0, 1))
+    values = jnp.fft.irfft2(jax.lax.complex(real, imaginary) * _scale(size), s=size, axes=(-3, -2))
+    logits = jnp.matmul(values, jnp.asarray(_colours(), jnp.float32), precision=EXACT)
+    return 255 * jax.nn.sigmoid(logits)
 
 
 @cache

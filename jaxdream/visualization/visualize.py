@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdream.algorithm.ascent import StepInfo, check_gradients
+from jaxdream.algorithm.keys import picture_keys
 from jaxdream.algorithm.octaves import check_size
-from jaxdream.deepdream import picture_keys
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.jit import steps_per_call
 from jaxdream.models.network import Network

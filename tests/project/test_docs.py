@@ -72,12 +72,12 @@ def check_command(words, capsys):
         googlenet().resolve(layer)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_the_readme_lists_every_exit_code():
     rows = [f"| {code} | {meaning} |" for code, meaning in MEANINGS.items()]
     assert "\n".join(["| exit code | |", "|---|---|", *rows]) in README.read_text()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_links_lead_to_files_and_titles_that_exist(page):
     for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", page.read_text("utf-8")):
         if "://" in target:
@@ -189,6 +189,7 @@ def test_worked_examples_are_short_and_belong_into_files_that_exist():
             assert (ROOT / path).exists() != (path in new), path
 
 
+@pytest.mark.optimised
 def test_the_example_learns_the_shares_of_two_layers(monkeypatch):
     text = (ROOT / "docs" / "objectives.md").read_text("utf-8")
     (code,) = re.findall(r"<!-- run by tests.*?-->\n```python\n(.*?)```", text, flags=re.DOTALL)

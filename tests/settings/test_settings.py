@@ -84,6 +84,10 @@ class TestOneMoreSetting:
             Recipe.from_json(before, settings=More)
         assert Recipe.from_json(before, settings=Later).settings == Later(steps=3)
 
+    def test_changes_nothing_that_was_recorded_before_it_came(self):
+        assert Later(steps=3).recorded() == DreamSettings(steps=3).recorded()
+        assert Later(extra=0.25).recorded()["extra"] == 0.25
+
     def test_is_in_a_functions_signature_and_docstring(self):
         @takes_settings(settings=More)
         def function(image, *, settings: More):
@@ -256,7 +260,7 @@ def test_values_from_a_file_have_the_right_names_and_types():
     values = {"frames": 3, "zoom": 0.1, "rotate": 0.5, "shift": [1, 2.5], "easing": "in"}
     whole = {**values, "classic_warp": False}
     schema = msgspec.defstruct(
-        "Zoom", json_fields(ZoomSettings, schema=4), kw_only=True, forbid_unknown_fields=True
+        "Zoom", json_fields(ZoomSettings), kw_only=True, forbid_unknown_fields=True
     )
     found = ZoomSettings(**msgspec.structs.asdict(convert(whole, schema)))
     assert found == ZoomSettings(frames=3, zoom=0.1, rotate=0.5, shift=(1.0, 2.5), easing="in")

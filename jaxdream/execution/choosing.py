@@ -1,0 +1,71 @@
+"""Objectives that depend on the picture: their channels are chosen before it is dreamed."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from jaxdream.execution.jit import program
+from jaxdream.execution.shapes import PaddedLayout, ShapeBuckets
+from jaxdream.images.pixels import size_of_longest
+from jaxdream.images.resample import resize
+from jaxdream.models.network import Network
+from jaxdream.models.regions import Region
+from jaxdream.objectives import Objective
+from jaxdream.objectives.activations import region_position_count
+from jaxdream.types import AnyArray
+
+_LONGEST = 512  # pixels of a side: what a picture excites is seen at this size
+
+Axes = tuple[int | None, ...]  # of the leaves of an objective: 0 where each picture has its own
+
+
+def choose(
+    model: Network, objective: Objective, pictures: Sequence[AnyArray]
+) -> tuple[Objective, Axes | None]:
+    """The objective for these pictures, and which of its leaves have an axis of pictures.
+
+    Args:
+        pictures: RGB, 0..255, (h, w, 3) each.
+    """
+    if not objective.depends_on_picture:
+        return objective, None
+    each = [objective.chosen(partial(channel_means, model, picture)) for picture in pictures]
+    if len(each) == 1:
+        return each[0], None
+    leaves, structure = zip(*map(jax.tree.flatten, each), strict=True)
+    axes = tuple(None if all(a is one[0] for a in one) else 0 for one in zip(*leaves, strict=True))
+    stacked = [
+        one[0] if axis is None else jnp.stack(one)
+        for axis, one in zip(axes, zip(*leaves, strict=True), strict=True)
+    ]
+    return jax.tree.unflatten(structure[0], stacked), axes
+
+
+def channel_means(model: Network, picture: AnyArray, layer: str) -> Float[Array, " c"]:
+    """The mean activation of every channel of a layer on a picture (RGB, 0..255, (h, w, 3))."""
+    height, width, _ = picture.shape
+    if isinstance(picture, Tracer):
+        activations = model(model.preprocess(picture)[None], layers=(layer,))[layer]
+        return activations.reshape(-1, activations.shape[-1]).mean(axis=0)
+    size = height, width
+    if max(size) > _LONGEST:
+        size = size_of_longest(_LONGEST, height, width)
+    smallest = model.graph.minimum_size(layer)
+    size = max(size[0], smallest), max(size[1], smallest)
+    layout = PaddedLayout(ShapeBuckets().padded(size), (size,), one_size=True)
+    padded = layout.put([resize(np.asarray(picture), size)])
+    return _means(model, padded, layout.region(), layer=layer)
+
+
+@program(static_argnames=("layer",))
+def _means(
+    model: Network, image: Float[Array, "1 h w 3"], region: Region, *, layer: str
+) -> Float[Array, " c"]:
+    found = model(model.preprocess(image), layers=(layer,), region=region)[layer][0]
+    total = found.reshape(-1, found.shape[-1]).sum(axis=0)
+    return total / region_position_count(model.graph, region, layer)

@@ -1,0 +1,99 @@
+"""Activations with their place in the picture: counted, and averaged over the areas of a mask."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Integer
+
+from jaxdream.types import EXACT, AnyArray
+
+if TYPE_CHECKING:
+    from jaxdream.models.graph import Graph
+    from jaxdream.models.regions import Region
+
+Activations = Mapping[str, Array]
+
+
+class RegionActivations(dict[str, Array]):
+    """Activations of a picture, of a padded one or of a tile, and where they are in it.
+
+    Those that are not to be counted are zero.
+    """
+
+    def __init__(
+        self,
+        activations: Activations,
+        graph: "Graph",
+        region: "Region",
+        offset: Integer[AnyArray, "2"] | None = None,
+    ) -> None:
+        super().__init__(activations)
+        self.graph, self.region = graph, region
+        self.offset = np.zeros(2, np.int32) if offset is None else offset  # of the jitter
+
+    def position_count(self, layer: str) -> Array | int:
+        """The number of positions that a layer has on the whole picture."""
+        return region_position_count(self.graph, self.region, layer)
+
+    def pixel_shares(self, layer: str, axis: int, count: int) -> Float[Array, "n count"]:
+        """How much of each position of a layer's side lies in each of ``count`` parts of the side.
+
+        The side is that of the picture before jitter rolled it.
+        """
+        size, origin = self.region.size[axis], self.region.origin[axis]
+        stride = self.graph.strides[self.graph.resolve(layer)]
+        first = origin + stride * jnp.arange(self[layer].shape[axis])
+        length = jnp.clip(size - first, 1, stride)  # the last position may end beyond the picture
+        start = (first - self.offset[1 - axis]) % size
+        part = size / count
+        edges = part * jnp.arange(count + 1)
+
+        def overlap(start: Array) -> Array:
+            begin = jnp.maximum(start[:, None], edges[:-1])
+            end = jnp.minimum((start + length)[:, None], edges[1:])
+            return jnp.maximum(end - begin, 0)
+
+        # What is beyond the end lies at the beginning.
+        return (overlap(start) + overlap(start - size)) / length[:, None]
+
+
+def average_mask(
+    activations: Activations, layer: str, mask: Float[AnyArray, "mh mw"]
+) -> Float[Array, "h w"]:
+    """A mask of the picture, averaged over the area of each position of a layer.
+
+    Activations without a place are taken for those of a whole picture that is not rolled.
+    """
+    if isinstance(activations, RegionActivations):
+        rows, columns = (activations.pixel_shares(layer, i, mask.shape[i]) for i in (0, 1))
+    else:
+        rows, columns = (_even_shares(activations[layer].shape[i], mask.shape[i]) for i in (0, 1))
+    averaged = jnp.matmul(rows, jnp.asarray(mask), precision=EXACT)
+    return jnp.matmul(averaged, columns.T, precision=EXACT)
+
+
+def _even_shares(n: int, count: int) -> Float[Array, "n count"]:
+    edges, parts = np.arange(n + 1) / n, np.arange(count + 1) / count
+    end = np.minimum(edges[1:, None], parts[1:])
+    overlap = np.maximum(end - np.maximum(edges[:-1, None], parts[:-1]), 0)
+    return jnp.asarray(n * overlap, jnp.float32)
+
+
+def position_count(activations: Activations, layer: str) -> Array | int:
+    """The number of positions that a layer has on the whole picture; 1 for logits."""
+    if isinstance(activations, RegionActivations):
+        return activations.position_count(layer)
+    return int(np.prod(activations[layer].shape[:-1]))
+
+
+def region_position_count(graph: "Graph", region: "Region", layer: str) -> Array | int:
+    """The number of positions that a layer has on the whole picture of a region."""
+    if graph.halo(layer) is None:
+        return 1
+    sides = region.size[0], region.size[1]
+    if isinstance(region.size, np.ndarray):
+        sides = int(sides[0]), int(sides[1])
+    height, width = graph.sizes(layer, sides)[graph.resolve(layer)]
+    return height * width

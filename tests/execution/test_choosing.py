@@ -1,0 +1,60 @@
+"""Objectives whose channels a picture chooses."""
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdream as jd
+from jaxdream.execution.choosing import channel_means, choose
+from jaxdream.objectives import layer, strongest, weakest, without
+from jaxdream.objectives.base import activations_of
+
+OPTIONS = {"steps": 2, "octaves": 1, "jitter": 3}
+
+
+def test_the_means_are_those_of_the_picture_in_a_padded_array(tiny, picture):
+    activations = activations_of(tiny, picture, ("second",))["second"]
+    means = channel_means(tiny, picture, "second")
+    np.testing.assert_allclose(means, activations.mean(axis=(0, 1)), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("make", [strongest, weakest, without])
+def test_channels_are_chosen_by_the_means(tiny, picture, make):
+    means = np.asarray(channel_means(tiny, picture, "relu"))
+    chosen, axes = choose(tiny, 0.5 * make("relu", 2) + layer("second"), [picture])
+    weights = np.asarray(chosen.terms[0].objective.weights)
+    by_mean = list(np.argsort(-means))
+    wanted = {strongest: by_mean[:2], without: by_mean[2:]}.get(make)
+    if wanted is None:
+        wanted = [channel for channel in by_mean if means[channel] > 0][-2:]
+    assert set(np.flatnonzero(weights)) == set(wanted)
+    assert axes is None
+
+
+def test_each_picture_of_a_batch_has_its_own(tiny):
+    random = np.random.default_rng(5)
+    images = random.uniform(0, 255, (2, 24, 30, 3)).astype(np.float32)
+    images[1] *= (0.1, 0.1, 1.0)
+    objective = strongest("first", 1)
+    chosen, axes = choose(tiny, objective, list(images))
+    assert axes == (0,)
+    assert (chosen.weights[0] != chosen.weights[1]).any()
+    batch = jd.dream(jax.random.key(0), tiny, images, objective, **OPTIONS)
+    for number, image in enumerate(images):
+        key = jax.random.fold_in(jax.random.key(0), number)
+        alone = jd.dream(key, tiny, image, objective, **OPTIONS)
+        np.testing.assert_allclose(batch[number], alone, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("strongest(second, 0)", "a whole number of at least 1"),
+        ("strongest(second, 6)", "second has 5: give at most 5"),
+        ("without(second, 5)", "second has 5: give at most 4"),
+        ("strongest(second)", "expected ','"),
+    ],
+)
+def test_counts_that_a_layer_does_not_have_are_refused(tiny, picture, text, line):
+    with pytest.raises(jd.JaxdreamError, match=line):
+        jd.dream(0, tiny, picture, text, **OPTIONS)
