@@ -6,15 +6,15 @@ from pathlib import Path
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import INTERRUPTED, SOME_FAILED
-from jaxdream.cli.objective_options import check_objective, objective_text
+from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.folder.inputs import find_inputs, output_names
-from jaxdream.settings import Compute, DreamSettings, SourceSettings
+from jaxdream.settings import Compute, SourceSettings
 
 
 def dream_batch(options: argparse.Namespace) -> int:
     check_objective(options)
-    read_settings(options, SourceSettings).check_with(read_settings(options, DreamSettings))
+    read_settings(options, SourceSettings).check_with(dream_settings(options))
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)
     inputs = find_inputs(options.inputs, lists=options.lists, leave_out=folder)
@@ -41,8 +41,8 @@ def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix, proces
         model,
         inputs,
         options.output,
-        objective_text(options, model.default_layer),
-        settings=read_settings(options, DreamSettings),
+        asked_objective(options, model),
+        settings=dream_settings(options),
         source=read_settings(options, SourceSettings),
         compute=compute,
         suffix=suffix,

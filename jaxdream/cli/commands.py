@@ -14,6 +14,9 @@ from jaxdream.settings import (
     ZoomSettings,
 )
 
+# Settings of the source that belong to an objective, or to other settings of a dream.
+_OF_A_DREAM = ("guide_size", "make_tile", "mask", "mask_invert", "mask_feather")
+
 _EXAMPLES = """examples:
   jaxdream dream sky.jpg                          sky_dream.png beside it
   jaxdream dream sky.jpg --steps 20 --octaves 5   a stronger dream
@@ -32,8 +35,8 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for add in (
-        _add_dream, _add_batch, _add_replay, _add_zoom, _add_visualize, _add_filters, _add_layers,
-        _add_models, _add_classes, _add_weights, _add_info,
+        _add_dream, _add_batch, _add_replay, _add_zoom, _add_visualize, _add_filters, _add_looks,
+        _add_layers, _add_models, _add_classes, _add_weights, _add_info,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -72,7 +75,7 @@ def _add_dream(commands) -> None:
     )  # fmt: skip
     _add_overwrite(parser)
     _add_objective(parser)
-    add_settings(parser, DreamSettings)
+    add_settings(parser, DreamSettings, absent=True)
     add_settings(parser, SourceSettings)
     _add_network(parser)
     add_settings(parser, Compute)
@@ -109,7 +112,7 @@ def _add_batch(commands) -> None:
         help="dream at most so many pictures at once (default: as many as fit into the "
         "memory)")  # fmt: skip
     _add_objective(parser)
-    add_settings(parser, DreamSettings)
+    add_settings(parser, DreamSettings, absent=True)
     add_settings(parser, SourceSettings)
     _add_network(parser)
     add_settings(parser, Compute, defaults={"shard": "pictures"})
@@ -158,7 +161,7 @@ def _add_zoom(commands) -> None:
           help="frames a second (default: 25)")  # fmt: skip
     group("--keep-frames", action="store_true", help="keep the folder OUT.frames of a film")
     _add_objective(parser)
-    add_settings(parser, DreamSettings)
+    add_settings(parser, DreamSettings, absent=True)
     add_settings(parser, SourceSettings)
     _add_network(parser)
     add_settings(parser, Compute)
@@ -186,6 +189,8 @@ def _add_visualize(commands) -> None:
         "shares, 0 to 1, of its width and height")  # fmt: skip
     add("--direction", metavar="FILE",
         help="a direction in the layer: a .npy file with a number for each channel")  # fmt: skip
+    add("--look", metavar="NAME", help="settings and an objective that go well together, or random "
+        "(`jaxdream looks` lists them); what is given beside it wins")  # fmt: skip
     add("--objective", metavar="TEXT", help="anything else, as for `jaxdream dream`")
     add = parser.add_argument_group("pictures").add_argument
     add("-o", "--output", metavar="OUT", help="where to write: a picture, or a folder for several "
@@ -203,7 +208,7 @@ def _add_visualize(commands) -> None:
               "several"},
     )  # fmt: skip
     add_settings(
-        parser, SourceSettings, without=("guide_size", "mask", "mask_invert", "mask_feather"),
+        parser, SourceSettings, without=_OF_A_DREAM,
         help={"size": "size of the pictures: a side, or width and height; 224 unless they begin "
               "from a photograph"},
     )  # fmt: skip
@@ -226,6 +231,28 @@ def _add_filters(commands) -> None:
         help="filters in a row (default: as many as rows)")  # fmt: skip
     _add_network(parser)
     add_settings(parser, Compute, without=("memory", "shard"))
+    _add_device(parser)
+
+
+def _add_looks(commands) -> None:
+    parser = _command(
+        commands, "looks", "looks.show_looks",
+        "list the looks, or dream a picture with each of them",
+        "  jaxdream looks\n"
+        "  jaxdream looks sky.jpg -o looks.png\n",
+    )  # fmt: skip
+    parser.add_argument("input", nargs="?", metavar="IN", help="a picture to dream with each look")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="where to write the sheet (default: IN_looks.png)"
+    )
+    _add_overwrite(parser)
+    add_settings(
+        parser, SourceSettings, without=_OF_A_DREAM,
+        help={"size": "size to dream at: the longest side, or width and height; 384 at most "
+              "unless it is given"},
+    )  # fmt: skip
+    _add_network(parser)
+    add_settings(parser, Compute, without=("shard",))
     _add_device(parser)
 
 
@@ -297,6 +324,8 @@ def _add_objective(parser: Parser) -> None:
         help="a picture whose features the layer dreams; may be repeated")  # fmt: skip
     add("--guide-weight", action="append", type=number(-1e6, 1e6, "guide_weight"), default=[],
         metavar="W", help="how much each guide counts, in their order (default: 1)")  # fmt: skip
+    add("--look", metavar="NAME", help="settings and an objective that go well together, or random "
+        "(`jaxdream looks` lists them); what is given beside it wins")  # fmt: skip
     add("--objective", metavar="TEXT", help='anything else to maximise, such as "0.5*3b + 4c:12"')
 
 

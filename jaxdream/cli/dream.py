@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import INTERRUPTED, SOME_FAILED
-from jaxdream.cli.objective_options import check_objective, objective_text
+from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.preview import Previews
 from jaxdream.errors import JaxdreamError
@@ -38,7 +38,7 @@ class Task(NamedTuple):
 
 
 def dream_pictures(options: argparse.Namespace) -> int:
-    settings = read_settings(options, DreamSettings)
+    settings = dream_settings(options)
     source = read_settings(options, SourceSettings)
     compute = read_settings(options, Compute)
     source.check_with(settings)
@@ -224,7 +224,7 @@ def _work(
     from jaxdream.folder.worker import FileWork, Progress, named_mask, named_objective
     from jaxdream.recipe import provenance
 
-    text = objective_text(options, model.default_layer)
+    text = asked_objective(options, model)
     objective, named, read = named_objective(text, model, source.guide_size, session.say)
     for path in read:
         guard.add_read(path, what="a file of the objective")

@@ -1,8 +1,15 @@
 """The objective that the options of a command ask for, as one text."""
 
 import argparse
+from typing import TYPE_CHECKING
 
+from jaxdream.cli.options import read_settings
 from jaxdream.errors import JaxdreamError
+from jaxdream.settings import DreamSettings
+from jaxdream.settings.looks import Look, find_look
+
+if TYPE_CHECKING:
+    from jaxdream.models.network import Network
 
 
 def check_objective(options: argparse.Namespace) -> None:
@@ -26,6 +33,48 @@ def check_objective(options: argparse.Namespace) -> None:
             f"--guide is given {guides} times and --guide-weight {weights} times: give one weight "
             "for each guide, or none"
         )
+
+
+def asked_look(options: argparse.Namespace) -> Look:
+    """The look that is asked for; without one, the classic.
+
+    Raises:
+        JaxdreamError: no look has this name.
+    """
+    return find_look("classic" if options.look is None else options.look, options.seed)
+
+
+def dream_settings(options: argparse.Namespace) -> DreamSettings:
+    """The settings that the options ask for: those of the look, except what is given beside it.
+
+    Raises:
+        JaxdreamError: as ``asked_look``, or values that do not go together.
+    """
+    look = dict(asked_look(options).settings)
+    if hasattr(options, "octaves") and not hasattr(options, "smallest"):
+        look.pop("smallest", None)  # which would decide instead of the number that is given
+    return read_settings(options, DreamSettings, base=look)
+
+
+def asked_objective(options: argparse.Namespace, model: "Network") -> str:
+    """The text of the objective that the options ask for, for this network.
+
+    Raises:
+        JaxdreamError: as ``check_objective`` and ``asked_look``.
+    """
+    from jaxdream.objectives.text import parse_objective
+
+    def has(text: str) -> bool:
+        try:
+            parse_objective(text, model)
+        except JaxdreamError:
+            return False
+        return True
+
+    text = objective_text(options, model.default_layer)
+    if options.guide or text != model.default_layer or options.layer is not None:
+        return text
+    return asked_look(options).objective(has, model.default_layer)
 
 
 def objective_text(options: argparse.Namespace, default_layer: str) -> str:

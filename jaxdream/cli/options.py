@@ -4,7 +4,7 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -57,6 +57,7 @@ def add_settings(
     without: Sequence[str] = (),
     defaults: dict[str, Any] | None = None,
     help: dict[str, str] | None = None,
+    absent: bool = False,
 ) -> None:
     """Add an option for every setting of a class, under its title.
 
@@ -64,6 +65,7 @@ def add_settings(
         without: settings that this command does not have.
         defaults: of this command, where they differ from the class's.
         help: of this command, where it differs from the class's.
+        absent: whether what is not given is absent from the options, so that a look may set it.
     """
     group = parser.add_argument_group(cls.title)
     for name, known in describe(cls).items():
@@ -77,14 +79,15 @@ def add_settings(
         if known.kind is bool:
             action = "store_false" if default(cls, name) is True else "store_true"
             shown = f"do not {text}" if default(cls, name) is True else text
-            group.add_argument(flag, dest=name, action=action, help=shown)
+            unset = argparse.SUPPRESS if absent else action == "store_false"
+            group.add_argument(flag, dest=name, action=action, default=unset, help=shown)
             continue
         own = default_text(cls, name) if value == default(cls, name) else value
         group.add_argument(
             flag,
             *known.flags,
             dest=name,
-            default=value,
+            default=argparse.SUPPRESS if absent else value,
             type=partial(_converted, name, known),
             choices=known.choices or None,
             nargs=known.count if known.count > 1 else None,
@@ -94,11 +97,16 @@ def add_settings(
 
 
 def read_settings(
-    options: argparse.Namespace, cls: type[SettingsClass], **changes: Any
+    options: argparse.Namespace,
+    cls: type[SettingsClass],
+    *,
+    base: Mapping[str, Any] | None = None,
+    **changes: Any,
 ) -> SettingsClass:
     """The settings that the options of a command line ask for.
 
     Args:
+        base: values of settings that are not given.
         changes: values of settings that are not options.
 
     Raises:
@@ -106,7 +114,7 @@ def read_settings(
     """
     given = {name: getattr(options, name) for name in describe(cls) if hasattr(options, name)}
     values = {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
-    return cls(**{**values, **changes})
+    return cls(**{**(base or {}), **values, **changes})
 
 
 def whole_number(minimum: int, maximum: int, what: str) -> Callable[[str], int]:

@@ -68,7 +68,7 @@ class Previews:
                 pattern = rf"{re.escape(output.stem)}_\d{{{_DIGITS}}}\.png"
                 guard.add_write_pattern(folder, pattern, replace=options.overwrite)
         animation = Path(options.gif) if options.gif is not None else None
-        scaled = options.clip is False
+        scaled = not getattr(options, "clip", True)
         return cls(folder, animation, options.preview_every, scaled)
 
     def add(self, state: "DreamState", pictures: Iterable[tuple["Loaded", object]]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.frames import FrameFolder, check_folder, locked
-from jaxdream.cli.objective_options import check_objective, objective_text
+from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
@@ -17,7 +17,7 @@ from jaxdream.images.formats import ANIMATION_SUFFIXES
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.seamless import make_seamless
 from jaxdream.recipe import Recipe, provenance
-from jaxdream.settings import Compute, DreamSettings, SourceSettings, ZoomSettings
+from jaxdream.settings import Compute, SourceSettings, ZoomSettings
 
 # Of the provenance, what matters for nothing except rounding.
 _ROUNDING = ("jaxdream", "jax", "platform")
@@ -26,7 +26,7 @@ _ROUNDING = ("jaxdream", "jax", "platform")
 def zoom_picture(options: argparse.Namespace) -> int:
     zoom = read_settings(options, ZoomSettings)
     compute = read_settings(options, Compute)
-    read_settings(options, SourceSettings).check_with(read_settings(options, DreamSettings))
+    read_settings(options, SourceSettings).check_with(dream_settings(options))
     guard = session.file_guard(options, [options.input])
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
@@ -48,18 +48,18 @@ def _zoom(
     from jaxdream.folder.worker import named_mask, named_objective
 
     source = read_settings(options, SourceSettings)
-    text = objective_text(options, model.default_layer)
+    text = asked_objective(options, model)
     objective, named, read = named_objective(text, model, source.guide_size, session.say)
     for path in read:
         guard.add_read(path, what="a file of the objective")
     masks, source, named = named_mask(source, named, session.say)
-    seamless = read_settings(options, DreamSettings).seamless
+    seamless = dream_settings(options).seamless
     if source.make_tile and seamless is not None:
         picture = make_seamless(picture, seamless)
     mask = None if masks is None else masks.of(picture, options.input)
     height, width, _ = picture.pixels.shape
     recipe = Recipe(
-        settings=read_settings(options, DreamSettings), source=source, size=(height, width),
+        settings=dream_settings(options), source=source, size=(height, width),
         objective=named.text, files=named.files, input_name=Path(options.input).name,
         input_sha256=picture.sha256, provenance=provenance(model),
     )  # fmt: skip

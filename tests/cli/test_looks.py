@@ -1,0 +1,60 @@
+"""``--look`` and ``jaxdream looks``."""
+
+import pytest
+
+from jaxdream import read_image, read_recipe
+from jaxdream.settings import looks
+
+QUICK = ["--model", "googlenet_mini", "--steps", "1", "--octaves", "1", "--jitter", "4"]
+
+
+def test_a_look_sets_what_is_not_given(cli, photo, tmp_path):
+    cli("dream", photo, *QUICK, "--look", "gentle", "--layer", "conv1/7x7_s2", "-o", "out.png")
+    recipe = read_recipe(tmp_path / "out.png")
+    settings, gentle = recipe.settings, looks.LOOKS["gentle"].settings
+    assert (settings.step_size, settings.smooth, settings.keep_colours) == (0.8, 0.5, True)
+    # What is given wins, also a number of octaves over the size of the smallest.
+    assert (settings.steps, settings.octaves, settings.smallest) == (1, 1, None)
+    assert gentle["steps"] != 1
+    assert gentle["smallest"] is not None
+    assert recipe.objective == "conv1/7x7_s2"
+    cli("replay", "out.png", photo)
+    assert (read_image(tmp_path / "out_replay.png") == read_image(tmp_path / "out.png")).all()
+
+
+def test_a_look_has_an_objective_for_the_network(cli, photo, tmp_path):
+    cli("dream", photo, *QUICK, "--look", "reptile", "-o", "out.png")
+    assert read_recipe(tmp_path / "out.png").objective == "conv2/3x3"
+    done = cli("dream", photo, "--look", "random", "--seed", "3", *QUICK, "-o", "random.png")
+    assert done.stderr == ""
+    assert read_recipe(tmp_path / "random.png").settings.step_size != 1.5
+
+
+def test_all_looks_are_listed(cli):
+    lines = cli("looks").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [*looks.LOOKS, "random"]
+
+
+def test_a_sheet_of_looks(cli, photo, tmp_path, monkeypatch):
+    few = {name: looks.Look(name, {"steps": 1, "octaves": 1}, ("conv1/7x7_s2",)) for name in "ab"}
+    monkeypatch.setattr("jaxdream.cli.looks.LOOKS", few)
+    monkeypatch.setattr("jaxdream.settings.looks.LOOKS", few)
+    done = cli("looks", photo, "--model", "googlenet_mini", "-o", "sheet.png", "--size", "48")
+    assert done.stdout == "wrote sheet.png: 2 looks\n"
+    assert read_image(tmp_path / "sheet.png").shape[1] > 2 * 48
+    assert "a sheet of looks" in cli("replay", "sheet.png", photo, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("dream photo.png -o out.png --look reptil", "did you mean reptile"),
+        ("zoom photo.png -o zoom --look ''", "there are classic, eyes"),
+        ("looks -o sheet.png", "name a picture"),
+        ("looks photo.png -o sheet.xyz", "sheet.xyz"),
+        ("looks photo.png -o guide.png", "guide.png"),
+        ("looks none.png", "none.png: no such file"),
+    ],
+)
+def test_what_is_no_look_is_one_line(refused, command, line):
+    assert line in refused(command)
