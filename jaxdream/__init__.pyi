@@ -4,6 +4,7 @@ from .algorithm.ascent import StepInfo as StepInfo
 from .algorithm.ascent import ascent_step as ascent_step
 from .algorithm.ascent import objective_and_gradient as objective_and_gradient
 from .algorithm.ascent import start_ascent as start_ascent
+from .algorithm.finishing import Finishing as Finishing
 from .algorithm.jitter import draw_offsets as draw_offsets
 from .algorithm.jitter import roll as roll
 from .algorithm.octaves import octave_bases as octave_bases
@@ -43,6 +44,7 @@ from .images.picture_files import read_image as read_image
 from .images.picture_files import write_image as write_image
 from .images.resample import resize as resize
 from .images.resample import warp as warp
+from .looks import use_look as use_look
 from .models.graph import Graph as Graph
 from .models.graph import LayerInfo as LayerInfo
 from .models.network import Network as Network

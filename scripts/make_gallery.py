@@ -15,6 +15,9 @@ import numpy as np
 
 import jaxdream as jd
 from jaxdream.images.contact_sheet import enlarge
+from jaxdream.images.picture_files import Picture
+from jaxdream.images.seamless import make_seamless
+from jaxdream.settings.looks import LOOKS
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIDE = 400  # longest side of a picture in a sheet
@@ -106,6 +109,55 @@ def zoom(model: jd.Network) -> np.ndarray:
     )
 
 
+def looks(model: jd.Network) -> np.ndarray:
+    """One photograph with every look."""
+    rocket = fit("rocket.jpg", 320)
+    dreams = []
+    for name in LOOKS:
+        settings, objective = jd.use_look(model, name)
+        dreams.append(jd.dream(KEY, model, rocket, objective, settings=settings))
+    return jd.contact_sheet([rocket, *dreams], ["the photograph", *LOOKS], columns=3)
+
+
+def masks(model: jd.Network) -> np.ndarray:
+    """A photograph, a mask of its middle, a dream within it, and two objectives that share it."""
+    cat = fit("chelsea.png")
+    height, width, _ = cat.shape
+    y, x = np.mgrid[:height, :width]
+    distance = np.hypot((y - 0.45 * height) / height, (x - 0.5 * width) / width)
+    mask = np.clip((0.42 - distance) / 0.1, 0, 1).astype(np.float32)
+    inside, outside = jd.objectives.mask(mask), jd.objectives.mask(1 - mask)
+    within = jd.dream(KEY, model, cat, mask=mask)
+    both = jd.dream(
+        KEY, model, cat, inside * jd.objectives.layer("3b/5x5_reduce")
+        + 0.05 * outside * jd.objectives.layer("4c"),
+    )  # fmt: skip
+    white = np.repeat(255 * mask[..., None], 3, axis=-1)
+    labels = ["the photograph", "its mask", "--mask", "an objective inside, another outside"]
+    return jd.contact_sheet([cat, white, within, both], labels, columns=2)
+
+
+def tiles(model: jd.Network) -> np.ndarray:
+    """A photograph that was made to tile, and its dream, each shown twice beside itself."""
+    coffee = make_seamless(Picture(fit("coffee.jpg", 256), None, ""), "both").pixels
+    dreamed = np.asarray(jd.dream(KEY, model, coffee, seamless="both"))
+    pictures = [np.tile(picture, (2, 2, 1)) for picture in (coffee, dreamed)]
+    return jd.contact_sheet(pictures, ["--make-tile", "--tile both"], columns=2)
+
+
+def finishing(model: jd.Network) -> np.ndarray:
+    """What is done when the last step is taken."""
+    cat = fit("chelsea.png", 320)
+    variants: Mapping[str, dict] = {
+        "the defaults": {},
+        "--keep-colours": {"keep_colours": True},
+        "--keep-contrast": {"keep_contrast": True},
+        "--strength 0.5": {"strength": 0.5},
+    }
+    dreams = [jd.dream(KEY, model, cat, **options) for options in variants.values()]
+    return jd.contact_sheet(dreams, list(variants), columns=2)
+
+
 SHEETS: Mapping[str, tuple[str, Callable[[jd.Network], np.ndarray]]] = {
     "layers_googlenet.jpg": ("googlenet", layers),
     "layers_inception_v3_2015.jpg": ("inception_v3_2015", layers),
@@ -117,6 +169,11 @@ SHEETS: Mapping[str, tuple[str, Callable[[jd.Network], np.ndarray]]] = {
     "channels.jpg": ("googlenet", channels),
     "filters.png": ("googlenet", filters),
     "zoom.jpg": ("googlenet", zoom),
+    "looks_googlenet.jpg": ("googlenet", looks),
+    "looks_googlenet_mini.jpg": ("googlenet_mini", looks),
+    "masks.jpg": ("googlenet", masks),
+    "tiles.jpg": ("googlenet", tiles),
+    "finishing.jpg": ("googlenet", finishing),
 }
 
 

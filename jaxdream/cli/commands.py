@@ -15,7 +15,7 @@ from jaxdream.settings import (
 )
 
 # Settings of the source that belong to an objective, or to other settings of a dream.
-_OF_A_DREAM = ("guide_size", "make_tile", "mask", "mask_invert", "mask_feather")
+_OF_A_DREAM = ("begin", "guide_size", "make_tile", "mask", "mask_invert", "mask_feather")
 
 _EXAMPLES = """examples:
   jaxdream dream sky.jpg                          sky_dream.png beside it
@@ -68,7 +68,7 @@ def _add_dream(commands) -> None:
         "  jaxdream dream sky.jpg --guide flowers.jpg --layer 3b\n"
         "  jaxdream dream *.jpg -o dreams\n",
     )  # fmt: skip
-    parser.add_argument("inputs", nargs="+", metavar="IN", help="pictures to dream")
+    parser.add_argument("inputs", nargs="*", metavar="IN", help="pictures to dream")
     parser.add_argument(
         "-o", "--output", metavar="OUT",
         help="where to write: a picture, or a folder (default: IN_dream.png)",
@@ -113,7 +113,7 @@ def _add_batch(commands) -> None:
         "memory)")  # fmt: skip
     _add_objective(parser)
     add_settings(parser, DreamSettings, absent=True)
-    add_settings(parser, SourceSettings)
+    add_settings(parser, SourceSettings, without=("begin",))
     _add_network(parser)
     add_settings(parser, Compute, defaults={"shard": "pictures"})
     _add_device(parser)
@@ -129,7 +129,8 @@ def _add_replay(commands) -> None:
     )  # fmt: skip
     add = parser.add_argument
     add("dreamed", metavar="DREAMED", help="a picture that jaxdream wrote")
-    add("input", metavar="IN", help="the picture it was dreamed from")
+    add("input", nargs="?", metavar="IN", help="the picture it was dreamed from; none if it began "
+        "from noise")  # fmt: skip
     add("-o", "--output", metavar="OUT", help="where to write (default: DREAMED_replay.png)")
     _add_overwrite(parser)
     add("--other-picture", action="store_true", help="dream IN with the same settings, even if it "
@@ -151,7 +152,7 @@ def _add_zoom(commands) -> None:
         "  jaxdream zoom sky.jpg -o frames --rotate 1 --shift 2 0 --easing in-out\n",
     )  # fmt: skip
     add = parser.add_argument
-    add("input", metavar="IN", help="the picture to begin from")
+    add("input", nargs="?", metavar="IN", help="the picture to begin from")
     add("-o", "--output", metavar="OUT", help="where to write: a .mp4, .webp, .gif, or a folder "
         "of frames (default: IN_zoom.mp4)")  # fmt: skip
     _add_overwrite(parser)

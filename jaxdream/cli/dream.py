@@ -17,6 +17,7 @@ from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import printable
 from jaxdream.files.writing import check_place, remove_temporaries
 from jaxdream.images import formats, picture_files
+from jaxdream.images.noise import noise_picture
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
 from jaxdream.recipe import Recipe, read_recipe
@@ -43,18 +44,19 @@ def dream_pictures(options: argparse.Namespace) -> int:
     compute = read_settings(options, Compute)
     source.check_with(settings)
     check_objective(options)
-    outputs = _outputs(options.inputs, options.output)
+    inputs = session.input_names(options.inputs, source)
+    outputs = _outputs(inputs, options.output)
     guard = session.file_guard(options, options.inputs)
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
     session.guard_mask(guard, source.mask)
     _check_targets(outputs, guard)
     previews = Previews.asked(options, outputs, guard)
-    pictures = _read_all(options.inputs, outputs, source.size, compute.memory)
+    pictures = _read_all(inputs, outputs, source, compute.memory)
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
     objective, work = _work(options, model, settings, source, guard)
-    files = _files(options.inputs, outputs, source.seed)
+    files = _files(inputs, outputs, source.seed)
     work.preloaded.update(pictures)
     task = Task(model, objective, work, _with_shapes(compute, work, files))
     if options.plan:
@@ -67,7 +69,9 @@ def replay_picture(options: argparse.Namespace) -> int:
     output = session.output_path(options.output, session.beside(options.dreamed, "_replay.png"))
     check_place(output)
     given = [*options.guide, options.mask] if options.mask else options.guide
-    guard = session.file_guard(options, [options.dreamed, options.input, *given])
+    inputs = session.input_names([options.input] if options.input else [], recipe.source)
+    reads = [options.dreamed, *given] if recipe.source.begin else [options.dreamed, *inputs, *given]
+    guard = session.file_guard(options, reads)
     _check_targets([output], guard)
     picture = _picture_to_replay(options, recipe)
     compute = read_settings(options, Compute)
@@ -82,7 +86,7 @@ def replay_picture(options: argparse.Namespace) -> int:
 
     here = provenance(model)
     _check_provenance(options.dreamed, recipe, here)
-    files = _files([options.input], [output], recipe.source.seed)
+    files = _files(inputs, [output], recipe.source.seed)
     work = FileWork(
         folder=Path(), settings=recipe.settings, source=recipe.source, progress=Progress(),
         objective=NamedObjective(recipe.objective, recipe.files), provenance=here,
@@ -94,6 +98,8 @@ def replay_picture(options: argparse.Namespace) -> int:
 
 def _picture_to_replay(options: argparse.Namespace, recipe: Recipe) -> Picture:
     """The picture to dream, at the size of the recipe, or of an option."""
+    if recipe.source.begin is not None:
+        return noise_picture(recipe.source.seed, options.size or recipe.size)
     picture = picture_files.read_picture(options.input)
     is_original = picture.sha256 == recipe.input_sha256
     if not is_original and not options.other_picture:
@@ -115,7 +121,7 @@ def _find_files(
     """The paths of the recipe's files, by their names in it."""
     from jaxdream.objectives.files import find_files
 
-    folders = [Path(path).parent for path in (options.input, options.dreamed)]
+    folders = [Path(path).parent for path in (options.input, options.dreamed) if path]
     return find_files(recipe.files, given, [*folders, Path()])
 
 
@@ -183,7 +189,7 @@ def _check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
 
 
 def _read_all(
-    inputs: Sequence[str], outputs: Sequence[Path], size: str | None, memory: int | None
+    inputs: Sequence[str], outputs: Sequence[Path], source: SourceSettings, memory: int | None
 ) -> dict[str, Picture]:
     """The pictures by their outputs: a bad one ends the command with nothing written.
 
@@ -194,7 +200,7 @@ def _read_all(
     pictures: dict[str, Picture] = {}
     held = 0
     for path, output in zip(inputs, outputs, strict=True):
-        picture = session.read(path, size, memory)
+        picture = session.read(path, source.size, memory, source)
         height, width, _ = picture.pixels.shape
         formats.picture_format(output, (height, width))
         held += picture.pixels.nbytes

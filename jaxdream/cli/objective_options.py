@@ -62,19 +62,12 @@ def asked_objective(options: argparse.Namespace, model: "Network") -> str:
     Raises:
         JaxdreamError: as ``check_objective`` and ``asked_look``.
     """
-    from jaxdream.objectives.text import parse_objective
-
-    def has(text: str) -> bool:
-        try:
-            parse_objective(text, model)
-        except JaxdreamError:
-            return False
-        return True
+    from jaxdream.looks import look_objective
 
     text = objective_text(options, model.default_layer)
     if options.guide or text != model.default_layer or options.layer is not None:
         return text
-    return asked_look(options).objective(has, model.default_layer)
+    return look_objective(model, asked_look(options))
 
 
 def objective_text(options: argparse.Namespace, default_layer: str) -> str:

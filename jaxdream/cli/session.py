@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +20,14 @@ from jaxdream.files.reading import printable
 from jaxdream.files.writing import check_place
 from jaxdream.images import picture_files
 from jaxdream.images.decoding import decoding_bytes
+from jaxdream.images.noise import noise_picture
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
 
 if TYPE_CHECKING:
     from jaxdream.deepdream import DreamState
     from jaxdream.execution.distributed import Process
-    from jaxdream.settings import Compute
+    from jaxdream.settings import Compute, SourceSettings
 
 
 _LONG_COMPILING = 0.2  # seconds
@@ -42,12 +43,34 @@ def report(line: str) -> None:
     print(printable(line), flush=True)
 
 
-def read(path: str, size: str | None, memory: int | None = None) -> Picture:
-    """A picture file, at the size to dream at.
+def input_names(inputs: Sequence[str], source: "SourceSettings") -> list[str]:
+    """The pictures to dream: the files that are given, or what they begin from instead.
+
+    Raises:
+        JaxdreamError: neither is given, or both are.
+    """
+    if source.begin is not None:
+        if inputs:
+            raise JaxdreamError(
+                f"--from {source.begin} takes the place of a picture: leave one out"
+            )
+        return [source.begin]
+    if not inputs:
+        raise JaxdreamError("name a picture to dream, or give --from noise")
+    return list(inputs)
+
+
+def read(
+    path: str, size: str | None, memory: int | None = None, source: "SourceSettings | None" = None
+) -> Picture:
+    """A picture file, at the size to dream at, or what is dreamed from instead.
 
     Args:
         memory: bytes that this process may have, if there is a limit.
+        source: may say that it begins from noise.
     """
+    if source is not None and source.begin is not None:
+        return noise_picture(source.seed, size)
     if memory is not None:
         from jaxdream.folder.decoding_memory import check_decoding
 

@@ -26,13 +26,15 @@ _ROUNDING = ("jaxdream", "jax", "platform")
 def zoom_picture(options: argparse.Namespace) -> int:
     zoom = read_settings(options, ZoomSettings)
     compute = read_settings(options, Compute)
-    read_settings(options, SourceSettings).check_with(dream_settings(options))
-    guard = session.file_guard(options, [options.input])
+    source = read_settings(options, SourceSettings)
+    source.check_with(dream_settings(options))
+    guard = session.file_guard(options, [options.input] if options.input else [])
+    (options.input,) = session.input_names([options.input] if options.input else [], source)
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
     session.guard_mask(guard, options.mask)
     animation, folder = _targets(options, guard)
-    picture = session.read(options.input, options.size, compute.memory)
+    picture = session.read(options.input, options.size, compute.memory, source)
     if animation is not None:
         check_animation_writable(animation, fps=options.fps, size=picture.pixels.shape[:2])
     check_objective(options)

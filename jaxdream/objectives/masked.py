@@ -1,7 +1,7 @@
 """Objectives of a part of the picture: ``mask("sky.png")*inception_4c/output``."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import jax.numpy as jnp
 import numpy as np
@@ -35,6 +35,12 @@ class Mask:
 
     shares: Float[AnyArray, "h w"]  # 0..1, or times a weight
     weight: Scalar = _ONE
+
+    @overload
+    def __mul__(self, other: Objective) -> Objective: ...
+
+    @overload
+    def __mul__(self, other: "Mask | Scalar") -> "Mask": ...
 
     def __mul__(self, other: "Objective | Mask | Scalar") -> "Objective | Mask":
         if isinstance(other, Mask):

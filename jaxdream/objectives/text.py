@@ -108,6 +108,15 @@ def parse_objective(
     return objective
 
 
+def names_objective(text: str, model: "Network") -> bool:
+    """Whether a text means an objective for a network."""
+    try:
+        parse_objective(text, model)
+    except JaxdreamError:
+        return False
+    return True
+
+
 def named_files(text: str) -> tuple[str, ...]:
     """The picture and vector files that a text names, each once.
 

@@ -203,6 +203,14 @@ class SourceSettings(Settings):
         minimum=1,
         maximum=10**6,
     )
+    begin: str | None = setting(
+        default=None,
+        help="begin from grey noise, with the seed, instead of a picture",
+        choices=("noise",),
+        flags=("--from",),
+        default_text="the picture",
+        since=5,
+    )
     make_tile: bool = setting(
         default=False,
         help="let a picture that does not tile do so first: it is faded into a copy that is "
