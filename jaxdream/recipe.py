@@ -27,7 +27,7 @@ _NO_DREAM = {  # what ``picture_files.mark`` says instead of a recipe, with what
     "unfinished": "it was interrupted, and only a finished dream can be made again",
     "frame": "it is a frame of a zoom",
     "preview": "it is a preview: use the finished dream",
-    "looks": "it is a sheet of looks: use `jaxdream dream` with one of them",
+    "sheet": "it is a sheet of several dreams: dream one of them by itself",
     "filters": "it shows filters, and is no dream",
     "visualize": "it was made by `jaxdream visualize`, and is no dream of a picture",
 }

@@ -87,6 +87,8 @@ def _add_dream(commands) -> None:
         "--preview-every", choices=("step", "octave"), default="step",
         help="how often --preview and --gif have a picture (default: step)",
     )  # fmt: skip
+    add("--grid", nargs="+", metavar="NAME=A,B", help="dream with every combination of these "
+        "values, such as layer=3b,4c step_size=0.7,1.5, into one sheet")  # fmt: skip
     add("--plan", action="store_true", help="print which programs, memory and time it takes; stop")
 
 

@@ -39,6 +39,10 @@ class Task(NamedTuple):
 
 
 def dream_pictures(options: argparse.Namespace) -> int:
+    if options.grid:
+        from jaxdream.cli.sheets import dream_grid
+
+        return dream_grid(options)
     settings = dream_settings(options)
     source = read_settings(options, SourceSettings)
     compute = read_settings(options, Compute)

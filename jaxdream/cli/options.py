@@ -155,6 +155,24 @@ def _converted(name: str, known: Setting, text: str) -> Any:
     return value
 
 
+def convert(name: str, known: Setting, text: str) -> Any:
+    """The value of a setting that a text means, where it is not an option's own.
+
+    Raises:
+        JaxdreamError: it means none; says the range.
+    """
+    if known.kind is bool:
+        if text not in ("yes", "no"):
+            raise JaxdreamError(f"{name} is yes or no, not {text[:80]!r}")
+        return text == "yes"
+    try:
+        value = _converted(name, known, text)
+    except argparse.ArgumentTypeError as error:
+        raise JaxdreamError(f"{name}: {error}") from None
+    check_value(name, value, known)
+    return value
+
+
 def parse_bytes(text: str) -> int:
     """The bytes that an amount of memory such as ``2GB`` or ``500MB`` means.
 

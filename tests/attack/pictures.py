@@ -76,7 +76,8 @@ def _command(random: Random, name: str) -> list[str]:
     if kind == 0:
         return ["batch", ".", "-o", "out", *SMALL]
     if kind == 1:
-        return ["dream", "good.png", "--guide", given, "-o", "new.png", *SMALL]
+        option = random.choice(("--guide", "--mask"))
+        return ["dream", "good.png", option, given, "-o", "new.png", *SMALL]
     if kind == 2:
         return ["zoom", given, "-o", "frames", "--frames", "2", *SMALL]
     if kind == 3:

@@ -40,9 +40,9 @@ def test_a_sheet_of_looks(cli, photo, tmp_path, monkeypatch):
     monkeypatch.setattr("jaxdream.cli.looks.LOOKS", few)
     monkeypatch.setattr("jaxdream.settings.looks.LOOKS", few)
     done = cli("looks", photo, "--model", "googlenet_mini", "-o", "sheet.png", "--size", "48")
-    assert done.stdout == "wrote sheet.png: 2 looks\n"
+    assert done.stdout == "wrote sheet.png: 2 of 2 dreams\n"
     assert read_image(tmp_path / "sheet.png").shape[1] > 2 * 48
-    assert "a sheet of looks" in cli("replay", "sheet.png", photo, code=2).stderr
+    assert "a sheet of several dreams" in cli("replay", "sheet.png", photo, code=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,37 @@ def test_a_sheet_of_looks(cli, photo, tmp_path, monkeypatch):
 )
 def test_what_is_no_look_is_one_line(refused, command, line):
     assert line in refused(command)
+
+
+def test_a_grid_of_settings_is_one_sheet(cli, photo, tmp_path):
+    small = ["--model", "googlenet_mini", "--steps", "1", "--octaves", "1", "--size", "48"]
+    done = cli(
+        "dream", photo, *small, "-o", "grid.png",
+        "--grid", "layer=conv1/7x7_s2,conv2/3x3_reduce", "step-size=1,20",
+    )  # fmt: skip
+    assert done.stdout == "wrote grid.png: 4 of 4 dreams\n"
+    sheet = read_image(tmp_path / "grid.png")
+    cli("dream", photo, *small, "--layer", "conv1/7x7_s2", "--step-size", "20", "-o", "one.png")
+    one = read_image(tmp_path / "one.png")
+    height, width, _ = one.shape
+    assert (sheet[8 : 8 + height, 16 + width : 16 + 2 * width] == one).all()
+
+
+@pytest.mark.parametrize(
+    ("grid", "line"),
+    [
+        ("colour=red", "--grid takes NAME=VALUE,VALUE with one of layer, look"),
+        ("steps", "--grid takes NAME=VALUE,VALUE"),
+        ("steps=", "--grid takes NAME=VALUE,VALUE"),
+        ("steps=1,x", "steps: it is a whole number"),
+        ("clip=maybe", "clip is yes or no"),
+        ("look=reptil", "did you mean reptile"),
+        ("layer=4x", "4x"),
+        ("steps=1 steps=2", "--grid names steps twice"),
+        ("steps=1,2,3,4,5,6,7,8,9,10,11 seed=1,2,3,4,5,6,7,8,9,10", "more than 100 dreams"),
+        ("steps=1 --plan", "does not go with --plan"),
+        ("steps=1 --from noise", "does not go with"),
+    ],
+)
+def test_what_is_no_grid_is_one_line(refused, grid, line):
+    assert line in refused(f"dream photo.png -o out.png --model googlenet_mini --grid {grid}")

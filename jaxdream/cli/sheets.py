@@ -1,0 +1,131 @@
+"""Contact sheets of dreams of one picture: with every look, and with a grid of settings."""
+
+import argparse
+import itertools
+from collections.abc import Sequence
+from copy import copy
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxdream.cli import session
+from jaxdream.cli.exit_codes import DONE, INTERRUPTED
+from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
+from jaxdream.cli.options import convert, read_settings
+from jaxdream.errors import JaxdreamError
+from jaxdream.files.writing import check_place, remove_temporaries
+from jaxdream.images import formats
+from jaxdream.images.picture_files import mark, write_image
+from jaxdream.settings import Compute, DreamSettings, SourceSettings, describe
+
+_MOST = 100  # dreams in a sheet
+_TEXTS = ("layer", "look", "objective")  # that a grid may vary beside settings
+
+
+class Variant(NamedTuple):
+    """One dream of a sheet: its label, and the options of ``jaxdream dream`` that make it."""
+
+    label: str
+    options: argparse.Namespace
+
+
+def write_sheet(
+    options: argparse.Namespace, output: Path, variants: Sequence[Variant], *, size: str | None
+) -> int:
+    """Dream a picture in several ways, and write all into one sheet; the exit code.
+
+    Args:
+        options: of the command, with the picture and the network.
+        output: a picture file.
+        size: to dream at, as ``--size`` has it.
+    """
+    formats.picture_format(output)
+    check_place(output)
+    guard = session.file_guard(options, [options.input])
+    guard.add_write(output)
+    remove_temporaries([output])
+    compute = read_settings(options, Compute)
+    settings = [dream_settings(variant.options) for variant in variants]
+    for variant in variants:
+        check_objective(variant.options)
+    picture = session.read(options.input, size, compute.memory)
+    session.start_jax(options.device, compute.memory)
+    model = session.load(options, compute)
+    objectives = [asked_objective(variant.options, model) for variant in variants]
+
+    from jaxdream.deepdream import iterate_dream
+    from jaxdream.images.contact_sheet import contact_sheet
+    from jaxdream.objectives.text import as_objective
+
+    for text in objectives:
+        as_objective(text, model)
+    dreams = []
+    with session.running(output.name) as run:
+        for variant, chosen, objective in zip(variants, settings, objectives, strict=True):
+            state = None
+            for state in iterate_dream(
+                variant.options.seed, model, picture.pixels, objective,
+                settings=chosen, compute=compute,
+            ):  # fmt: skip
+                done = (len(dreams) + state.done) / len(variants)
+                run.show_state(state, f"{variant.label} ", done)
+            assert state is not None
+            dreams.append(state.at_octave)
+    if run.interrupted and not dreams:
+        session.say("interrupted before the first dream was done: nothing written")
+        return INTERRUPTED
+    labels = [variant.label for variant in variants[: len(dreams)]]
+    write_image(output, contact_sheet(dreams, labels), recipe=mark("sheet"))
+    session.report(f"wrote {output}: {len(dreams)} of {len(variants)} dreams")
+    return INTERRUPTED if run.interrupted else DONE
+
+
+def dream_grid(options: argparse.Namespace) -> int:
+    """``jaxdream dream IN --grid layer=3b,4c step_size=0.7,1.5``; the exit code."""
+    if len(options.inputs) != 1:
+        raise JaxdreamError(f"--grid takes one picture, not {len(options.inputs)}")
+    if options.plan or options.preview or options.gif:
+        raise JaxdreamError("--grid does not go with --plan, --preview or --gif")
+    source = read_settings(options, SourceSettings)
+    if source.mask is not None or source.make_tile or source.begin is not None:
+        raise JaxdreamError("--grid does not go with --mask, --make-tile or --from")
+    options.input = options.inputs[0]
+    output = session.output_path(options.output, session.beside(options.input, "_grid.png"))
+    return write_sheet(options, output, _variants(options), size=source.size)
+
+
+def _variants(options: argparse.Namespace) -> list[Variant]:
+    """Every combination of the values that ``--grid`` names.
+
+    Raises:
+        JaxdreamError: a name or a value that is none, or too many of them.
+    """
+    axes = [_axis(text) for text in options.grid]
+    names = [name for name, _ in axes]
+    for name in names:
+        if names.count(name) > 1:
+            raise JaxdreamError(f"--grid names {name} twice: give all of its values at once")
+    combinations = list(itertools.islice(itertools.product(*(values for _, values in axes)), 101))
+    if len(combinations) > _MOST:
+        raise JaxdreamError(f"--grid makes more than {_MOST} dreams: name fewer values")
+    variants = []
+    for values in combinations:
+        chosen = copy(options)
+        for name, (_, value) in zip(names, values, strict=True):
+            setattr(chosen, name, value)
+        label = " ".join(f"{name}={text}" for name, (text, _) in zip(names, values, strict=True))
+        variants.append(Variant(label, chosen))
+    return variants
+
+
+def _axis(text: str) -> tuple[str, list[tuple[str, object]]]:
+    """The name and the values, as text and as they are, of one part of ``--grid``."""
+    name, sign, values = text.partition("=")
+    name = name.strip().lstrip("-").replace("-", "_")
+    known = {**describe(DreamSettings), "seed": describe(SourceSettings)["seed"]}
+    if name not in (*known, *_TEXTS) or not sign or not values:
+        names = ", ".join((*_TEXTS, *known))
+        raise JaxdreamError(f"--grid takes NAME=VALUE,VALUE with one of {names}, not {text!r}")
+    texts = [value.strip() for value in values.split(",")]
+    if name in _TEXTS:
+        return name, [(value, value) for value in texts]
+    return name, [(value, convert(name, known[name], value)) for value in texts]
