@@ -160,7 +160,7 @@ REFUSED = {
     "in -o in --overwrite": "in/a.png is one of the pictures to dream",
     "in -o text": "text is a file: name a folder to write into",
     "in -o other --guide other/a.png --overwrite --model googlenet_mini --layer conv1/7x7_s2":
-        "other/a.png is a file of the objective, and a dream would take its place",
+        "other/a.png is the mask or a file of the objective, and a dream would take its place",
 }  # fmt: skip
 
 

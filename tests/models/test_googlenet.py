@@ -17,7 +17,7 @@ from jaxdream.models.weights.porting.caffe import _net_parameter
 from jaxdream.models.weights.registry import MINI_WIDTHS
 from jaxdream.objectives import guide, layer
 
-pytestmark = [pytest.mark.usefixtures("exact_matmul"), pytest.mark.optimised]
+pytestmark = pytest.mark.usefixtures("exact_matmul")
 
 DREAMS = ("dream_clip", "dream_noclip", "dream_guided")
 ENDS = (

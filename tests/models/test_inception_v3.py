@@ -9,8 +9,6 @@ from safetensors.numpy import load_file, save_file
 import jaxdream as jd
 from jaxdream.objectives import layer
 
-pytestmark = pytest.mark.optimised
-
 BLOCKS = 18
 
 
