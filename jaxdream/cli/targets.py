@@ -13,7 +13,7 @@ from jaxdream.models.network import Network
 from jaxdream.objectives import channel, direction, layer, logit, neuron
 from jaxdream.objectives.base import Objective
 from jaxdream.objectives.files import read_vector
-from jaxdream.objectives.labels import resolve_class
+from jaxdream.objectives.labels import check_names, resolve_class
 from jaxdream.objectives.text import parse_objective
 
 _MAX_CHANNELS = 4096  # in one list of them, more than any layer has
@@ -42,6 +42,7 @@ class Target:
             JaxdreamError: the network has no such layer, channel or class.
         """
         if self.kind == "class":
+            check_names(model)
             return logit(self.index)
         if self.kind == "objective":
             return parse_objective(self.name, model)

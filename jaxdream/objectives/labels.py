@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from jaxdream.errors import JaxdreamError
+
+if TYPE_CHECKING:
+    from jaxdream.models.network import Network
 
 _SHOWN = 4  # classes that an error names
 
@@ -84,6 +88,21 @@ def resolve_class(text: str) -> ImageClass:
         which = ", ".join(f"{c.index} ({', '.join(c.names)})" for c in named)
         raise JaxdreamError(f"{len(named)} classes are called {text!r}: give an index of {which}")
     raise JaxdreamError(f"no class {_shortened(text)!r}: {_suggestion(text)}")
+
+
+def check_names(model: "Network") -> None:
+    """Make sure that the classes of a network are those that have names here.
+
+    Raises:
+        JaxdreamError: it has other classes.
+    """
+    logits = model.graph.aliases.get("logits")
+    count = model.graph.channels[logits] if logits else 0
+    if count not in (0, len(imagenet_classes())):
+        raise JaxdreamError(
+            f"{model.name} has {count} classes of its own, which have no names here: give one as "
+            "the objective logit(INDEX)"
+        )
 
 
 def _suggestion(text: str) -> str:

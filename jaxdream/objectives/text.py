@@ -35,7 +35,7 @@ from jaxdream import objectives
 from jaxdream.errors import JaxdreamError
 from jaxdream.objectives.base import Objective, Product, Scaled, Sum
 from jaxdream.objectives.files import ObjectiveFiles
-from jaxdream.objectives.labels import named_classes
+from jaxdream.objectives.labels import check_names, named_classes
 from jaxdream.objectives.masked import Mask
 
 if TYPE_CHECKING:
@@ -170,6 +170,7 @@ def _class_named(text: str, model: "Network") -> Objective | None:
         return None
     if _has_layer(model, text) or not _has_layer(model, "logits"):
         return None
+    check_names(model)
     return objectives.logit(text)
 
 
@@ -368,6 +369,7 @@ def _logit(parser: _Parser) -> Objective:
         return objectives.logit(parser.index())
     if parser.next.kind not in ("text", "name"):
         raise parser.expected("a class")
+    check_names(parser.model)
     return objectives.logit(parser.advance())
 
 

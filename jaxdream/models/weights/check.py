@@ -74,7 +74,7 @@ def check_weights(weights: Mapping[str, np.ndarray], graph: Graph, *, source: st
 
 
 def identify(weights: Mapping[str, np.ndarray], *, source: str | Path) -> str:
-    """The model that has these names and shapes; of several, the registry's first.
+    """The model that has these names, shapes and classes; of several, the registry's first.
 
     Raises:
         JaxdreamError: no model has them; the message names the nearest and the differences.
@@ -84,7 +84,15 @@ def identify(weights: Mapping[str, np.ndarray], *, source: str | Path) -> str:
     def difference(record) -> int:
         return len(shapes ^ set(expected_shapes(graph_for(record.build(), weights)).items()))
 
-    nearest = min(RECORDS, key=difference)
+    def of_other_classes(record) -> bool:
+        graph = record.build()
+        return record.classes is not None and graph_for(graph, weights) is not graph
+
+    nearest = min(RECORDS, key=lambda record: (difference(record), of_other_classes(record)))
+    # Of one with its own number of classes there may be a record further down.
+    for record in RECORDS:
+        if record.classes is not None and not difference(record) and not of_other_classes(record):
+            nearest = record
     if difference(nearest):
         graph = graph_for(nearest.build(), weights)
         check_weights(weights, graph, source=f"{source} (nearest to {nearest.model})")

@@ -31,6 +31,7 @@ class Preprocessing:
 NOTEBOOK_2015 = Preprocessing("BGR", (104.0, 116.0, 122.0))
 CAFFE = Preprocessing("BGR", (104.0, 117.0, 123.0))
 MINUS_ONE_TO_ONE = Preprocessing("RGB", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
+PLACES = Preprocessing("BGR", (104.04, 112.60, 116.79))  # the mean of Places365
 IMAGENET = Preprocessing("RGB", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 
 # Widths of the bundled network, as fractions of GoogLeNet's: through 3b, 4a to 4e, 5a and 5b.
@@ -54,10 +55,15 @@ class WeightsRecord:
     megabytes: int = 0
     sha1: str | None = None
     sha256: str | None = None  # of the file; a prefix if only that is published
+    classes: int | None = None  # of its classifier, where those are not ImageNet's 1000
 
 
 def _mini() -> Graph:
     return googlenet(width=MINI_WIDTHS, lrn=False)
+
+
+def _places(classes: int) -> Callable[[], Graph]:
+    return lambda: googlenet().with_classes(classes)
 
 
 def _inception_v3_2015() -> Graph:
@@ -75,6 +81,20 @@ _GOOGLENET = WeightsRecord(
     repo="onnxmodelzoo/googlenet-3",
     file="googlenet-3.onnx",
     megabytes=28,
+)
+# The networks behind the temples of 2015.
+_PLACES365 = replace(
+    _GOOGLENET,
+    model="googlenet_places365",
+    summary="GoogLeNet of Places365: temples, arches and towers",
+    build=_places(365),
+    preprocessing=PLACES,
+    default_layer="inception_4a/output",
+    licence="CC BY",
+    origin="MIT, Places365 (B. Zhou and others, 2017)",
+    repo="mediasynthesismuseum/deepdream-googlenet",
+    file="googlenet_places365.pth",
+    classes=365,
 )
 _INCEPTION_V3 = WeightsRecord(
     model="inception_v3",
@@ -110,6 +130,17 @@ RECORDS: tuple[WeightsRecord, ...] = (
         bundled=True,
         megabytes=7,
         sha256="6d2e9f612a5f11044948ff2e309338b52c8611a8f9a3862181347562e326e4f8",
+    ),
+    _PLACES365,
+    replace(
+        _PLACES365,
+        model="googlenet_places205",
+        summary="GoogLeNet of Places205",
+        build=_places(205),
+        origin="MIT, Places205 (B. Zhou and others, 2014)",
+        repo=None,
+        file="googlenet_places205.caffemodel",
+        classes=205,
     ),
     _INCEPTION_V3,
     replace(

@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.models.googlenet import googlenet
 from jaxdream.models.inception_v3 import torch_names
+from jaxdream.models.weights.porting.caffe import AUXILIARY_HEADS
 
 BATCH_NORM_EPSILON = 1e-3
+FIRST = "conv1/7x7_s2"  # by which GoogLeNet is known
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -36,7 +39,9 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
             f"{path} is a damaged safetensors file or none: get it again"
         ) from error
     modules = torch_names().values()
-    is_torch = any(f"{m}.conv.weight" in weights for m in modules) or "fc.weight" in weights
+    marks = [f"{module}.conv.weight" for module in modules]
+    marks += ["fc.weight", f"{_torch_name(FIRST)}.weight"]
+    is_torch = any(mark in weights for mark in marks)
     return from_torch(weights, path) if is_torch else weights
 
 
@@ -89,6 +94,8 @@ def from_torch(state: Mapping[str, np.ndarray], source: Path) -> dict[str, np.nd
     Raises:
         JaxdreamError: the shapes of a convolution and its BatchNorm do not match.
     """
+    if f"{_torch_name(FIRST)}.weight" in state:
+        return _of_googlenet(state)
     modules = {theirs: ours for ours, theirs in torch_names().items()}
     weights = {}
     rest = {name: array for name, array in state.items() if not name.startswith("AuxLogits.")}
@@ -109,6 +116,27 @@ def from_torch(state: Mapping[str, np.ndarray], source: Path) -> dict[str, np.nd
             raise JaxdreamError(f"{source}: {module} has shapes that do not match: {shapes}")
         weights[f"{scope}/kernel"], weights[f"{scope}/bias"] = _fold(*arrays)
     return weights | rest
+
+
+def _of_googlenet(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """BVLC's layers in PyTorch, under Caffe's names with underscores."""
+    heads = tuple(map(_torch_name, AUXILIARY_HEADS))
+    rest = {name: array for name, array in state.items() if not name.startswith(heads)}
+    weights = {}
+    for scope in googlenet().kernel_shapes:
+        # The main classifier is the third, and so named by some.
+        for module in (_torch_name(scope), f"{_torch_name(scope)}_3"):
+            if f"{module}.weight" in rest:
+                kernel = rest.pop(f"{module}.weight")
+                kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
+                weights[f"{scope}/kernel"] = kernel
+            if f"{module}.bias" in rest:
+                weights[f"{scope}/bias"] = rest.pop(f"{module}.bias")
+    return weights | rest
+
+
+def _torch_name(name: str) -> str:
+    return name.replace("/", "_")
 
 
 def _fold(kernel, gamma, beta, mean, variance) -> tuple[np.ndarray, np.ndarray]:
