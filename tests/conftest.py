@@ -36,7 +36,8 @@ def pytest_configure(config):
         # Of other processes; ``compile_quickly`` is for this one.
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
         # XLA's older way to make code of fusions: without optimisations three times as quick.
-        os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
+        flags = os.environ.get("XLA_FLAGS", "")
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
         os.environ["JAXDREAM_TEST_CACHE"] = str(Path(cache, "command line"))
         config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))

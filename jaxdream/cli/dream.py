@@ -73,7 +73,7 @@ def replay_picture(options: argparse.Namespace) -> int:
     output = session.output_path(options.output, session.beside(options.dreamed, "_replay.png"))
     check_place(output)
     given = [*options.guide, options.mask] if options.mask else options.guide
-    inputs = session.input_names([options.input] if options.input else [], recipe.source)
+    inputs = _inputs_to_replay(options, recipe)
     reads = [options.dreamed, *given] if recipe.source.begin else [options.dreamed, *inputs, *given]
     guard = session.file_guard(options, reads)
     _check_targets([output], guard)
@@ -98,6 +98,17 @@ def replay_picture(options: argparse.Namespace) -> int:
     )  # fmt: skip
     compute = compute.replace(shapes=ShapeBuckets.from_text(recipe.shapes))
     return _dream(Task(model, objective, work, compute), files, None)
+
+
+def _inputs_to_replay(options: argparse.Namespace, recipe: Recipe) -> list[str]:
+    begin = recipe.source.begin
+    if begin is not None and options.input is not None:
+        raise JaxdreamError(f"{options.dreamed} began from {begin}: leave out {options.input}")
+    if begin is None and options.input is None:
+        raise JaxdreamError(
+            f"{options.dreamed} was dreamed from a picture ({recipe.input_name}): name it as well"
+        )
+    return [options.input if begin is None else begin]
 
 
 def _picture_to_replay(options: argparse.Namespace, recipe: Recipe) -> Picture:
@@ -125,7 +136,7 @@ def _find_files(
     """The paths of the recipe's files, by their names in it."""
     from jaxdream.objectives.files import find_files
 
-    folders = [Path(path).parent for path in (options.input, options.dreamed) if path]
+    folders = [Path(path).parent for path in (options.input, options.dreamed) if path is not None]
     return find_files(recipe.files, given, [*folders, Path()])
 
 

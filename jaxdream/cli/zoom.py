@@ -28,8 +28,9 @@ def zoom_picture(options: argparse.Namespace) -> int:
     compute = read_settings(options, Compute)
     source = read_settings(options, SourceSettings)
     source.check_with(dream_settings(options))
-    guard = session.file_guard(options, [options.input] if options.input else [])
-    (options.input,) = session.input_names([options.input] if options.input else [], source)
+    given = [] if options.input is None else [options.input]
+    guard = session.file_guard(options, given)
+    (options.input,) = session.input_names(given, source)
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
     session.guard_mask(guard, options.mask)

@@ -15,9 +15,10 @@ MINI = "--model googlenet_mini"
 REFUSED = {
     "": "the following arguments are required: COMMAND (see `jaxdream --help`)",
     "drem photo.png": "argument COMMAND: invalid choice: 'drem' (choose from 'dream', 'batch', ",
-    "dream": "the following arguments are required: IN (see `jaxdream dream --help`)",
+    "dream": "name a picture to dream, or give --from noise",
     "batch in": "the following arguments are required: -o/--output",
-    "replay photo.png": "the following arguments are required: IN",
+    "replay": "the following arguments are required: DREAMED",
+    "replay photo.png": "photo.png has no jaxdream recipe",
     "weights": "the following arguments are required: ACTION (see `jaxdream weights --help`)",
     "weights convert": "the following arguments are required: IN, OUT",
     # Files to read.

@@ -104,3 +104,9 @@ def test_what_does_not_go_is_one_line(refused, corpus, options, line):
 def test_a_dream_does_not_take_the_place_of_its_mask(refused, corpus):
     write_image(corpus / "white.png", np.full((48, 64, 3), 255.0))
     assert "the mask" in refused("dream photo.png -o white.png --mask white.png --overwrite")
+
+
+def test_a_recipe_of_a_picture_needs_the_picture(cli, photo):
+    cli("dream", photo, *QUICK, "-o", "out.png")
+    line = cli("replay", "out.png", code=2).stderr
+    assert "out.png was dreamed from a picture (photo.png): name it as well" in line

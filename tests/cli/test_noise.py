@@ -20,7 +20,8 @@ def test_a_dream_begins_from_noise_and_is_made_again(cli, tmp_path):
     assert read_recipe(tmp_path / "noise_dream.png").input_name == "noise"
     cli("replay", "noise_dream.png")
     np.testing.assert_array_equal(read_image(tmp_path / "noise_dream_replay.png"), dreamed)
-    assert "leave one out" in cli("replay", "noise_dream.png", "noise_dream.png", code=2).stderr
+    done = cli("replay", "noise_dream.png", "noise_dream.png", code=2)
+    assert "noise_dream.png began from noise: leave out noise_dream.png" in done.stderr
 
 
 def test_a_zoom_begins_from_noise(cli, tmp_path):

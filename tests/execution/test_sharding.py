@@ -12,7 +12,7 @@ from PIL import Image
 import jaxdream as jd
 
 FOUR = {
-    "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4",
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=4",
     "JAX_PLATFORMS": "cpu",
 }
 

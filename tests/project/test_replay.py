@@ -59,7 +59,10 @@ def test_no_other_picture_has_a_recipe():
                 jd.read_recipe(path)
 
 
-def test_the_bundled_networks_dream_is_made_again(run, tmp_path):
+def test_the_bundled_networks_dream_is_made_again(run, environment, monkeypatch, tmp_path):
+    # With programs as users have them.
+    for name in ("JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS"):
+        monkeypatch.delitem(environment, name)
     dreamed, photograph = PICTURES / "chelsea_mini_4c.jpg", PICTURES / "chelsea.png"
     run("replay", dreamed, photograph, "-o", "again.png")
     again = tmp_path / "again.png"
