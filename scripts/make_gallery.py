@@ -111,17 +111,17 @@ def zoom(model: jd.Network) -> np.ndarray:
 
 def looks(model: jd.Network) -> np.ndarray:
     """One photograph with every look."""
-    rocket = fit("rocket.jpg", 320)
+    cat = fit("chelsea.png", 288)
     dreams = []
     for name in LOOKS:
         settings, objective = jd.use_look(model, name)
-        dreams.append(jd.dream(KEY, model, rocket, objective, settings=settings))
-    return jd.contact_sheet([rocket, *dreams], ["the photograph", *LOOKS], columns=3)
+        dreams.append(jd.dream(KEY, model, cat, objective, settings=settings))
+    return jd.contact_sheet([cat, *dreams], ["the photograph", *LOOKS], columns=3)
 
 
 def masks(model: jd.Network) -> np.ndarray:
     """A photograph, a mask of its middle, a dream within it, and two objectives that share it."""
-    cat = fit("chelsea.png")
+    cat = fit("chelsea.png", 320)
     height, width, _ = cat.shape
     y, x = np.mgrid[:height, :width]
     distance = np.hypot((y - 0.45 * height) / height, (x - 0.5 * width) / width)

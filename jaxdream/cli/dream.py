@@ -102,13 +102,15 @@ def replay_picture(options: argparse.Namespace) -> int:
 
 def _inputs_to_replay(options: argparse.Namespace, recipe: Recipe) -> list[str]:
     begin = recipe.source.begin
-    if begin is not None and options.input is not None:
-        raise JaxdreamError(f"{options.dreamed} began from {begin}: leave out {options.input}")
-    if begin is None and options.input is None:
+    if begin is not None:
+        if options.input is not None:
+            raise JaxdreamError(f"{options.dreamed} began from {begin}: leave out {options.input}")
+        return [begin]
+    if options.input is None:
         raise JaxdreamError(
             f"{options.dreamed} was dreamed from a picture ({recipe.input_name}): name it as well"
         )
-    return [options.input if begin is None else begin]
+    return [options.input]
 
 
 def _picture_to_replay(options: argparse.Namespace, recipe: Recipe) -> Picture:

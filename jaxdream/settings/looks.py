@@ -34,8 +34,8 @@ LOOKS: Mapping[str, Look] = {
     "classic": Look("the defaults, those of 2015: animals, towers and eyes", {}),
     "eyes": Look(
         "eyes and snouts everywhere",
-        {"steps": 12},
-        ("inception_3b/output + inception_4a/output", "mixed_3"),
+        {"smallest": 80, "steps": 14},
+        ("inception_4a/output", "mixed_3"),
     ),
     "temples": Look(
         "arches, towers and pagodas",
@@ -48,7 +48,7 @@ LOOKS: Mapping[str, Look] = {
         ("inception_3b/5x5_reduce", "mixed_2"),
     ),
     "fur": Look(
-        "fur and feathers",
+        "fine rays, as of fur and feathers",
         {"smallest": 100, "octave_scale": 1.3},
         ("inception_4c/1x1", "mixed_3"),
     ),
