@@ -38,10 +38,10 @@ def test_there_are_four_devices():
 @pytest.mark.parametrize(
     ("sharding", "shape", "scan", "what"),
     [
-        (jd.shard_rows, (61, 40), False, "classic"),  # a height that does not divide
+        (jd.shard_rows, (61, 40), False, "mask"),  # a height that does not divide
         (jd.shard_rows, (3, 43, 50), True, "optimizer"),
         (jd.shard_rows, (43, 50), False, "whole"),
-        (jd.shard_pictures, (8, 43, 30), True, "classic"),
+        (jd.shard_pictures, (8, 43, 30), True, "mask"),
     ],
 )
 def test_a_dream_on_four_devices_is_that_on_one(tiny, sharding, shape, scan, what):
@@ -49,6 +49,8 @@ def test_a_dream_on_four_devices_is_that_on_one(tiny, sharding, shape, scan, wha
     options = {"steps": 2, "octaves": 1, "jitter": 5, "scan": scan, "step_size": 10.0}
     if what == "optimizer":
         options |= {"optimizer": "adam", "step_size": 5.0, "smooth": 1.0}
+    if what == "mask":
+        options["mask"] = np.linspace(0, 1, math.prod(shape), dtype=np.float32).reshape(shape)
     if what == "whole":
         options["objective"] = custom("second")(mean)
     alone = list(jd.iterate_dream(KEY, tiny, image, **options))
