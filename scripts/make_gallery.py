@@ -130,7 +130,7 @@ def masks(model: jd.Network) -> np.ndarray:
     within = jd.dream(KEY, model, cat, mask=mask)
     both = jd.dream(
         KEY, model, cat, inside * jd.objectives.layer("3b/5x5_reduce")
-        + 0.05 * outside * jd.objectives.layer("4c"),
+        + outside * jd.objectives.layer("4c"),
     )  # fmt: skip
     white = np.repeat(255 * mask[..., None], 3, axis=-1)
     labels = ["the photograph", "its mask", "--mask", "an objective inside, another outside"]

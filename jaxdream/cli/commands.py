@@ -34,6 +34,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    parser.commands = commands.choices
     for add in (
         _add_dream, _add_batch, _add_replay, _add_zoom, _add_visualize, _add_filters, _add_looks,
         _add_layers, _add_models, _add_classes, _add_weights, _add_info,

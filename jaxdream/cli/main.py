@@ -68,7 +68,8 @@ def _run(arguments: list[str]) -> int:
     parser = build_parser()
     for argument in arguments:
         if re.fullmatch(r"--[\w-]+=--", argument):
-            parser.error(f"argument {argument.removesuffix('=--')}: expected a value, not '--'")
+            command = parser.command(arguments[0])
+            command.error(f"argument {argument.removesuffix('=--')}: expected a value, not '--'")
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         options.parser.unknown(unknown)

@@ -34,6 +34,11 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(*arguments, **options)
         self.synonyms: dict[str, str] = {}  # of other programs: "--iterations": "--steps"
+        self.commands: dict[str, Parser] = {}
+
+    def command(self, name: str) -> "Parser":
+        """The parser of a command; this one if there is none of that name."""
+        return self.commands.get(name, self)
 
     def error(self, message: str) -> NoReturn:
         print(f"jaxdream: {printable(message)} (see `{self.prog} --help`)", file=sys.stderr)

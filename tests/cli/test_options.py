@@ -72,7 +72,7 @@ def test_a_wrong_value_is_one_line(refused, arguments):
     command = f"dream photo.png {arguments}" if arguments[0] == "-" else arguments
     line = refused(command)
     assert WRONG[arguments] in line
-    assert "=--" in arguments or f"see `jaxdream {command.split()[0]} --help`" in line
+    assert f"see `jaxdream {command.split()[0]} --help`" in line
 
 
 class Own(Settings):
