@@ -88,6 +88,8 @@ def _add_dream(commands) -> None:
         "--preview-every", choices=("step", "octave"), default="step",
         help="how often --preview and --gif have a picture (default: step)",
     )  # fmt: skip
+    add("--before-after", action="store_true", help="also write each picture and its dream side by "
+        "side, into OUT_before_after")  # fmt: skip
     add("--grid", nargs="+", metavar="NAME=A,B", help="dream with every combination of these "
         "values, such as layer=3b,4c step_size=0.7,1.5, into one sheet")  # fmt: skip
     add("--plan", action="store_true", help="print which programs, memory and time it takes; stop")
@@ -125,7 +127,7 @@ def _add_batch(commands) -> None:
 
 def _add_replay(commands) -> None:
     parser = _command(
-        commands, "replay", "dream.replay_picture",
+        commands, "replay", "replay.replay_picture",
         "make a dreamed picture again from its recipe, or dream another picture with it",
         "  jaxdream replay dream.png sky.jpg\n"
         "  jaxdream replay dream.png other.jpg --other-picture\n",

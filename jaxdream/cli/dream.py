@@ -1,8 +1,8 @@
-"""``jaxdream dream`` and ``jaxdream replay``; each returns the exit code."""
+"""``jaxdream dream``; returns the exit code."""
 
 import argparse
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,14 +17,11 @@ from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import printable
 from jaxdream.files.writing import check_place, remove_temporaries
 from jaxdream.images import formats, picture_files
-from jaxdream.images.noise import noise_picture
 from jaxdream.images.picture_files import Picture
-from jaxdream.images.pixels import parse_size
-from jaxdream.recipe import Recipe, read_recipe
 from jaxdream.settings import Compute, DreamSettings, SourceSettings
 
 if TYPE_CHECKING:
-    from jaxdream.folder.worker import FileWork, PictureFile
+    from jaxdream.folder.worker import FileResult, FileWork, PictureFile
     from jaxdream.models.network import Network
     from jaxdream.objectives import Objective
 
@@ -54,127 +51,20 @@ def dream_pictures(options: argparse.Namespace) -> int:
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
     session.guard_mask(guard, source.mask)
-    _check_targets(outputs, guard)
+    check_targets(outputs, guard)
+    sheets = [_before_after(output) for output in outputs] if options.before_after else []
+    check_targets(sheets, guard)
     previews = Previews.asked(options, outputs, guard)
     pictures = _read_all(inputs, outputs, source, compute.memory)
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
     objective, work = _work(options, model, settings, source, guard)
-    files = _files(inputs, outputs, source.seed)
+    files = files_of(inputs, outputs, source.seed)
     work.preloaded.update(pictures)
     task = Task(model, objective, work, _with_shapes(compute, work, files))
     if options.plan:
         return _print_plans(task, files)
-    return _dream(task, files, previews)
-
-
-def replay_picture(options: argparse.Namespace) -> int:
-    recipe = read_recipe(options.dreamed)
-    output = session.output_path(options.output, session.beside(options.dreamed, "_replay.png"))
-    check_place(output)
-    given = [*options.guide, options.mask] if options.mask else options.guide
-    inputs = _inputs_to_replay(options, recipe)
-    reads = [options.dreamed, *given] if recipe.source.begin else [options.dreamed, *inputs, *given]
-    guard = session.file_guard(options, reads)
-    _check_targets([output], guard)
-    picture = _picture_to_replay(options, recipe)
-    compute = read_settings(options, Compute)
-    session.start_jax(options.device, compute.memory)
-    compute = compute.replace(precision=recipe.provenance.precision)
-    model = session.load(options, compute, name=recipe.provenance.model)
-    found = _find_files(options, recipe, given)
-    objective = _objective_to_replay(recipe, model, found)
-    from jaxdream.execution.shapes import ShapeBuckets
-    from jaxdream.folder.worker import FileWork, NamedObjective, Progress
-    from jaxdream.recipe import provenance
-
-    here = provenance(model)
-    _check_provenance(options.dreamed, recipe, here)
-    files = _files(inputs, [output], recipe.source.seed)
-    work = FileWork(
-        folder=Path(), settings=recipe.settings, source=recipe.source, progress=Progress(),
-        objective=NamedObjective(recipe.objective, recipe.files), provenance=here,
-        preloaded={files[0].output: picture}, masks=_mask_to_replay(recipe, found),
-    )  # fmt: skip
-    compute = compute.replace(shapes=ShapeBuckets.from_text(recipe.shapes))
-    return _dream(Task(model, objective, work, compute), files, None)
-
-
-def _inputs_to_replay(options: argparse.Namespace, recipe: Recipe) -> list[str]:
-    begin = recipe.source.begin
-    if begin is not None:
-        if options.input is not None:
-            raise JaxdreamError(f"{options.dreamed} began from {begin}: leave out {options.input}")
-        return [begin]
-    if options.input is None:
-        raise JaxdreamError(
-            f"{options.dreamed} was dreamed from a picture ({recipe.input_name}): name it as well"
-        )
-    return [options.input]
-
-
-def _picture_to_replay(options: argparse.Namespace, recipe: Recipe) -> Picture:
-    """The picture to dream, at the size of the recipe, or of an option."""
-    if recipe.source.begin is not None:
-        return noise_picture(recipe.source.seed, options.size or recipe.size)
-    picture = picture_files.read_picture(options.input)
-    is_original = picture.sha256 == recipe.input_sha256
-    if not is_original and not options.other_picture:
-        raise JaxdreamError(
-            f"{options.input} is not the picture that {options.dreamed} was dreamed from "
-            f"({recipe.input_name}): give that one, or --other-picture to dream this one with the "
-            "same settings"
-        )
-    height, width, _ = picture.pixels.shape
-    size = recipe.size if is_original else (height, width)
-    if options.size is not None:
-        size = parse_size(options.size, height, width)
-    return picture_files.resize_picture(picture, size)
-
-
-def _find_files(
-    options: argparse.Namespace, recipe: Recipe, given: Sequence[str]
-) -> dict[str, str]:
-    """The paths of the recipe's files, by their names in it."""
-    from jaxdream.objectives.files import find_files
-
-    folders = [Path(path).parent for path in (options.input, options.dreamed) if path is not None]
-    return find_files(recipe.files, given, [*folders, Path()])
-
-
-def _mask_to_replay(recipe: Recipe, found: Mapping[str, str]):
-    from jaxdream.images.masks import ALPHA, MaskSource
-
-    name = recipe.source.mask
-    if name is None or name == ALPHA:
-        return MaskSource.asked(recipe.source, session.say)
-    if name not in found:
-        raise JaxdreamError(f"its recipe is damaged: the mask {name} is not among its files")
-    return MaskSource.asked(recipe.source.replace(mask=found[name]), session.say)
-
-
-def _objective_to_replay(recipe: Recipe, model, found: Mapping[str, str]):
-    from jaxdream.objectives.files import ObjectiveFiles
-    from jaxdream.objectives.text import parse_objective, with_files_renamed
-
-    text = with_files_renamed(recipe.objective, found)
-    return parse_objective(text, model, files=ObjectiveFiles(recipe.source.guide_size, session.say))
-
-
-def _check_provenance(dreamed: str, recipe: Recipe, here) -> None:
-    """Refuse other weights, and say what else may differ."""
-    then = recipe.provenance
-    if here.weights_sha256 != then.weights_sha256:
-        raise JaxdreamError(
-            f"{dreamed} was dreamed with other weights of {then.model} (sha256 "
-            f"{then.weights_sha256[:12]}, these are {here.weights_sha256[:12]}): give them by "
-            "--weights FILE"
-        )
-    if (here.jax, here.platform) != (then.jax, then.platform):
-        session.say(
-            f"dreamed with jax {then.jax} on {then.platform}, this is jax {here.jax} on "
-            f"{here.platform}: the same except for rounding"
-        )
+    return dream_task(task, files, previews, before_after=options.before_after)
 
 
 def _outputs(inputs: list[str], output: str | None) -> list[Path]:
@@ -193,7 +83,7 @@ def _outputs(inputs: list[str], output: str | None) -> list[Path]:
     return [target]
 
 
-def _check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
+def check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
     """Make sure that the pictures can be written, before anything is computed."""
     remove_temporaries(targets)  # of a run that was killed
     for target in targets:
@@ -226,7 +116,7 @@ def _read_all(
     return pictures
 
 
-def _files(inputs: Sequence[str], outputs: Sequence[Path], seed: int) -> list["PictureFile"]:
+def files_of(inputs: Sequence[str], outputs: Sequence[Path], seed: int) -> list["PictureFile"]:
     from jaxdream.folder.inputs import Input
     from jaxdream.folder.worker import PictureFile
 
@@ -259,8 +149,18 @@ def _work(
     return objective, work
 
 
-def _dream(task: Task, files: Sequence["PictureFile"], previews: Previews | None) -> int:
-    """Dream pictures and write them; the exit code."""
+def dream_task(
+    task: Task,
+    files: Sequence["PictureFile"],
+    previews: Previews | None = None,
+    *,
+    before_after: bool = False,
+) -> int:
+    """Dream pictures and write them; the exit code.
+
+    Args:
+        before_after: whether each is also written beside its picture.
+    """
     from jaxdream.execution.sharding import chosen_sharding
     from jaxdream.folder.pipeline import Pipeline, pictures_so_far
     from jaxdream.folder.run import octave_notice, plan_jobs
@@ -311,7 +211,25 @@ def _dream(task: Task, files: Sequence["PictureFile"], previews: Previews | None
             if _loses_alpha(result, work):
                 session.say(f"{result.output}: this format has no transparency, so it is left out")
             session.report(f"wrote {result.output}")
+            if before_after:
+                _write_before_after(result, work.source)
     return _exit_code(run.interrupted, bool(kept), failed, len(files))
+
+
+def _before_after(output: Path) -> Path:
+    return output.with_name(f"{output.stem}_before_after{output.suffix}")
+
+
+def _write_before_after(result: "FileResult", source: SourceSettings) -> None:
+    """Write a picture and its dream side by side."""
+    from jaxdream.images.contact_sheet import contact_sheet
+
+    before = session.read(str(result.input), source.size, None, source)
+    assert result.picture is not None  # it was dreamed just now
+    sheet = contact_sheet([before.pixels, result.picture], columns=2, gap=0)
+    path = _before_after(result.output)
+    picture_files.write_image(path, sheet, recipe=picture_files.mark("sheet"))
+    session.report(f"wrote {path}")
 
 
 def _loses_alpha(result, work: "FileWork") -> bool:

@@ -240,3 +240,13 @@ def test_a_gradient_of_nothing_is_one_line(refused):
     silent = f"0*{LAYER}"
     line = refused(["dream", "photo.png", *MINI, "--objective", silent, "-o", "out.png"])
     assert "photo.png: the gradient of" in line
+
+
+def test_a_picture_and_its_dream_side_by_side(cli, photo, tmp_path):
+    done = cli("dream", photo, *QUICK, "-o", "out.png", "--before-after")
+    assert done.stdout == "wrote out.png\nwrote out_before_after.png\n"
+    sheet, dreamed = (jd.read_image(tmp_path / f"out{end}.png") for end in ("_before_after", ""))
+    np.testing.assert_array_equal(sheet, np.hstack([jd.read_image(photo), dreamed]))
+    (tmp_path / "out_before_after.png").write_bytes(photo.read_bytes())
+    line = cli("dream", photo, *QUICK, "-o", "out.png", "--before-after", code=2).stderr
+    assert "out_before_after.png" in line
