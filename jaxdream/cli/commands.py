@@ -165,6 +165,8 @@ def _add_zoom(commands) -> None:
     group = parser.add_argument_group("the film").add_argument
     group("--fps", type=number(0.01, 240.0, "fps"), default=25.0, metavar="N",
           help="frames a second (default: 25)")  # fmt: skip
+    group("--ping-pong", action="store_true", help="play the frames forwards, then backwards, so "
+          "that the film repeats without a jump")  # fmt: skip
     group("--keep-frames", action="store_true", help="keep the folder OUT.frames of a film")
     _add_objective(parser)
     add_settings(parser, DreamSettings, absent=True)

@@ -93,6 +93,8 @@ def _targets(options: argparse.Namespace, guard: FileGuard) -> tuple[Path | None
             f"{path}: a zoom is written as {', '.join(ANIMATION_SUFFIXES)} or into a folder, not "
             f"as {path.suffix!r} (a folder of such a name: {path}/)"
         )
+    if options.ping_pong:
+        raise JaxdreamError("--ping-pong is for a film: write a .mp4, .webp or .gif")
     check_folder(path)
     # Whose files are there already, the folder itself finds out.
     guard.add_write_pattern(path, r"\d{4,}\.png|zoom\.(json|safetensors)", replace=True)
@@ -178,6 +180,8 @@ def _finish(
             session.say(f"interrupted: writing {animation} of the {_number(count)} made so far")
         try:
             paths = frames.paths(count)
+            if options.ping_pong:  # the first and the last once
+                paths = [*paths, *paths[-2:0:-1]]
             write_animation(animation, paths, fps=options.fps, recipe=frames.to_json())
             written = True
         except KeyboardInterrupt:

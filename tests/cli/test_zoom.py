@@ -94,6 +94,18 @@ def test_animations(cli, photo, tmp_path, suffix):
     assert names(tmp_path) == {"photo.png", "in.png", f"z{suffix}"}
 
 
+def test_a_film_plays_forwards_and_backwards(cli, photo, tmp_path):
+    cli("zoom", photo, "-o", "z.webp", *QUICK, "--frames", "3", "--ping-pong")
+    with Image.open(tmp_path / "z.webp") as image:
+        assert image.n_frames == 4
+        shown = []
+        for number in range(4):
+            image.seek(number)
+            shown.append(np.asarray(image.convert("RGB")))
+    np.testing.assert_array_equal(shown[1], shown[3])
+    assert (shown[0] != shown[2]).any()
+
+
 def test_without_its_frames_a_film_is_dreamed_again_and_says_so(cli, photo):
     command = ["zoom", photo, "-o", "z.gif", *QUICK]
     cli(*command, "--frames", "1")
@@ -199,6 +211,7 @@ def test_at_real_size_with_the_real_network(cli, shared, tmp_path):
 
 REFUSED = {
     "photo.png -o ''": "--output is empty",
+    "photo.png -o out --ping-pong": "--ping-pong is for a film",
     "'' -o z.gif": "'' is not the name of a file",
     "photo.png -o out.gif --fps 60": "GIF plays 0.01 to 50 frames a second, not 60",
     "photo.png -o out --fps -1": "argument --fps: it is a number from 0.01 to 240, not -1",
