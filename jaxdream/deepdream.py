@@ -33,7 +33,7 @@ from jaxdream.execution.octave import CompiledOctave, Octave
 from jaxdream.execution.planner import compiled_ahead, plan_layouts
 from jaxdream.execution.shapes import Layout
 from jaxdream.execution.sharding import Sharding, chosen_sharding
-from jaxdream.images.masks import average_areas, check_mask
+from jaxdream.images.masks import average_areas, masks_of
 from jaxdream.images.pixels import check_picture
 from jaxdream.images.resample import resize
 from jaxdream.images.seamless import wrapped_axes
@@ -195,7 +195,7 @@ def iterate_dream(
         sharding.check(image.shape[:-3])
     if mask is not None and settings.seamless is not None:
         raise JaxdreamError(MASK_AND_SEAMLESS)
-    masks = None if mask is None else _masks(mask, image.shape[:-3], (height, width))
+    masks = None if mask is None else masks_of(mask, image.shape[:-3], (height, width))
     drawn = given_offsets(key, offsets, image.shape[:-3], sizes, settings)
     rule = StepRule.of(settings)
     layouts = plan_layouts(
@@ -331,17 +331,6 @@ def _masks_at(layout: Layout, masks: Sequence[AnyArray] | None) -> tuple[AnyArra
         return None
     pairs = zip(masks, layout.sizes, strict=True)
     return tuple(average_areas(mask, size)[..., None] for mask, size in pairs)
-
-
-def _masks(mask: AnyArray, batch: tuple[int, ...], size: Size) -> list[AnyArray]:
-    """The mask of each picture, checked."""
-    check_mask(mask, size)
-    mask = mask if isinstance(mask, Tracer) else np.asarray(mask, np.float32)
-    if mask.ndim == 2:
-        return [mask] * (batch[0] if batch else 1)
-    if mask.shape[:-2] != batch:
-        raise JaxdreamError(f"mask has the shape {mask.shape} for {batch or 1} pictures")
-    return list(mask)
 
 
 def _bases(

@@ -42,6 +42,25 @@ def check_mask(mask: Num[AnyArray, "*n h w"], size: Size, *, name: str = "mask")
             raise JaxdreamError(f"{name} is 0 everywhere: nothing would be dreamed")
 
 
+def masks_of(mask: AnyArray, batch: tuple[int, ...], size: Size) -> list[AnyArray]:
+    """The mask of each picture of a batch of this height and width.
+
+    Args:
+        mask: one for all, (h, w), or one for each, (n, h, w).
+        batch: (n,), or () for a single picture.
+
+    Raises:
+        JaxdreamError: as ``check_mask``, or there is another number of them.
+    """
+    check_mask(mask, size)
+    mask = mask if isinstance(mask, Tracer) else np.asarray(mask, np.float32)
+    if mask.ndim == 2:
+        return [mask] * (batch[0] if batch else 1)
+    if mask.shape[:-2] != batch:
+        raise JaxdreamError(f"mask has the shape {mask.shape} for {batch or 1} pictures")
+    return list(mask)
+
+
 def average_areas(mask: Float[AnyArray, "h w"], size: Size) -> Float[AnyArray, "oh ow"]:
     """A mask at another height and width: each pixel the average of the area that it covers.
 

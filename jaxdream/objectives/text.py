@@ -27,7 +27,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,30 +37,14 @@ from jaxdream.objectives.base import Objective, Product, Scaled, Sum
 from jaxdream.objectives.files import ObjectiveFiles
 from jaxdream.objectives.labels import check_names, named_classes
 from jaxdream.objectives.masked import Mask
+from jaxdream.objectives.tokens import Token, read_tokens, shortened
 
 if TYPE_CHECKING:
     from jaxdream.models.network import Network
 
-# A number is one only where no name goes on: "4c" and "3b/output" are layers.
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<text>"[^"]*"|'[^']*')
-    | (?P<number>(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?+(?![\w/]|\.\w))
-    | (?P<name>\w++(?:[/.]\w++)*+)
-    | (?P<sign>[-+*():,])
-    )""",
-    re.VERBOSE | re.ASCII,
-)
-_LONGEST = 10_000  # characters
 _DEEPEST = 50  # parentheses within parentheses
 _MOST_TERMS = 1000
 _MOST_FACTORS = 100
-
-
-class _Token(NamedTuple):
-    kind: str  # text, number, name, sign, or end
-    value: str
-    start: int  # in the text
 
 
 def as_objective(objective: Objective | str | None, model: "Network") -> Objective:
@@ -135,7 +119,7 @@ def with_files_renamed(text: str, names: Mapping[str, str]) -> str:
     for token in reversed(_file_tokens(text)):
         if token.value not in names:
             raise JaxdreamError(
-                f"the objective names the file {_shortened(token.value)!r}, which is not among "
+                f"the objective names the file {shortened(token.value)!r}, which is not among "
                 "the files listed with it"
             )
         end = token.start + len(token.value) + 2  # the quotes
@@ -182,8 +166,8 @@ def _has_layer(model: "Network", name: str) -> bool:
     return True
 
 
-def _file_tokens(text: str) -> list[_Token]:
-    tokens = _tokens(text)
+def _file_tokens(text: str) -> list[Token]:
+    tokens = read_tokens(text)
     return [
         token
         for function, sign, token in zip(tokens, tokens[1:], tokens[2:], strict=False)
@@ -191,34 +175,12 @@ def _file_tokens(text: str) -> list[_Token]:
     ]
 
 
-def _tokens(text: str) -> list[_Token]:
-    if len(text) > _LONGEST:
-        raise JaxdreamError(
-            f"the objective has {len(text):,} characters: it can have at most {_LONGEST:,}"
-        )
-    tokens, start = [], 0
-    while text[start:].strip():
-        match = _TOKEN.match(text, start)
-        if match is None:
-            rest = _shortened(text[start:].lstrip())
-            raise JaxdreamError(f"objective {_shortened(text)!r}: cannot read {rest!r}")
-        kind = str(match.lastgroup)
-        value = match[kind][1:-1] if kind == "text" else match[kind]
-        tokens.append(_Token(kind, value, match.start(kind)))
-        start = match.end()
-    return [*tokens, _Token("end", "", len(text))]
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:80]}..."
-
-
 class _Parser:
     """Recursive descent: sums of products of factors."""
 
     def __init__(self, text: str, model: "Network", files: ObjectiveFiles) -> None:
         self.text, self.model, self.files = text, model, files
-        self.tokens = _tokens(text)
+        self.tokens = read_tokens(text)
         self.place = 0
         self.depth = 0
 
@@ -233,7 +195,7 @@ class _Parser:
         return value
 
     @property
-    def next(self) -> _Token:
+    def next(self) -> Token:
         return self.tokens[self.place]
 
     def advance(self) -> str:
@@ -250,10 +212,10 @@ class _Parser:
             raise self.expected(f"{sign!r}")
 
     def error(self, message: str) -> JaxdreamError:
-        return JaxdreamError(f"objective {_shortened(self.text)!r}: {message}")
+        return JaxdreamError(f"objective {shortened(self.text)!r}: {message}")
 
     def expected(self, wanted: str) -> JaxdreamError:
-        rest = _shortened(self.text[self.next.start :])
+        rest = shortened(self.text[self.next.start :])
         place = "at the end" if self.next.kind == "end" else f"before {rest!r}"
         return self.error(f"expected {wanted} {place}")
 
