@@ -50,7 +50,7 @@ def dream_pictures(options: argparse.Namespace) -> int:
     guard = session.file_guard(options, options.inputs)
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
-    session.guard_mask(guard, source.mask)
+    session.guard_mask(guard, source.mask, compute.memory)
     check_targets(outputs, guard)
     sheets = [_before_after(output) for output in outputs] if options.before_after else []
     check_targets(sheets, guard)

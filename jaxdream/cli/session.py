@@ -71,16 +71,21 @@ def read(
     """
     if source is not None and source.begin is not None:
         return noise_picture(source.seed, size)
-    if memory is not None:
-        from jaxdream.folder.decoding_memory import check_decoding
-
-        left = memory - psutil.Process().memory_info().rss
-        check_decoding(path, decoding_bytes(path), left)
+    _check_decoding(path, memory)
     picture = picture_files.read_picture(path)
     if size is None:
         return picture
     height, width, _ = picture.pixels.shape
     return picture_files.resize_picture(picture, parse_size(size, height, width))
+
+
+def _check_decoding(path: str, memory: int | None) -> None:
+    """Make sure that a picture can be decoded within a limit, if there is one."""
+    if memory is not None:
+        from jaxdream.folder.decoding_memory import check_decoding
+
+        left = memory - psutil.Process().memory_info().rss
+        check_decoding(path, decoding_bytes(path), left)
 
 
 def start_jax(device: str | None, memory: int | None = None) -> None:
@@ -229,12 +234,13 @@ def file_guard(options: argparse.Namespace, reads: Iterable[str]) -> FileGuard:
     return FileGuard(reads, replace=options.overwrite or picture_files.is_own)
 
 
-def guard_mask(guard: FileGuard, mask: str | None) -> None:
-    """Have the guard know the file of ``--mask``, if it is one."""
+def guard_mask(guard: FileGuard, mask: str | None, memory: int | None) -> None:
+    """Have the guard know the file of ``--mask``, if it is one, which must fit into the memory."""
     from jaxdream.images.masks import ALPHA
 
     if mask is not None and mask != ALPHA:
         guard.add_read(mask, what="the mask")
+        _check_decoding(mask, memory)
 
 
 def output_path(given: str | None, default: Path) -> Path:

@@ -33,7 +33,7 @@ def zoom_picture(options: argparse.Namespace) -> int:
     (options.input,) = session.input_names(given, source)
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
-    session.guard_mask(guard, options.mask)
+    session.guard_mask(guard, options.mask, compute.memory)
     animation, folder = _targets(options, guard)
     picture = session.read(options.input, options.size, compute.memory, source)
     if animation is not None:

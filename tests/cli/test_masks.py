@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxdream import read_image, read_recipe, write_image
 
@@ -92,12 +93,15 @@ def test_a_picture_is_made_to_tile(cli, photo, tmp_path):
         ("--mask guide.png --tile x", "a mask cannot be combined with --tile"),
         ("--make-tile", "--make-tile needs --tile"),
         ("--tile z", "choose from 'x', 'y', 'both'"),
+        ("--mask large.png --memory 450MB", "large.png"),
         ("--strength 2", "a number from 0 to 1"),
         ("--smallest 0", "a whole number from 1"),
     ],
 )
 def test_what_does_not_go_is_one_line(refused, corpus, options, line):
     write_image(corpus / "black.png", np.zeros((48, 64, 3)))
+    if "large" in options:
+        Image.new("RGB", (6000, 6000)).save(corpus / "large.png")
     assert line in refused(f"dream photo.png -o out.png --model googlenet_mini {options}")
 
 
