@@ -13,7 +13,7 @@ import sys
 from jaxdream.cli.commands import build_parser
 from jaxdream.cli.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import printable, reason
+from jaxdream.files.reading import as_line, reason
 
 
 def run(arguments: list[str]) -> int:
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
         print("jaxdream: interrupted", file=sys.stderr)
         return INTERRUPTED
     except JaxdreamError as error:
-        print(f"jaxdream: {printable(str(error))}", file=sys.stderr)
+        print(f"jaxdream: {as_line(str(error))}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # its reader has gone: `jaxdream layers | head`
         _give_up_output()

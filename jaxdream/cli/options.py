@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 from jaxdream.cli.exit_codes import BAD_INPUT
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import printable
+from jaxdream.files.reading import as_line
 from jaxdream.settings import (
     Setting,
     Settings,
@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
         return self.commands.get(name, self)
 
     def error(self, message: str) -> NoReturn:
-        print(f"jaxdream: {printable(message)} (see `{self.prog} --help`)", file=sys.stderr)
+        print(f"jaxdream: {as_line(message)} (see `{self.prog} --help`)", file=sys.stderr)
         sys.exit(BAD_INPUT)
 
     def unknown(self, arguments: Sequence[str]) -> NoReturn:

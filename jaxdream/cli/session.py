@@ -16,7 +16,7 @@ import psutil
 from jaxdream.cli.start import raise_on_signals
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.files.guard import FileGuard
-from jaxdream.files.reading import printable
+from jaxdream.files.reading import as_line, printable
 from jaxdream.files.writing import check_place
 from jaxdream.images import picture_files
 from jaxdream.images.decoding import decoding_bytes
@@ -35,7 +35,7 @@ _LONG_COMPILING = 0.2  # seconds
 
 def say(line: str) -> None:
     """Tell the user something beside the result."""
-    print(f"jaxdream: {printable(line)}", file=sys.stderr, flush=True)
+    print(f"jaxdream: {as_line(line)}", file=sys.stderr, flush=True)
 
 
 def report(line: str) -> None:

@@ -4,6 +4,7 @@ Only the standard library's smallest modules are imported here, so that Ctrl-C i
 first moment on.
 """
 
+import atexit
 import faulthandler
 import os
 import signal
@@ -24,6 +25,7 @@ _AGAIN_AFTER = 0.02  # seconds
 def main() -> None:
     """Run the command line in this process, and exit."""
     exit_on_signals()
+    atexit.register(_ignore_signals)  # the first of all, and so the last to run
     _open_standard_streams()
     _silence_libraries()
     _show_own_warnings()
@@ -56,6 +58,12 @@ def raise_on_signals() -> None:
         if signal.getsignal(number) is _exit:
             signal.signal(number, _raise)
             sys.unraisablehook = _raise_again
+
+
+def _ignore_signals() -> None:
+    """At the very end Python would give signals back their defaults, which kill without a line."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _exit(number: int, frame: FrameType | None) -> None:
@@ -99,9 +107,9 @@ def _show_own_warnings() -> None:
     from jaxdream.errors import JaxdreamWarning
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        from jaxdream.files.reading import printable
+        from jaxdream.files.reading import as_line
 
-        print(f"jaxdream: {printable(str(message))}", file=sys.stderr)
+        print(f"jaxdream: {as_line(str(message))}", file=sys.stderr)
 
     warnings.simplefilter("ignore")
     warnings.simplefilter("default", JaxdreamWarning)

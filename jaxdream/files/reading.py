@@ -17,6 +17,7 @@ PathLike = str | os.PathLike[str]
 
 # Enough for every picture that is decoded at all: 178 million pixels of 4 x 16 bits are 1.4 GB.
 MAX_BYTES = 2 << 30
+_LONGEST_LINE = 1000  # characters
 _BLOCK = 1 << 20
 # Of these, POSIX systems have the first and Windows the others.
 _FLAGS = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY", "O_NOINHERIT"))
@@ -95,6 +96,12 @@ def reason(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error)
     text = re.sub(r"\[(Errno|WinError) -?\d+\] ", "", str(text)).strip()
     return printable(text.splitlines()[0]) if text else type(error).__name__
+
+
+def as_line(text: str) -> str:
+    """A text as one line of a message: printable, and not longer than a terminal's screen."""
+    line = printable(text)
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
 def printable(text: PathLike) -> str:

@@ -35,10 +35,12 @@ def odd_batch(place: Place) -> Case:
     out, random = place.work / "out", place.random
     if random.random() < 0.6:
         _spoil_lines(out / "jaxdream.jsonl", random)
+    # Not both of one picture: without its input a damaged dream cannot be made again.
+    dream, given = random.sample(range(3), 2)
     if random.random() < 0.5:
-        _spoil(out / f"{random.randrange(3)}.png", place)
+        _spoil(out / f"{dream}.png", place)
     if random.random() < 0.3:
-        _spoil(place.work / "in" / f"{random.randrange(3)}.png", place)
+        _spoil(place.work / "in" / f"{given}.png", place)
     # Its own dreams and its journal; what was put in their place is only there if it refused.
     return Case(DREAM_BATCH, may_change=("out/*.png", "out/jaxdream.jsonl", "out/.jaxdream.lock"))
 

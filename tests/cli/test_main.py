@@ -172,3 +172,9 @@ def test_help_comes_without_jax(environment):
         "assert not {'jax', 'flax', 'numpy', 'PIL'} & set(sys.modules), 'slow start'"
     )
     subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+
+
+def test_a_line_is_never_longer_than_a_screen(refused):
+    line = refused(["dream", "photo.png", "x" * 5000])
+    assert len(line) < 1100
+    assert len(refused(["layers", "x" * 5000])) < 1100

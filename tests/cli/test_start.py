@@ -92,3 +92,26 @@ def test_lines_of_other_libraries_are_not_shown(run, tmp_path):
     done = run("dream", "odd.tif", *QUICK, code=2)
     assert done.stderr.startswith("jaxdream: odd.tif is damaged or cut short")
     assert done.stderr.count("\n") == 1
+
+
+LATE = """
+import os, signal, sys
+from jaxdream.cli import start
+
+class Late:
+    def __del__(self, kill=os.kill, this=os.getpid(), number=signal.SIGTERM):
+        kill(this, number)
+
+late = Late()
+sys.argv = ["jaxdream", "--version"]
+start.main()
+"""
+
+
+def test_a_signal_while_python_ends_changes_nothing(environment, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("jaxdream ")
