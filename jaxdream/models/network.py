@@ -6,11 +6,11 @@ into ``jax.jit``, ``jax.grad`` and ``jax.vmap``. Build it with ``jaxdream.load_m
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float
 
 from jaxdream.errors import JaxdreamError
@@ -80,17 +80,19 @@ def evaluate_region(
     return activations
 
 
-@partial(jax.jit, static_argnames=("layers",), inline=True)
 def _activations(
     model: "Network", x: Array, region: Region | None, *, layers: tuple[str, ...]
 ) -> tuple[Array, ...]:
-    """A program of its own where a network is called by itself: not one for each operation."""
     x = x.astype(model.precision)
     if region is None:
         activations = evaluate(model.graph, x, layers, model.apply)
     else:
         activations = evaluate_region(model.graph, x, layers, model.apply, region)
     return tuple(activations[name].astype(jnp.float32) for name in layers)
+
+
+# Where a network is called by itself: one program, and not one for each operation.
+_compiled_activations = jax.jit(_activations, static_argnames=("layers",))
 
 
 class Layer(nnx.Module):
@@ -170,7 +172,8 @@ class Network(nnx.Module):
             raise JaxdreamError(
                 f"x has the shape {x.shape}: give a batch of pictures, (n, height, width, 3)"
             )
-        found = _activations(self, jnp.asarray(x), region, layers=tuple(layers))
+        run = _activations if isinstance(x, Tracer) else _compiled_activations
+        found = run(self, jnp.asarray(x), region, layers=tuple(layers))
         return dict(zip(layers, found, strict=True))
 
     def __repr__(self) -> str:
