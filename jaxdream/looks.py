@@ -3,9 +3,7 @@
 from jaxdream.models.network import Network
 from jaxdream.objectives.text import names_objective
 from jaxdream.settings import DreamSettings
-from jaxdream.settings.looks import LOOKS, Look, find_look
-
-__all__ = ["LOOKS", "Look", "look_objective", "use_look"]
+from jaxdream.settings.looks import Look, find_look
 
 
 def use_look(model: Network, name: str, *, seed: int = 0) -> tuple[DreamSettings, str]:

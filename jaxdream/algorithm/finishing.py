@@ -1,7 +1,7 @@
 """What is done to a dream when its last step is taken: colours, contrast, blending.
 
-Pictures are RGB, 0..255. Lightness is the luma of ITU-R BT.601; a difference of luma that is added
-to all three channels leaves the chroma as it is.
+Pictures are RGB, 0..255. Lightness is their luma; a difference of luma that is added to all three
+channels leaves the chroma as it is.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Float
 
+from jaxdream.images.pixels import LUMA
 from jaxdream.settings import DreamSettings
 from jaxdream.types import AnyArray
-
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,10 @@ class Finishing:
             mask: where it is 0, the picture stays as it is; contrast is that of the rest.
         """
         xp = jnp if any(isinstance(array, Tracer) for array in (picture, dream, mask)) else np
-        finished = picture, dream
-        before, after = (xp.sum(array * _LUMA, axis=-1, keepdims=True) for array in finished)
+        weights = np.array(LUMA, np.float32)
+        before, after = (
+            xp.sum(array * weights, axis=-1, keepdims=True) for array in (picture, dream)
+        )
         result = dream
         if self.keep_contrast:
             shares = xp.ones_like(before) if mask is None else mask[..., None]

@@ -14,13 +14,14 @@ from jaxdream.settings import Compute, SourceSettings
 
 def dream_batch(options: argparse.Namespace) -> int:
     check_objective(options)
-    read_settings(options, SourceSettings).check_with(dream_settings(options))
+    source, compute = read_settings(options, SourceSettings), read_settings(options, Compute)
+    source.check_with(dream_settings(options))
+    session.mask_files(source.mask, compute.memory)
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)
     inputs = find_inputs(options.inputs, lists=options.lists, leave_out=folder)
     suffix = None if options.format == "same" else f".{options.format}"
     output_names(inputs, folder, suffix)  # now, since the rest takes a while
-    compute = read_settings(options, Compute)
     with session.rendezvous(options) as process:
         session.start_jax(options.device, compute.memory)
         return _dream(options, compute, inputs, suffix, process)

@@ -197,8 +197,6 @@ def _add_visualize(commands) -> None:
         "shares, 0 to 1, of its width and height")  # fmt: skip
     add("--direction", metavar="FILE",
         help="a direction in the layer: a .npy file with a number for each channel")  # fmt: skip
-    add("--look", metavar="NAME", help="settings and an objective that go well together, or random "
-        "(`jaxdream looks` lists them); what is given beside it wins")  # fmt: skip
     add("--objective", metavar="TEXT", help="anything else, as for `jaxdream dream`")
     add = parser.add_argument_group("pictures").add_argument
     add("-o", "--output", metavar="OUT", help="where to write: a picture, or a folder for several "

@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,12 +17,12 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import printable
 from jaxdream.files.writing import check_place, remove_temporaries
-from jaxdream.images import formats, picture_files
+from jaxdream.images import formats
 from jaxdream.images.picture_files import Picture
 from jaxdream.settings import Compute, DreamSettings, SourceSettings
 
 if TYPE_CHECKING:
-    from jaxdream.folder.worker import FileResult, FileWork, PictureFile
+    from jaxdream.folder.worker import FileWork, PictureFile
     from jaxdream.models.network import Network
     from jaxdream.objectives import Objective
 
@@ -50,21 +51,22 @@ def dream_pictures(options: argparse.Namespace) -> int:
     guard = session.file_guard(options, options.inputs)
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
-    session.guard_mask(guard, source.mask, compute.memory)
+    for mask in session.mask_files(source.mask, compute.memory):
+        guard.add_read(mask, what="the mask")
     check_targets(outputs, guard)
-    sheets = [_before_after(output) for output in outputs] if options.before_after else []
-    check_targets(sheets, guard)
+    if options.before_after:
+        check_targets(list(map(formats.before_after_path, outputs)), guard)
     previews = Previews.asked(options, outputs, guard)
     pictures = _read_all(inputs, outputs, source, compute.memory)
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
     objective, work = _work(options, model, settings, source, guard)
     files = files_of(inputs, outputs, source.seed)
-    work.preloaded.update(pictures)
+    work = replace(work, preloaded=pictures, before_after=options.before_after)
     task = Task(model, objective, work, _with_shapes(compute, work, files))
     if options.plan:
         return _print_plans(task, files)
-    return dream_task(task, files, previews, before_after=options.before_after)
+    return dream_task(task, files, previews)
 
 
 def _outputs(inputs: list[str], output: str | None) -> list[Path]:
@@ -107,7 +109,7 @@ def _read_all(
     pictures: dict[str, Picture] = {}
     held = 0
     for path, output in zip(inputs, outputs, strict=True):
-        picture = session.read(path, source.size, memory, source)
+        picture = session.read_or_make(path, source, memory)
         height, width, _ = picture.pixels.shape
         formats.picture_format(output, (height, width))
         held += picture.pixels.nbytes
@@ -149,18 +151,8 @@ def _work(
     return objective, work
 
 
-def dream_task(
-    task: Task,
-    files: Sequence["PictureFile"],
-    previews: Previews | None = None,
-    *,
-    before_after: bool = False,
-) -> int:
-    """Dream pictures and write them; the exit code.
-
-    Args:
-        before_after: whether each is also written beside its picture.
-    """
+def dream_task(task: Task, files: Sequence["PictureFile"], previews: Previews | None = None) -> int:
+    """Dream pictures and write them; the exit code."""
     from jaxdream.execution.sharding import chosen_sharding
     from jaxdream.folder.pipeline import Pipeline, pictures_so_far
     from jaxdream.folder.run import octave_notice, plan_jobs
@@ -211,25 +203,9 @@ def dream_task(
             if _loses_alpha(result, work):
                 session.say(f"{result.output}: this format has no transparency, so it is left out")
             session.report(f"wrote {result.output}")
-            if before_after:
-                _write_before_after(result, work.source)
+            if work.before_after:
+                session.report(f"wrote {formats.before_after_path(result.output)}")
     return _exit_code(run.interrupted, bool(kept), failed, len(files))
-
-
-def _before_after(output: Path) -> Path:
-    return output.with_name(f"{output.stem}_before_after{output.suffix}")
-
-
-def _write_before_after(result: "FileResult", source: SourceSettings) -> None:
-    """Write a picture and its dream side by side."""
-    from jaxdream.images.contact_sheet import contact_sheet
-
-    before = session.read(str(result.input), source.size, None, source)
-    assert result.picture is not None  # it was dreamed just now
-    sheet = contact_sheet([before.pixels, result.picture], columns=2, gap=0)
-    path = _before_after(result.output)
-    picture_files.write_image(path, sheet, recipe=picture_files.mark("sheet"))
-    session.report(f"wrote {path}")
 
 
 def _loses_alpha(result, work: "FileWork") -> bool:

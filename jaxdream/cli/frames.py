@@ -103,7 +103,8 @@ class FrameFolder:
     def add(self, frame) -> None:
         """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX."""
         if self.done == 0:
-            with suppress(OSError):  # of another zoom; what cannot be removed is said below
+            # The state of another zoom. If it cannot be removed, writing in its place says why.
+            with suppress(OSError):
                 self._state.unlink()
             with replacing(self._recipe) as file:
                 file.write(self.to_json(indent=1).encode("ascii") + b"\n")

@@ -64,9 +64,8 @@ def asked_objective(options: argparse.Namespace, model: "Network") -> str:
     """
     from jaxdream.looks import look_objective
 
-    text = objective_text(options, model.default_layer)
-    if options.guide or text != model.default_layer or options.layer is not None:
-        return text
+    if options.objective is not None or options.layer is not None or options.guide:
+        return objective_text(options, model.default_layer)
     return look_objective(model, asked_look(options))
 
 

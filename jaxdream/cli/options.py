@@ -70,7 +70,7 @@ def add_settings(
         without: settings that this command does not have.
         defaults: of this command, where they differ from the class's.
         help: of this command, where it differs from the class's.
-        absent: whether what is not given is absent from the options, so that a look may set it.
+        absent: leave a setting that is not given out of the options, so that a look can set it.
     """
     group = parser.add_argument_group(cls.title)
     for name, known in describe(cls).items():

@@ -32,6 +32,8 @@ def replay_picture(options: argparse.Namespace) -> int:
     compute = compute.replace(precision=recipe.provenance.precision)
     model = session.load(options, compute, name=recipe.provenance.model)
     found = _find_files(options, recipe, given)
+    for path in found.values():
+        guard.add_read(path, what="a file of the recipe")
     objective = _objective_to_replay(recipe, model, found)
     from jaxdream.execution.shapes import ShapeBuckets
     from jaxdream.folder.worker import FileWork, NamedObjective, Progress
@@ -43,7 +45,7 @@ def replay_picture(options: argparse.Namespace) -> int:
     work = FileWork(
         folder=Path(), settings=recipe.settings, source=recipe.source, progress=Progress(),
         objective=NamedObjective(recipe.objective, recipe.files), provenance=here,
-        preloaded={files[0].output: picture}, masks=_mask_to_replay(recipe, found),
+        preloaded={files[0].output: picture}, masks=_mask_to_replay(recipe, found, compute.memory),
     )  # fmt: skip
     compute = compute.replace(shapes=ShapeBuckets.from_text(recipe.shapes))
     return dream_task(Task(model, objective, work, compute), files)
@@ -91,7 +93,7 @@ def _find_files(
     return find_files(recipe.files, given, [*folders, Path()])
 
 
-def _mask_to_replay(recipe: Recipe, found: Mapping[str, str]):
+def _mask_to_replay(recipe: Recipe, found: Mapping[str, str], memory: int | None):
     from jaxdream.images.masks import ALPHA, MaskSource
 
     name = recipe.source.mask
@@ -99,6 +101,7 @@ def _mask_to_replay(recipe: Recipe, found: Mapping[str, str]):
         return MaskSource.asked(recipe.source, session.say)
     if name not in found:
         raise JaxdreamError(f"its recipe is damaged: the mask {name} is not among its files")
+    session.mask_files(found[name], memory)
     return MaskSource.asked(recipe.source.replace(mask=found[name]), session.say)
 
 

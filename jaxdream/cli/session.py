@@ -60,17 +60,19 @@ def input_names(inputs: Sequence[str], source: "SourceSettings") -> list[str]:
     return list(inputs)
 
 
-def read(
-    path: str, size: str | None, memory: int | None = None, source: "SourceSettings | None" = None
-) -> Picture:
-    """A picture file, at the size to dream at, or what is dreamed from instead.
+def read_or_make(path: str, source: "SourceSettings", memory: int | None) -> Picture:
+    """What is dreamed from: the picture file, or noise; the rest is as of ``read``."""
+    if source.begin is not None:
+        return noise_picture(source.seed, source.size)
+    return read(path, source.size, memory)
+
+
+def read(path: str, size: str | None, memory: int | None = None) -> Picture:
+    """A picture file, at the size to dream at.
 
     Args:
         memory: bytes that this process may have, if there is a limit.
-        source: may say that it begins from noise.
     """
-    if source is not None and source.begin is not None:
-        return noise_picture(source.seed, size)
     _check_decoding(path, memory)
     picture = picture_files.read_picture(path)
     if size is None:
@@ -234,13 +236,14 @@ def file_guard(options: argparse.Namespace, reads: Iterable[str]) -> FileGuard:
     return FileGuard(reads, replace=options.overwrite or picture_files.is_own)
 
 
-def guard_mask(guard: FileGuard, mask: str | None, memory: int | None) -> None:
-    """Have the guard know the file of ``--mask``, if it is one, which must fit into the memory."""
+def mask_files(mask: str | None, memory: int | None) -> list[str]:
+    """The file of ``--mask``, if it is one, which must fit into the memory as it is decoded."""
     from jaxdream.images.masks import ALPHA
 
-    if mask is not None and mask != ALPHA:
-        guard.add_read(mask, what="the mask")
-        _check_decoding(mask, memory)
+    if mask is None or mask == ALPHA:
+        return []
+    _check_decoding(mask, memory)
+    return [mask]
 
 
 def output_path(given: str | None, default: Path) -> Path:

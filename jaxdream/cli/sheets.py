@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import math
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -29,35 +30,45 @@ class Variant(NamedTuple):
 
 
 def write_sheet(
-    options: argparse.Namespace, output: Path, variants: Sequence[Variant], *, size: str | None
+    options: argparse.Namespace,
+    output: Path,
+    variants: Sequence[Variant],
+    source: SourceSettings,
 ) -> int:
     """Dream a picture in several ways, and write all into one sheet; the exit code.
 
     Args:
         options: of the command, with the picture and the network.
         output: a picture file.
-        size: to dream at, as ``--size`` has it.
+        source: with the size to dream at, and that of guides.
     """
     formats.picture_format(output)
     check_place(output)
     guard = session.file_guard(options, [options.input])
+    for variant in variants:
+        for guide in variant.options.guide:
+            guard.add_read(guide, what="the guide")
     guard.add_write(output)
     remove_temporaries([output])
     compute = read_settings(options, Compute)
     settings = [dream_settings(variant.options) for variant in variants]
     for variant in variants:
         check_objective(variant.options)
-    picture = session.read(options.input, size, compute.memory)
+    picture = session.read(options.input, source.size, compute.memory)
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
-    objectives = [asked_objective(variant.options, model) for variant in variants]
 
     from jaxdream.deepdream import iterate_dream
+    from jaxdream.folder.worker import named_objective
     from jaxdream.images.contact_sheet import contact_sheet
-    from jaxdream.objectives.text import as_objective
 
-    for text in objectives:
-        as_objective(text, model)
+    objectives = []
+    for variant in variants:
+        text = asked_objective(variant.options, model)
+        objective, _, read = named_objective(text, model, source.guide_size, session.say)
+        for path in read:
+            guard.add_read(path, what="a file of the objective")
+        objectives.append(objective)
     dreams = []
     with session.running(output.name) as run:
         for variant, chosen, objective in zip(variants, settings, objectives, strict=True):
@@ -83,14 +94,14 @@ def dream_grid(options: argparse.Namespace) -> int:
     """``jaxdream dream IN --grid layer=3b,4c step_size=0.7,1.5``; the exit code."""
     if len(options.inputs) != 1:
         raise JaxdreamError(f"--grid takes one picture, not {len(options.inputs)}")
-    if options.plan or options.preview or options.gif:
-        raise JaxdreamError("--grid does not go with --plan, --preview or --gif")
+    if options.plan or options.preview or options.gif or options.before_after:
+        raise JaxdreamError("--grid does not go with --plan, --preview, --gif or --before-after")
     source = read_settings(options, SourceSettings)
     if source.mask is not None or source.make_tile or source.begin is not None:
         raise JaxdreamError("--grid does not go with --mask, --make-tile or --from")
     options.input = options.inputs[0]
     output = session.output_path(options.output, session.beside(options.input, "_grid.png"))
-    return write_sheet(options, output, _variants(options), size=source.size)
+    return write_sheet(options, output, _variants(options), source)
 
 
 def _variants(options: argparse.Namespace) -> list[Variant]:
@@ -104,11 +115,10 @@ def _variants(options: argparse.Namespace) -> list[Variant]:
     for name in names:
         if names.count(name) > 1:
             raise JaxdreamError(f"--grid names {name} twice: give all of its values at once")
-    combinations = list(itertools.islice(itertools.product(*(values for _, values in axes)), 101))
-    if len(combinations) > _MOST:
+    if math.prod(len(values) for _, values in axes) > _MOST:
         raise JaxdreamError(f"--grid makes more than {_MOST} dreams: name fewer values")
     variants = []
-    for values in combinations:
+    for values in itertools.product(*(values for _, values in axes)):
         chosen = copy(options)
         for name, (_, value) in zip(names, values, strict=True):
             setattr(chosen, name, value)

@@ -33,9 +33,10 @@ def zoom_picture(options: argparse.Namespace) -> int:
     (options.input,) = session.input_names(given, source)
     for guide in options.guide:
         guard.add_read(guide, what="the guide")
-    session.guard_mask(guard, options.mask, compute.memory)
+    for mask in session.mask_files(source.mask, compute.memory):
+        guard.add_read(mask, what="the mask")
     animation, folder = _targets(options, guard)
-    picture = session.read(options.input, options.size, compute.memory, source)
+    picture = session.read_or_make(options.input, source, compute.memory)
     if animation is not None:
         check_animation_writable(animation, fps=options.fps, size=picture.pixels.shape[:2])
     check_objective(options)

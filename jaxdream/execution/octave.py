@@ -206,11 +206,10 @@ def _run_steps(
         region: Region | None,
         mask: Array | None,
     ) -> tuple[AscentState, StepInfo]:
-        take = partial(take_step, optimizer=optimizer, clip=rule.clip, mask=mask)
+        options = {"optimizer": optimizer, "clip": rule.clip, "mask": mask}
         if region is None and sharding is None:
-            return ascent_step(
-                model, objective, state, offset, optimizer=optimizer, clip=rule.clip, mask=mask
-            )
+            return ascent_step(model, objective, state, offset, **options)
+        take = partial(take_step, **options)
         return _placed_step(model, objective, state, offset, region, take, sharding)
 
     # Only the picture between steps is kept for a gradient through the dream, not every layer's

@@ -21,6 +21,7 @@ from jaxdream.folder.decoding_memory import DecodingMemory
 from jaxdream.folder.inputs import Input
 from jaxdream.folder.journal import Journal, JournalEntry, settings_hash
 from jaxdream.images import formats, picture_files
+from jaxdream.images.contact_sheet import contact_sheet
 from jaxdream.images.decoding import picture_bytes
 from jaxdream.images.masks import MaskSource
 from jaxdream.images.picture_files import Picture
@@ -166,6 +167,7 @@ class FileWork:
     overwrite: bool = False
     preloaded: dict[str, Picture] = field(default_factory=dict)  # by output: read already
     masks: MaskSource | None = None
+    before_after: bool = False  # whether each picture is also written beside its dream
 
     @property
     def key(self) -> str:
@@ -271,6 +273,10 @@ class FileWork:
             content = picture_files.encode_image(path, pixels, alpha=picture.alpha, recipe=recipe)
             sha256 = hashlib.sha256(content).hexdigest()
             self._write(file, path, content, self._entry(file, picture.sha256, sha256))
+            if self.before_after and shapes is not None:
+                sheet = contact_sheet([picture.pixels, pixels], columns=2, gap=0)
+                mark = picture_files.mark("sheet")
+                picture_files.write_image(formats.before_after_path(path), sheet, recipe=mark)
         except TargetError:
             raise
         except JaxdreamError as error:

@@ -94,3 +94,8 @@ def _find(path: PathLike, size: tuple[int, int], suffixes: tuple[str, ...], what
             f"most {chosen.longest_side} a side{other}"
         )
     return chosen
+
+
+def before_after_path(output: Path) -> Path:
+    """Where a picture and its dream go side by side."""
+    return output.with_name(f"{output.stem}_before_after{output.suffix}")

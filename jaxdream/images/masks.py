@@ -10,6 +10,7 @@ from jaxtyping import Float, Num
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.picture_files import Picture, read_picture
+from jaxdream.images.pixels import LUMA
 from jaxdream.images.resample import resize
 from jaxdream.settings import SourceSettings
 from jaxdream.types import AnyArray, Size
@@ -30,6 +31,20 @@ def check_mask(mask: Num[AnyArray, "*n h w"], size: Size, *, name: str = "mask")
             f"{name} has the shape {np.shape(mask)} and the picture {size[0]}x{size[1]} (height x "
             "width): both need the same"
         )
+    check_shares(mask, name=name)
+    if isinstance(mask, Tracer):
+        return
+    for one in np.asarray(mask).reshape(-1, *size):
+        if not one.any():
+            raise JaxdreamError(f"{name} is 0 everywhere: nothing would be dreamed")
+
+
+def check_shares(mask: Num[AnyArray, "..."], *, name: str) -> None:
+    """Make sure that the values of an array are from 0 to 1; a traced array's are not looked at.
+
+    Raises:
+        JaxdreamError: they are not.
+    """
     if isinstance(mask, Tracer):
         return
     values = np.asarray(mask)
@@ -37,9 +52,6 @@ def check_mask(mask: Num[AnyArray, "*n h w"], size: Size, *, name: str = "mask")
         raise JaxdreamError(
             f"{name} has values outside of 0..1: 0 where nothing is dreamed, 1 for all of the dream"
         )
-    for one in values.reshape(-1, *size):
-        if not one.any():
-            raise JaxdreamError(f"{name} is 0 everywhere: nothing would be dreamed")
 
 
 def masks_of(mask: AnyArray, batch: tuple[int, ...], size: Size) -> list[AnyArray]:
@@ -180,8 +192,7 @@ class MaskSource:
 
 def brightness(picture: Picture) -> Float[np.ndarray, "h w"]:
     """The brightness of a picture's pixels, 0..1; what is transparent is black."""
-    red, green, blue = np.moveaxis(picture.pixels.astype(np.float64), -1, 0)
-    shares = (299 * red + 587 * green + 114 * blue) / 255_000
+    shares = picture.pixels @ np.array(LUMA) / 255  # in float64, so that white is 1
     if picture.alpha is not None:
         shares *= picture.alpha / 255
     return shares.clip(0, 1).astype(np.float32)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from jaxdream.errors import JaxdreamError
 
+LUMA = (0.299, 0.587, 0.114)  # of R, G and B: ITU-R BT.601
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # above, Pillow refuses to decode
 _FEW_PIXELS = 16  # up to so many, values within 0..1 prove nothing
 

@@ -23,11 +23,12 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Integer, Num
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.images.masks import check_shares
 from jaxdream.objectives import terms
 from jaxdream.objectives.activations import Activations
 from jaxdream.objectives.base import Objective, activations_of
 from jaxdream.objectives.labels import resolve_class
-from jaxdream.objectives.masked import Mask, check_shares
+from jaxdream.objectives.masked import Mask
 from jaxdream.types import AnyArray
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def strongest(layer: str, count: int) -> Objective:
     """The energy of the ``count`` channels of a layer that the picture excites most.
 
     They are chosen once for each picture, by their mean activation on it before it is dreamed, at
-    up to 512 pixels a side. (In ``visualize``, anew in every step.)
+    up to 512 pixels a side. ``visualize`` chooses them again in every step.
 
     Source: ``-channel_mode strong`` of neural-dream.
 
@@ -201,7 +202,9 @@ def mask(shares: Num[AnyArray, "..."]) -> Mask:
         JaxdreamError: it is no mask; and, where it is multiplied, an objective that is not a sum
             over positions.
     """
-    check_shares(shares)
+    if np.ndim(shares) != 2 or 0 in np.shape(shares):
+        raise JaxdreamError(f"a mask has the shape (height, width), not {np.shape(shares)}")
+    check_shares(shares, name="a mask")
     return Mask(shares)
 
 

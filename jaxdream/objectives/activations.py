@@ -47,16 +47,9 @@ class RegionActivations(dict[str, Array]):
         first = origin + stride * jnp.arange(self[layer].shape[axis])
         length = jnp.clip(size - first, 1, stride)  # the last position may end beyond the picture
         start = (first - self.offset[1 - axis]) % size
-        part = size / count
-        edges = part * jnp.arange(count + 1)
-
-        def overlap(start: Array) -> Array:
-            begin = jnp.maximum(start[:, None], edges[:-1])
-            end = jnp.minimum((start + length)[:, None], edges[1:])
-            return jnp.maximum(end - begin, 0)
-
+        edges = size / count * jnp.arange(count + 1)
         # What is beyond the end lies at the beginning.
-        return (overlap(start) + overlap(start - size)) / length[:, None]
+        return _shares(start, length, edges) + _shares(start - size, length, edges)
 
 
 def average_mask(
@@ -69,16 +62,20 @@ def average_mask(
     if isinstance(activations, RegionActivations):
         rows, columns = (activations.pixel_shares(layer, i, mask.shape[i]) for i in (0, 1))
     else:
-        rows, columns = (_even_shares(activations[layer].shape[i], mask.shape[i]) for i in (0, 1))
+        sides = zip(activations[layer].shape[:2], mask.shape, strict=True)
+        rows, columns = (
+            _shares(jnp.arange(n), jnp.ones(n), n / count * jnp.arange(count + 1))
+            for n, count in sides
+        )
     averaged = jnp.matmul(rows, jnp.asarray(mask), precision=EXACT)
     return jnp.matmul(averaged, columns.T, precision=EXACT)
 
 
-def _even_shares(n: int, count: int) -> Float[Array, "n count"]:
-    edges, parts = np.arange(n + 1) / n, np.arange(count + 1) / count
-    end = np.minimum(edges[1:, None], parts[1:])
-    overlap = np.maximum(end - np.maximum(edges[:-1, None], parts[:-1]), 0)
-    return jnp.asarray(n * overlap, jnp.float32)
+def _shares(start: Array, length: Array, edges: Array) -> Float[Array, "n count"]:
+    """How much of each stretch of a side lies between each two edges."""
+    begin = jnp.maximum(start[:, None], edges[:-1])
+    end = jnp.minimum((start + length)[:, None], edges[1:])
+    return jnp.maximum(end - begin, 0) / length[:, None]
 
 
 def position_count(activations: Activations, layer: str) -> Array | int:

@@ -150,34 +150,48 @@ class Objective:
         return self * -1.0
 
 
+class Combined(Objective):
+    """Base of those that are made of others."""
+
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        """The objectives that it is made of."""
+        raise NotImplementedError
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.layers))
+
+    @property
+    def depends_on_picture(self) -> bool:
+        return any(part.depends_on_picture for part in self.parts)
+
+    def check(self, graph: "Graph") -> None:
+        for part in self.parts:
+            part.check(graph)
+
+
 @pytree
 @dataclass(frozen=True)
-class Scaled(Objective):
+class Scaled(Combined):
     """An objective, itself not scaled, times a weight."""
 
     weight: Float[Array, "..."]
     objective: Objective
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        return self.objective.layers
+    def parts(self) -> tuple[Objective, ...]:
+        return (self.objective,)
 
     @property
     def local(self) -> bool:
         return self.objective.local
-
-    @property
-    def depends_on_picture(self) -> bool:
-        return self.objective.depends_on_picture
 
     def chosen(self, means: ChannelMeans) -> Objective:
         return Scaled(self.weight, self.objective.chosen(means))
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return self.weight * self.objective(activations)
-
-    def check(self, graph: "Graph") -> None:
-        self.objective.check(graph)
 
     def __repr__(self) -> str:
         weight = number_text(self.weight)
@@ -187,18 +201,14 @@ class Scaled(Objective):
 
 @pytree
 @dataclass(frozen=True)
-class Product(Objective):
+class Product(Combined):
     """Objectives multiplied: it grows fastest where all do. No factor is a product or scaled."""
 
     factors: tuple[Objective, ...]
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        return _layers_of(self.factors)
-
-    @property
-    def depends_on_picture(self) -> bool:
-        return any(factor.depends_on_picture for factor in self.factors)
+    def parts(self) -> tuple[Objective, ...]:
+        return self.factors
 
     def chosen(self, means: ChannelMeans) -> Objective:
         return Product(tuple(factor.chosen(means) for factor in self.factors))
@@ -209,42 +219,30 @@ class Product(Objective):
             value = value * factor(activations)
         return value
 
-    def check(self, graph: "Graph") -> None:
-        for factor in self.factors:
-            factor.check(graph)
-
     def __repr__(self) -> str:
         return "*".join(map(_factor_text, self.factors))
 
 
 @pytree
 @dataclass(frozen=True)
-class Sum(Objective):
+class Sum(Combined):
     """Objectives added up. No term is a sum."""
 
     terms: tuple[Objective, ...]
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        return _layers_of(self.terms)
+    def parts(self) -> tuple[Objective, ...]:
+        return self.terms
 
     @property
     def local(self) -> bool:
         return all(term.local for term in self.terms)
-
-    @property
-    def depends_on_picture(self) -> bool:
-        return any(term.depends_on_picture for term in self.terms)
 
     def chosen(self, means: ChannelMeans) -> Objective:
         return Sum(tuple(term.chosen(means) for term in self.terms))
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return jnp.sum(jnp.stack([term(activations) for term in self.terms]))
-
-    def check(self, graph: "Graph") -> None:
-        for term in self.terms:
-            term.check(graph)
 
     def __repr__(self) -> str:
         text = repr(self.terms[0])
@@ -336,10 +334,6 @@ def _terms(objective: Objective) -> tuple[Objective, ...]:
 
 def _factors(objective: Objective) -> tuple[Objective, ...]:
     return objective.factors if isinstance(objective, Product) else (objective,)
-
-
-def _layers_of(objectives: tuple[Objective, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for objective in objectives for name in objective.layers))
 
 
 def _factor_text(objective: Objective) -> str:

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Float
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.objectives.activations import Activations, average_mask
 from jaxdream.objectives.base import (
     ChannelMeans,
+    Combined,
     Objective,
     Scalar,
     Scaled,
@@ -58,7 +57,7 @@ class Mask:
 
 @pytree
 @dataclass(frozen=True)
-class Masked(Objective):
+class Masked(Combined):
     """A sum over the positions of a layer, of which each counts as much as the mask says there.
 
     The mask is of the picture, whatever its size, and averaged over the area of each position.
@@ -68,22 +67,18 @@ class Masked(Objective):
     objective: Local
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        return self.objective.layers
+    def parts(self) -> tuple[Objective, ...]:
+        return (self.objective,)
 
     @property
     def local(self) -> bool:
         return True
 
-    @property
-    def depends_on_picture(self) -> bool:
-        return self.objective.depends_on_picture
-
     def chosen(self, means: ChannelMeans) -> Objective:
         return Masked(self.mask, self.objective.chosen(means))  # pyright: ignore[reportArgumentType]
 
     def check(self, graph: "Graph") -> None:
-        self.objective.check(graph)
+        super().check(graph)
         if graph.halo(self.objective.layer) is None:
             raise JaxdreamError(
                 f"{self.objective.layer} has no positions that a mask could choose from: mask an "
@@ -109,18 +104,3 @@ def _masked(shares: Float[Array, "h w"], objective: Objective) -> Objective:
             "a channel, a direction or a guide"
         )
     return Masked(shares, objective)
-
-
-def check_shares(shares: Num[AnyArray, "..."]) -> None:
-    """Make sure that an array is a mask: (h, w), 0..1.
-
-    Raises:
-        JaxdreamError: it is not.
-    """
-    if np.ndim(shares) != 2 or 0 in np.shape(shares):
-        raise JaxdreamError(f"a mask has the shape (height, width), not {np.shape(shares)}")
-    if isinstance(shares, Tracer):
-        return
-    values = np.asarray(shares)
-    if not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
-        raise JaxdreamError("a mask has values from 0, where nothing counts, to 1")

@@ -49,11 +49,11 @@ class Local(_OfLayer):
         return True
 
     def summands(self, activations: Activations) -> Float[Array, "..."]:
-        """What each position contributes, (h, w, ...), but for a factor of them all."""
+        """What each position adds to the sum, (h, w, ...), before ``scaled``."""
         raise NotImplementedError
 
     def scaled(self, total: Float[Array, ""], activations: Activations) -> Float[Array, ""]:
-        """The sum, times the factor of all summands."""
+        """The value that the sum of the summands gives."""
         del activations
         return total
 

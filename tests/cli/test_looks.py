@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxdream import read_image, read_recipe
+from jaxdream import read_image, read_recipe, write_image
 from jaxdream.settings import looks
 
 QUICK = ["--model", "googlenet_mini", "--steps", "1", "--octaves", "1", "--jitter", "4"]
@@ -30,6 +30,11 @@ def test_a_look_has_an_objective_for_the_network(cli, photo, tmp_path):
     assert read_recipe(tmp_path / "random.png").settings.step_size != 1.5
 
 
+def test_an_objective_beside_a_look_wins_also_the_networks_own(cli, photo, tmp_path):
+    cli("dream", photo, *QUICK, "--look", "reptile", "--objective", "inception_4c/output")
+    assert read_recipe(tmp_path / "photo_dream.png").objective == "inception_4c/output"
+
+
 def test_all_looks_are_listed(cli):
     lines = cli("looks").stdout.splitlines()
     assert [line.split()[0] for line in lines] == [*looks.LOOKS, "random"]
@@ -51,6 +56,7 @@ def test_a_sheet_of_looks(cli, photo, tmp_path, monkeypatch):
         ("dream photo.png -o out.png --look reptil", "did you mean reptile"),
         ("zoom photo.png -o zoom --look ''", "there are classic, eyes"),
         ("looks -o sheet.png", "name a picture"),
+        ("visualize --class banana --look eyes", "unknown argument --look eyes"),
         ("looks photo.png -o sheet.xyz", "sheet.xyz"),
         ("looks photo.png -o guide.png", "guide.png"),
         ("looks none.png", "none.png: no such file"),
@@ -87,8 +93,23 @@ def test_a_grid_of_settings_is_one_sheet(cli, photo, tmp_path):
         ("steps=1 steps=2", "--grid names steps twice"),
         ("steps=1,2,3,4,5,6,7,8,9,10,11 seed=1,2,3,4,5,6,7,8,9,10", "more than 100 dreams"),
         ("steps=1 --plan", "does not go with --plan"),
+        ("steps=1 --before-after", "does not go with"),
+        ("layer=3a --guide out.png --overwrite", "out.png is the same file as the guide"),
         ("steps=1 --from noise", "does not go with"),
     ],
 )
-def test_what_is_no_grid_is_one_line(refused, grid, line):
+def test_what_is_no_grid_is_one_line(refused, corpus, grid, line):
+    if "--guide" in grid:
+        (corpus / "out.png").write_bytes((corpus / "guide.png").read_bytes())
     assert line in refused(f"dream photo.png -o out.png --model googlenet_mini --grid {grid}")
+
+
+def test_a_guide_in_a_grid_is_used_at_its_size(cli, photo, tmp_path):
+    write_image(tmp_path / "guide.png", read_image(photo)[::-1, ::-1])
+    small = ["--model", "googlenet_mini", "--steps", "1", "--octaves", "1", "--size", "48"]
+    small += ["--layer", "conv2/3x3_reduce", "--guide", "guide.png", "--guide-size", "40"]
+    done = cli("dream", photo, *small, "-o", "grid.png", "--grid", "step_size=20")
+    assert "guide.png is used at 40x33 pixels" in done.stderr
+    cli("dream", photo, *small, "-o", "one.png", "--step-size", "20")
+    one, sheet = (read_image(tmp_path / name) for name in ("one.png", "grid.png"))
+    assert (sheet[8 : 8 + one.shape[0], 8 : 8 + one.shape[1]] == one).all()

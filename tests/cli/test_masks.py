@@ -1,4 +1,4 @@
-"""``--mask``, ``--tile`` and what else is said of where to dream."""
+"""``--mask`` and ``--tile``: where a picture is dreamed, and the errors about it."""
 
 import numpy as np
 import pytest
@@ -114,3 +114,19 @@ def test_a_recipe_of_a_picture_needs_the_picture(cli, photo):
     cli("dream", photo, *QUICK, "-o", "out.png")
     line = cli("replay", "out.png", code=2).stderr
     assert "out.png was dreamed from a picture (photo.png): name it as well" in line
+
+
+def test_a_replay_does_not_take_the_place_of_its_mask(cli, photo, mask, tmp_path):
+    beside = tmp_path / "left.png"
+    beside.write_bytes(mask.read_bytes())
+    cli("dream", photo, *QUICK, "--mask", "left.png", "-o", "out.png")
+    done = cli("replay", "out.png", photo, "-o", "left.png", "--overwrite", code=2)
+    assert "left.png is the same file as a file of the recipe" in done.stderr
+    assert beside.read_bytes() == mask.read_bytes()
+
+
+def test_a_mask_of_a_folder_must_fit_into_the_memory(cli, photo, tmp_path):
+    Image.new("RGB", (6000, 6000)).save(tmp_path / "large.png")
+    command = ["batch", photo, "-o", "out", *QUICK, "--mask", "large.png", "--memory", "450MB"]
+    assert "large.png" in cli(*command, code=2).stderr
+    assert not (tmp_path / "out").exists()

@@ -303,5 +303,7 @@ def test_no_dream_takes_the_place_of_a_file_of_the_objective(few, tiny):
     objective = f'guide("{guide}", first)'
     (few.parent / "other").mkdir()
     (few.parent / "other" / "000.png").write_bytes(guide.read_bytes())
-    with pytest.raises(JaxdreamError, match="is the mask or a file of the objective"):
+    with pytest.raises(
+        JaxdreamError, match="is the mask or a file of the objective, and a dream would take"
+    ):
         dream_files(tiny, [few.parent / "other"], few / "0", objective, overwrite=True)

@@ -16,7 +16,7 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.files.safetensors_bytes import safetensors_bytes
 from jaxdream.files.writing import replacing
 from jaxdream.models.graph import Graph
-from jaxdream.models.weights.registry import RECORDS
+from jaxdream.models.weights.registry import RECORDS, WeightsRecord
 
 _LISTED = 8  # names shown in a long list
 _MAX_CLASSES = 10**6
@@ -81,19 +81,16 @@ def identify(weights: Mapping[str, np.ndarray], *, source: str | Path) -> str:
     """
     shapes = {(name, array.shape) for name, array in weights.items()}
 
-    def difference(record) -> int:
-        return len(shapes ^ set(expected_shapes(graph_for(record.build(), weights)).items()))
-
-    def of_other_classes(record) -> bool:
+    def distance(record: WeightsRecord) -> tuple[int, bool, bool]:
         graph = record.build()
-        return record.classes is not None and graph_for(graph, weights) is not graph
+        fitted = graph_for(graph, weights)
+        has_own_classes = record.classes is not None
+        # One with its own classes is meant where the weights have these, and nowhere else.
+        differences = len(shapes ^ set(expected_shapes(fitted).items()))
+        return differences, has_own_classes and fitted is not graph, not has_own_classes
 
-    nearest = min(RECORDS, key=lambda record: (difference(record), of_other_classes(record)))
-    # Of one with its own number of classes there may be a record further down.
-    for record in RECORDS:
-        if record.classes is not None and not difference(record) and not of_other_classes(record):
-            nearest = record
-    if difference(nearest):
+    nearest = min(RECORDS, key=distance)
+    if distance(nearest)[0]:
         graph = graph_for(nearest.build(), weights)
         check_weights(weights, graph, source=f"{source} (nearest to {nearest.model})")
     return nearest.model
