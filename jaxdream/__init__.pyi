@@ -38,6 +38,8 @@ from .folder.run import dream_files as dream_files
 from .folder.run import picture_seed as picture_seed
 from .folder.worker import FileResult as FileResult
 from .folder.worker import Progress as Progress
+from .images.animation import FadedFrame as FadedFrame
+from .images.animation import faded_loop as faded_loop
 from .images.animation import write_animation as write_animation
 from .images.contact_sheet import contact_sheet as contact_sheet
 from .images.picture_files import read_image as read_image
@@ -58,6 +60,7 @@ from .objectives.text import parse_objective as parse_objective
 from .recipe import Provenance as Provenance
 from .recipe import Recipe as Recipe
 from .recipe import read_recipe as read_recipe
+from .settings import CLASSIC_ZOOM as CLASSIC_ZOOM
 from .settings import Compute as Compute
 from .settings import DreamSettings as DreamSettings
 from .settings import SourceSettings as SourceSettings

@@ -224,7 +224,7 @@ def iterate_batch(
         JaxdreamError: as of ``dream``, where it concerns all pictures.
     """
     if sharding is not None and batch.slots > 1:
-        sharding.check((batch.slots,))
+        sharding.check((batch.slots,), settings)
     elif sharding is not None and sharding.rows == 1:
         sharding = None
     places = list(range(len(images))) if slots is None else list(slots)

@@ -9,7 +9,7 @@ import math
 import operator
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -192,7 +192,7 @@ def iterate_dream(
     sizes = _octave_sizes(model, objective, (height, width), settings)
     sharding = chosen_sharding(compute.shard)
     if sharding is not None:
-        sharding.check(image.shape[:-3])
+        sharding.check(image.shape[:-3], settings)
     if mask is not None and settings.seamless is not None:
         raise JaxdreamError(MASK_AND_SEAMLESS)
     masks = None if mask is None else masks_of(mask, image.shape[:-3], (height, width))
@@ -248,9 +248,10 @@ def dream_pictures(
     chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
     wrap, finishing = wrapped_axes(settings.seamless), Finishing.of(settings)
     bases = _bases(pictures, layouts, wrap)
-    objective, axes = choose(model, objective, bases[0])
+    smallest = bases[0]
+    chosen, axes = choose(model, objective, smallest)
     octaves = [
-        Octave(model, objective, each, step_size, rule, sharding, _masks_at(each, masks), axes)
+        Octave(model, chosen, each, step_size, rule, sharding, _masks_at(each, masks), axes)
         for each in layouts
     ]
     pixels = [sum(map(math.prod, layout.sizes)) for layout in layouts]
@@ -260,11 +261,14 @@ def dream_pictures(
     with compiled as ready:
         for number, planned in enumerate(octaves):
             base = bases.pop(0)
-            run, octave = _runner(planned, ready, number)
+            octave = planned if ready is None else ready(number)
             state = _begin(octave, base, detail, wrap)
+            if detail is not None and objective.depends_on_octave:
+                dreams = octave.layout.take(state.image)
+                octave = octave.with_objective(choose(model, objective, smallest, dreams)[0])
             for first in range(0, settings.steps, chunk):
                 at = number * settings.steps + first
-                state, infos, max_mean = run(state, offsets[at : at + chunk])
+                state, infos, max_mean = octave.run(state, offsets[at : at + chunk])
                 done += chunk * pixels[number]
                 if finishing and done == total:
                     state = _finished(state, octave, base, finishing, masks)
@@ -277,21 +281,11 @@ def dream_pictures(
                 detail = list(map(operator.sub, octave.layout.take(state.image), base))
 
 
-Run = Callable[[AscentState, AnyArray], tuple[AscentState, StepInfo, AnyArray]]
-
-
-def _runner(
-    octave: Octave, ready: Callable[[int], CompiledOctave] | None, number: int
-) -> tuple[Run, Octave]:
-    """How the octave's steps are made, and the octave as it was compiled: perhaps tiled."""
-    if ready is None:
-        return octave.run_traced, octave
-    compiled = ready(number)
-    return compiled.run, compiled.octave
-
-
 def _begin(
-    octave: Octave, base: list[AnyArray], detail: list[AnyArray] | None, wrap: tuple[bool, bool]
+    octave: Octave | CompiledOctave,
+    base: list[AnyArray],
+    detail: list[AnyArray] | None,
+    wrap: tuple[bool, bool],
 ) -> AscentState:
     """The state before an octave's first step: its base, and the detail that was added so far."""
     if detail is None:
@@ -314,7 +308,7 @@ def _add_detail(
 
 def _finished(
     state: AscentState,
-    octave: Octave,
+    octave: Octave | CompiledOctave,
     pictures: Sequence[AnyArray],
     finishing: Finishing,
     masks: Sequence[AnyArray] | None,

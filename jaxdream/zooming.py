@@ -23,6 +23,9 @@ from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, DreamSettings, ZoomSettings, takes_settings
 from jaxdream.types import AnyArray, OneKey
 
+# The mean and the standard deviation of each channel of a frame, in levels.
+Contrast = Float[AnyArray, "2 3"]
+
 # The share of the whole movement that is done after a share t of the warps.
 _CURVES: dict[str, Callable[[Fraction], Fraction]] = {
     "linear": lambda t: t,
@@ -46,6 +49,7 @@ class ZoomState:
     """A zoom after a step of one of its frames."""
 
     dream: DreamState  # of the frame
+    contrast: Contrast | None  # of the first frame; None until that is finished
     frame: int = field(metadata={"static": True})  # its number, from 0
     frames: int = field(metadata={"static": True})
 
@@ -112,14 +116,20 @@ def iterate_zoom(
     settings: DreamSettings,
     compute: Compute,
     frames_done: int = 0,
+    contrast: Contrast | None = None,
     mask: Float[AnyArray, "h w"] | None = None,
 ) -> Iterator[ZoomState]:
     """Dream a zoom, yielding its state after every step.
 
     The first frame is the dream of the picture, each further one the dream of the frame before it,
-    warped. Frame i (from 0) dreams with ``jax.random.fold_in(key, i)``, so that a run that goes on
-    from its last frame makes the same frames as one that was never interrupted. All frames run the
-    same compiled programs. The frames alone are::
+    warped and then damped: with the mean m and the standard deviation s of a channel, and m0 and s0
+    those of the first frame, a value v becomes
+    ``m + damping * (m0 - m) + min(1, (s0 / s)**damping) * (v - m)``. The loop of 2015 is
+    ``iterate_zoom(..., **jd.CLASSIC_ZOOM)``.
+
+    Frame i (from 0) dreams with ``jax.random.fold_in(key, i)``, so that a run that goes on from its
+    last frame makes the same frames as one that was never interrupted. All frames run the same
+    compiled programs. The frames alone are::
 
         frames = [state.image for state in jd.iterate_zoom(...) if state.is_finished]
 
@@ -130,36 +140,70 @@ def iterate_zoom(
         objective: as of ``dream``.
         {settings}
         frames_done: how many frames there are already.
+        contrast: of the first frame (``ZoomState.contrast``), where frames are done already.
         mask: as of ``dream``; it stays where it is while the picture moves.
 
     Raises:
-        JaxdreamError: as of ``dream``, and a setting of the zoom out of range, when it is called.
+        JaxdreamError: as of ``dream``, a setting of the zoom out of range, or no contrast of the
+            first frame, when it is called.
 
     Source: the last cells of Google's 2015 notebook ``deepdream/dream.ipynb``.
     """
+    zoom_settings.check_with(settings)
     objective = as_objective(objective, model)
     key = single_key(key)
     if frames_done < 0:
         raise JaxdreamError(f"frames_done must be at least 0, not {frames_done}")
+    damping = zoom_settings.damping
+    if frames_done and damping and contrast is None:
+        raise JaxdreamError(
+            "contrast is missing: where frames are done, give that of the first frame, which is in "
+            "every later state, or damping=0"
+        )
 
-    def dreamed(before: AnyArray, number: int) -> Iterator[DreamState]:
+    def dreamed(before: AnyArray, number: int, contrast: Contrast | None) -> Iterator[DreamState]:
         """The dream of frame ``number``, from the frame before it."""
         if number > 0:
             movement = _movement(zoom_settings, number)
             before = warp(before, **movement._asdict(), classic=zoom_settings.classic_warp)
+            if damping and contrast is not None:
+                before = _damped(before, contrast, damping, mask)
         return iterate_dream(
             jax.random.fold_in(key, number), model, before, objective,
             settings=settings, compute=compute, mask=mask,
         )  # fmt: skip
 
-    def run(states: Iterator[DreamState]) -> Iterator[ZoomState]:
+    def run(states: Iterator[DreamState], contrast: Contrast | None) -> Iterator[ZoomState]:
         for number in range(frames_done, zoom_settings.frames):
             state = None
             for state in states:
-                yield ZoomState(state, number, zoom_settings.frames)
+                if number == 0 and state.done == 1:
+                    contrast = _contrast(jnp.asarray(state.at_octave), mask)
+                yield ZoomState(state, contrast, number, zoom_settings.frames)
             if state is not None and number + 1 < zoom_settings.frames:
-                states = dreamed(jnp.asarray(state.at_octave), number + 1)
+                states = dreamed(jnp.asarray(state.at_octave), number + 1, contrast)
 
     # The first frame's dream checks the arguments now.
     done = frames_done >= zoom_settings.frames
-    return iter(()) if done else run(dreamed(image, frames_done))
+    return iter(()) if done else run(dreamed(image, frames_done, contrast), contrast)
+
+
+@jax.jit
+def _contrast(frame: Array, mask: AnyArray | None) -> Float[Array, "2 3"]:
+    """The contrast of a frame; with a mask, of what it has a share in."""
+    shares = jnp.ones_like(frame[..., :1]) if mask is None else jnp.asarray(mask)[..., None]
+    total = jnp.sum(shares)
+    mean = jnp.sum(shares * frame, axis=(0, 1)) / total
+    variance = jnp.sum(shares * (frame - mean) ** 2, axis=(0, 1)) / total
+    return jnp.stack([mean, jnp.sqrt(variance)])
+
+
+@jax.jit
+def _damped(
+    frame: Array, contrast: AnyArray, damping: float | Array, mask: AnyArray | None
+) -> Float[Array, "h w 3"]:
+    """A frame whose contrast is brought back towards that of the first."""
+    (mean, deviation), (first_mean, first_deviation) = _contrast(frame, mask), contrast
+    scale = jnp.minimum(1, (first_deviation / jnp.maximum(deviation, 1e-6)) ** damping)
+    damped = mean + damping * (first_mean - mean) + scale * (frame - mean)
+    return damped if mask is None else frame + jnp.asarray(mask)[..., None] * (damped - frame)

@@ -4,7 +4,7 @@ import pytest
 from helpers import compilations
 
 import jaxdream as jd
-from jaxdream import JaxdreamError, iterate_zoom, plan_zoom, warp
+from jaxdream import JaxdreamError, iterate_zoom, plan_zoom, warp, zooming
 from jaxdream.settings import EASINGS
 
 KEY = jax.random.key(5)
@@ -18,7 +18,7 @@ def zoomed(tiny, picture, **settings):
 
 
 def test_is_dream_and_warp_in_turn(tiny, picture):
-    frames = zoomed(tiny, picture, frames=3, **MOVING, classic_warp=True)
+    frames = zoomed(tiny, picture, frames=3, **jd.CLASSIC_ZOOM | MOVING)
     expected = picture
     for number, frame in enumerate(frames):
         if number > 0:
@@ -31,10 +31,50 @@ def test_is_dream_and_warp_in_turn(tiny, picture):
 @pytest.mark.parametrize("easing", EASINGS)
 def test_going_on_from_the_last_frame_makes_the_same_frames(tiny, picture, easing):
     settings = {"frames": 4, "easing": easing, **MOVING}
-    whole = zoomed(tiny, picture, **settings)
+    states = [s for s in iterate_zoom(KEY, tiny, picture, **QUICK | settings) if s.is_finished]
+    whole = [np.asarray(state.image) for state in states]
+    settings["contrast"] = np.asarray(states[2].contrast)
     rest = zoomed(tiny, whole[1], frames_done=2, **settings)
     np.testing.assert_array_equal(np.stack(rest), np.stack(whole[2:]))
     assert zoomed(tiny, whole[-1], frames_done=4, **settings) == []
+
+
+@pytest.mark.parametrize("mask", [None, np.linspace(0, 1, 24 * 30, dtype=np.float32)])
+def test_what_frames_gain_in_contrast_is_taken_back(tiny, picture, mask):
+    mask = None if mask is None else mask.reshape(24, 30)
+    still = {"zoom": 0.0, "damping": 0.5, "mask": mask}
+    first, second = zoomed(tiny, picture, frames=2, **still, step_size=9.0)
+    shares = np.ones((24, 30, 1)) if mask is None else mask[..., None]
+
+    def mean(values):
+        return (shares * values).sum((0, 1)) / shares.sum()
+
+    # The damping of a frame that has gained, against the formula of the docstring.
+    gained = 1.6 * (first - 128) + 140
+    deviations = [np.sqrt(mean((x - mean(x)) ** 2)) for x in (first, gained)]
+    wanted = mean(gained) + 0.5 * (mean(first) - mean(gained))
+    wanted = wanted + np.sqrt(deviations[0] / deviations[1]) * (gained - mean(gained))
+    contrast = zooming._contrast(first, mask)
+    damped = zooming._damped(gained, contrast, 0.5, mask)
+    np.testing.assert_allclose(damped, gained + shares * (wanted - gained), atol=1e-2)
+    # In the loop it is what is dreamed next; one that has lost contrast does not get it back.
+    expected = jd.dream(
+        jax.random.fold_in(KEY, 1), tiny, zooming._damped(first, contrast, 0.5, mask),
+        mask=mask, step_size=9.0, **QUICK,
+    )  # fmt: skip
+    np.testing.assert_allclose(second, expected, atol=1e-2)
+    pale = zooming._damped(0.5 * first, contrast, 1.0, None)
+    np.testing.assert_allclose(pale.std((0, 1)), 0.5 * first.std((0, 1)), rtol=1e-4)
+
+
+def test_contrast_stays_over_many_frames(tiny, picture):
+    pale = 128 + 0.1 * (picture - 128)
+
+    def spread(damping):
+        frames = zoomed(tiny, pale, frames=12, damping=damping, step_size=8.0, octaves=1)
+        return frames[-1].std() / frames[0].std()
+
+    assert spread(0.5) < 0.7 * spread(0.0)
 
 
 def test_frames_and_seeds_differ_in_their_jitter(tiny, picture):
@@ -107,6 +147,8 @@ def test_the_curves():
         ({"easing": "inout"}, "did you mean in-out"),
         ({"easing": "cubic"}, "one of linear, in, out, in-out"),
         ({"frames_done": -1}, "frames_done must be at least 0"),
+        ({"frames_done": 1}, "contrast is missing"),
+        ({"damping": 2.0}, "damping is a number from 0 to 1"),
     ],
 )
 def test_settings_out_of_range_are_said_at_once(tiny, picture, settings, says):

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Integer
 
 from jaxdream.algorithm.jitter import roll
 from jaxdream.algorithm.optimizers import Count, Mask, mean_abs
+from jaxdream.algorithm.sphere import latitudes, random_rotation, rotate_sphere
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
@@ -72,6 +73,7 @@ def ascent_step(
     optimizer: optax.GradientTransformation,
     clip: bool = True,
     mask: Mask = None,
+    sphere: bool = False,
 ) -> tuple[AscentState, StepInfo]:
     """One jittered step.
 
@@ -81,6 +83,8 @@ def ascent_step(
         optimizer: an optax optimiser; ``classic_optimizer(1.5)`` is the original's.
         clip: keep the picture within 0..255.
         mask: how much of the step each pixel takes, 0..1; by default all of it.
+        sphere: the picture is that of a sphere, and the offset stands for a rotation of it
+            (``random_rotation``).
 
     Returns:
         The state after the step, and the objective's value and mean |gradient| before it.
@@ -88,11 +92,19 @@ def ascent_step(
     Raises:
         JaxdreamError: an unknown layer.
     """
-    rolled = roll(state.image, offset)
-    value, gradient = objective_and_gradient(model, objective, rolled, offset=offset)
-    # Steps and clips commute with the roll, so rolling the gradient back is the same as rolling
-    # the picture back, and leaves the picture's own pixels untouched by it.
-    gradient = roll(gradient, -offset)
+    # Steps and clips commute with a roll, so rolling the gradient back is the same as rolling the
+    # picture back, and leaves the picture's own pixels untouched by it.
+    if sphere:
+        rotation = random_rotation(offset)
+        rotated = rotate_sphere(state.image, rotation)
+        value, gradient = objective_and_gradient(model, objective, rotated)
+        # A row near a pole is a small part of the sphere, stretched to the width of the picture.
+        area = np.cos(latitudes(gradient.shape[0]))[:, None, None]
+        gradient = rotate_sphere(gradient * area, rotation.T)
+    else:
+        rolled = roll(state.image, offset)
+        value, gradient = objective_and_gradient(model, objective, rolled, offset=offset)
+        gradient = roll(gradient, -offset)
     return take_step(state, value, gradient, optimizer=optimizer, clip=clip, mask=mask)
 
 

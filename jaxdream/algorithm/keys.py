@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Integer
 from jaxdream.algorithm.jitter import draw_offsets
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.seamless import wrapped_axes
-from jaxdream.settings import DreamSettings
+from jaxdream.settings import SPHERE, DreamSettings
 from jaxdream.types import AnyArray, AnyKeys, Size
 
 AnyKey = AnyKeys | None
@@ -53,19 +53,31 @@ def drawn_offsets(
     """The jitter of every step for each picture, from its key.
 
     Along a side that the picture goes on around (``seamless``) an offset is anywhere on the side:
-    so the border of the network's layers is in another place in every step.
+    so the border of the network's layers is in another place in every step. On a sphere an offset
+    is a pair of any numbers, which stand for a rotation.
 
     Args:
         sizes: of each octave, height and width of each picture.
     """
     keys = jnp.stack(list(keys))
     count, wrap = settings.steps * len(sizes), wrapped_axes(settings.seamless)
+    if settings.seamless == SPHERE:
+        offsets = _draw_rotations(keys, count=count)
+        return offsets if isinstance(offsets, Tracer) else np.asarray(offsets)
     offsets = _draw(keys, count=count, jitter=settings.jitter)
     if any(wrap):
         sides = np.repeat(np.array(sizes), settings.steps, axis=0)[..., ::-1]  # (width, height)
         anywhere = jnp.floor(_draw_shares(keys, count=count) * sides).astype(jnp.int32)
         offsets = jnp.where(np.array(wrap[::-1]), anywhere, offsets)
     return offsets if isinstance(offsets, Tracer) else np.asarray(offsets)
+
+
+@partial(jax.jit, static_argnames=("count",))
+def _draw_rotations(keys: Array, *, count: int) -> Int[Array, "count n 2"]:
+    def draw(key: Array) -> Array:
+        return jax.random.randint(key, (count, 2), 1, np.iinfo(np.int32).max)
+
+    return jnp.swapaxes(jax.vmap(draw)(keys), 0, 1)
 
 
 @partial(jax.jit, static_argnames=("count",))

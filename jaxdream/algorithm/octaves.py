@@ -7,7 +7,8 @@ from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.resample import resize
-from jaxdream.settings import DreamSettings, describe
+from jaxdream.images.seamless import check_sphere
+from jaxdream.settings import SPHERE, DreamSettings, describe
 from jaxdream.types import AnyArray, Size
 
 # Steps times pixels; a processor of 2026 computes some millions of them a second.
@@ -21,6 +22,7 @@ def plan_octaves(
     octave_scale: float = DreamSettings.octave_scale,
     smallest: int | None = DreamSettings.smallest,
     minimum: int = 1,
+    sphere: bool = False,
 ) -> tuple[Size, ...]:
     """Sizes of the octaves, smallest first; the last is the picture's own.
 
@@ -33,13 +35,17 @@ def plan_octaves(
         smallest: as many octaves as there are whose shorter side is at least so many pixels,
             whatever ``octaves`` says; always the picture's own.
         minimum: smallest side the layers can see (``model.graph.minimum_size(*layers)``).
+        sphere: the picture is that of a sphere.
 
     Raises:
-        JaxdreamError: the picture itself is under the minimum, or a setting is out of range.
+        JaxdreamError: the picture itself is under the minimum, or cannot be that of a sphere, or a
+            setting is out of range.
     """
     # Which checks them.
     DreamSettings(octaves=octaves, octave_scale=octave_scale, smallest=smallest)
     check_size(size, minimum)
+    if sphere:
+        check_sphere(size)
     most = octaves if smallest is None else describe(DreamSettings)["octaves"].maximum
     sizes = [size]
     while len(sizes) < most:
@@ -52,7 +58,8 @@ def plan_octaves(
 
 def octave_options(settings: DreamSettings) -> dict[str, Any]:
     """The options of ``plan_octaves`` that settings have."""
-    return {name: getattr(settings, name) for name in ("octaves", "octave_scale", "smallest")}
+    options = {name: getattr(settings, name) for name in ("octaves", "octave_scale", "smallest")}
+    return options | {"sphere": settings.seamless == SPHERE}
 
 
 def check_work(sizes: Sequence[Size], steps: int) -> None:

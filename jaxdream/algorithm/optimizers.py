@@ -20,7 +20,7 @@ import optax
 from jaxtyping import Array, Float, Integer
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.settings import CLASSIC, DreamSettings
+from jaxdream.settings import CLASSIC, SPHERE, DreamSettings
 from jaxdream.types import AnyArray
 
 # lbfgs needs the objective's value at other places, noisy_sgd a key; the last is deprecated.
@@ -122,6 +122,7 @@ class StepRule:
     smooth: float = 0.0
     laplacian: int = 0
     clip: bool = True
+    sphere: bool = False
 
     @classmethod
     def of(cls, settings: DreamSettings) -> "StepRule":
@@ -132,7 +133,10 @@ class StepRule:
         """
         if isinstance(settings.optimizer, str) and settings.optimizer != CLASSIC:
             _optax_optimizer(settings.optimizer)  # which checks the name
-        return cls(settings.optimizer, settings.smooth, settings.laplacian, settings.clip)
+        return cls(
+            settings.optimizer, settings.smooth, settings.laplacian, settings.clip,
+            sphere=settings.seamless == SPHERE,
+        )  # fmt: skip
 
     def make(self, step_size: float | Float[AnyArray, ""]) -> optax.GradientTransformationExtraArgs:
         """The optimiser; the step size is for one that is given by name."""
@@ -144,7 +148,8 @@ class StepRule:
     @property
     def allows_padding(self) -> bool:
         """Whether pictures of many sizes can share its programs, in padded arrays."""
-        return not self.smooth and not self.laplacian and _ignores_padding(self.optimizer)
+        whole = self.smooth or self.laplacian or self.sphere
+        return not whole and _ignores_padding(self.optimizer)
 
 
 # The primitives of JAX that compute each value of an array from the same place of others.

@@ -161,12 +161,17 @@ def _add_zoom(commands) -> None:
     add("-o", "--output", metavar="OUT", help="where to write: a .mp4, .webp, .gif, or a folder "
         "of frames (default: IN_zoom.mp4)")  # fmt: skip
     _add_overwrite(parser)
-    add_settings(parser, ZoomSettings)
+    add_settings(parser, ZoomSettings, absent=True)
+    add("--classic", action="store_true", help="the loop of 2015: its zoom, and nothing damped; "
+        "what is given beside it wins")  # fmt: skip
     group = parser.add_argument_group("the film").add_argument
     group("--fps", type=number(0.01, 240.0, "fps"), default=25.0, metavar="N",
           help="frames a second (default: 25)")  # fmt: skip
     group("--ping-pong", action="store_true", help="play the frames forwards, then backwards, so "
           "that the film repeats without a jump")  # fmt: skip
+    group("--loop", type=whole_number(1, 10**5, "loop"), nargs="?", const=12, metavar="N",
+          help="fade the last N frames of the film into its first (12 where N is not given), so "
+          "that it repeats without a jump")  # fmt: skip
     group("--keep-frames", action="store_true", help="keep the folder OUT.frames of a film")
     _add_objective(parser)
     add_settings(parser, DreamSettings, absent=True)

@@ -73,6 +73,7 @@ class FrameFolder:
         self.damaged: list[int] = []  # numbers of frames made so far that must be made again
         self.problem = ""  # a line for the user about damage
         self.last: np.ndarray | None = None  # (h, w, 3), RGB, 0..255
+        self.contrast: np.ndarray | None = None  # of the first, as of ``ZoomState``
         self.begun_with: dict = provenance
         numbered = path.is_dir() and any(re.fullmatch(r"\d+\.png", p.name) for p in path.iterdir())
         if not overwrite and (numbered or self._recipe.exists() or self._state.exists()):
@@ -100,8 +101,12 @@ class FrameFolder:
         write_image(self.paths(number)[-1], np.array(frame, np.float32), recipe=_MARK)
         self.damaged.remove(number)
 
-    def add(self, frame) -> None:
-        """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX."""
+    def add(self, frame, contrast) -> None:
+        """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX.
+
+        Args:
+            contrast: of the first frame, as ``ZoomState`` has it; or None.
+        """
         if self.done == 0:
             # The state of another zoom. If it cannot be removed, writing in its place says why.
             with suppress(OSError):
@@ -109,11 +114,14 @@ class FrameFolder:
             with replacing(self._recipe) as file:
                 file.write(self.to_json(indent=1).encode("ascii") + b"\n")
         values = np.array(frame, np.float32)
+        tensors = {"frame": values}
+        if contrast is not None:  # a zoom of before there was damping has none
+            tensors["contrast"] = self.contrast = np.array(contrast, np.float32)
         write_image(self.paths(self.done + 1)[-1], values, recipe=_MARK)
         # Last, and at once: a run that ends before this line makes this frame again.
         done = str(self.done + 1)
-        metadata = {"zoom": str(SCHEMA), "done": done, "sha256": _hash(values, done)}
-        content = safetensors_bytes({"frame": values}, metadata)
+        metadata = {"zoom": str(SCHEMA), "done": done, "sha256": _hash(tensors, done)}
+        content = safetensors_bytes(tensors, metadata)
         with replacing(self._state) as file:
             file.write(content)
         self.done, self.last = self.done + 1, values
@@ -161,13 +169,18 @@ class FrameFolder:
         try:
             read_bytes(self._state, limit=_MAX_STATE)  # a regular file, of a possible size
             with safe_open(self._state, framework="np") as file:
-                frame, metadata = file.get_tensor("frame"), convert(file.metadata(), _StateMetadata)
+                metadata = convert(file.metadata(), _StateMetadata)
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                frame, contrast = tensors["frame"], tensors.get("contrast")
         except Exception:  # of many kinds, depending on the damage
             return self._begin_again()
-        shape = (*self.settings["size"], 3)
-        if metadata.sha256 != _hash(frame, metadata.done) or frame.shape != shape:
+        # A state of before there was damping has no contrast.
+        fits = frame.shape == (*self.settings["size"], 3) and (
+            not self.settings.get("damping") if contrast is None else contrast.shape == (2, 3)
+        )
+        if not fits or metadata.sha256 != _hash(tensors, metadata.done):
             return self._begin_again()
-        self.done, self.last = int(metadata.done), frame
+        self.done, self.last, self.contrast = int(metadata.done), frame, contrast
         paths = self.paths(self.done)
         self.damaged = [number for number, path in enumerate(paths, 1) if self._is_damaged(path)]
         if self.damaged:
@@ -231,9 +244,11 @@ def check_folder(path: Path) -> None:
     session.check_folder(path)
 
 
-def _hash(frame: np.ndarray, done: str) -> str:
-    """Of the last frame and its number, by which damage is found."""
-    return hashlib.sha256(done.encode() + np.ascontiguousarray(frame).tobytes()).hexdigest()
+def _hash(tensors: dict[str, np.ndarray], done: str) -> str:
+    """Of the last frame, its number and the contrast, by which damage is found."""
+    named = [tensors[name] for name in ("frame", "contrast") if name in tensors]
+    content = b"".join(np.ascontiguousarray(values).tobytes() for values in named)
+    return hashlib.sha256(done.encode() + content).hexdigest()
 
 
 def _differ(name: str, there: dict, now: dict) -> bool:

@@ -99,6 +99,15 @@ def add_settings(
             metavar=_metavar(known),
             help=f"{text} (default: {own})",
         )
+        for short, meaning in known.shortcuts:
+            group.add_argument(
+                short,
+                dest=name,
+                action="store_const",
+                const=meaning,
+                default=argparse.SUPPRESS,
+                help=f"the same as {known.flags[0] if known.flags else flag} {meaning}",
+            )
 
 
 def read_settings(

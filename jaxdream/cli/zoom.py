@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxdream.cli import session
@@ -12,23 +13,37 @@ from jaxdream.cli.objective_options import asked_objective, check_objective, dre
 from jaxdream.cli.options import read_settings
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
-from jaxdream.images.animation import check_animation_writable, write_animation
+from jaxdream.files.reading import PathLike
+from jaxdream.images.animation import (
+    FadedFrame,
+    check_animation_writable,
+    faded_loop,
+    write_animation,
+)
 from jaxdream.images.formats import ANIMATION_SUFFIXES
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.seamless import make_seamless
 from jaxdream.recipe import Recipe, provenance
-from jaxdream.settings import Compute, SourceSettings, ZoomSettings
+from jaxdream.settings import CLASSIC_ZOOM, Compute, SourceSettings, ZoomSettings
 
 # Of the provenance, what matters for nothing except rounding.
 _ROUNDING = ("jaxdream", "jax", "platform")
 
 
 def zoom_picture(options: argparse.Namespace) -> int:
-    zoom = read_settings(options, ZoomSettings)
+    zoom = read_settings(options, ZoomSettings, base=CLASSIC_ZOOM if options.classic else None)
     compute = read_settings(options, Compute)
     source = read_settings(options, SourceSettings)
     source.check_with(dream_settings(options))
+    zoom.check_with(dream_settings(options))
     given = [] if options.input is None else [options.input]
+    if options.loop is not None and options.ping_pong:
+        raise JaxdreamError("--loop and --ping-pong are two ways to repeat: give one of them")
+    if options.loop is not None and zoom.frames <= 2 * options.loop:
+        raise JaxdreamError(
+            f"--loop {options.loop} needs more than {2 * options.loop} frames, not {zoom.frames}: "
+            "give a smaller number or more --frames"
+        )
     guard = session.file_guard(options, given)
     (options.input,) = session.input_names(given, source)
     for guide in options.guide:
@@ -94,8 +109,8 @@ def _targets(options: argparse.Namespace, guard: FileGuard) -> tuple[Path | None
             f"{path}: a zoom is written as {', '.join(ANIMATION_SUFFIXES)} or into a folder, not "
             f"as {path.suffix!r} (a folder of such a name: {path}/)"
         )
-    if options.ping_pong:
-        raise JaxdreamError("--ping-pong is for a film: write a .mp4, .webp or .gif")
+    if options.ping_pong or options.loop is not None:
+        raise JaxdreamError("--ping-pong and --loop are for a film: write a .mp4, .webp or .gif")
     check_folder(path)
     # Whose files are there already, the folder itself finds out.
     guard.add_write_pattern(path, r"\d{4,}\.png|zoom\.(json|safetensors)", replace=True)
@@ -145,20 +160,22 @@ def _make(
         for state in iterate_zoom(
             jax.random.key(recipe.source.seed), model, start, objective, zoom_settings=zoom,
             settings=recipe.settings, compute=compute, frames_done=done, mask=mask,
+            contrast=frames.contrast,
         ):  # fmt: skip
             run.show_state(state.dream, f"frame {state.frame + 1}/{zoom.frames} ", state.done)
             if state.is_finished:
-                yield state.frame + 1, state.image
+                yield state
 
     with session.running(name) as run:
         if frames.damaged:
-            for number, image in states(picture.pixels, 0):
-                if number in frames.damaged:
-                    frames.restore(number, image)
+            for state in states(picture.pixels, 0):
+                if state.frame + 1 in frames.damaged:
+                    frames.restore(state.frame + 1, state.image)
                 if not frames.damaged:
                     break
-        for _, image in states(picture.pixels if frames.last is None else frames.last, frames.done):
-            frames.add(image)
+        start = picture.pixels if frames.last is None else frames.last
+        for state in states(start, frames.done):
+            frames.add(state.image, state.contrast)
     return run.interrupted
 
 
@@ -180,10 +197,12 @@ def _finish(
         if interrupted:
             session.say(f"interrupted: writing {animation} of the {_number(count)} made so far")
         try:
-            paths = frames.paths(count)
+            film: Sequence[PathLike | FadedFrame] = frames.paths(count)
             if options.ping_pong:  # the first and the last once
-                paths = [*paths, *paths[-2:0:-1]]
-            write_animation(animation, paths, fps=options.fps, recipe=frames.to_json())
+                film = [*film, *film[-2:0:-1]]
+            elif options.loop is not None:
+                film = faded_loop(film, min(options.loop, (count - 1) // 2))
+            write_animation(animation, film, fps=options.fps, recipe=frames.to_json())
             written = True
         except KeyboardInterrupt:
             interrupted = True

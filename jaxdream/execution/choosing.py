@@ -1,7 +1,6 @@
 """Objectives that depend on the picture: their channels are chosen before it is dreamed."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -25,16 +24,27 @@ Axes = tuple[int | None, ...]  # of the leaves of an objective: 0 where each pic
 
 
 def choose(
-    model: Network, objective: Objective, pictures: Sequence[AnyArray]
+    model: Network,
+    objective: Objective,
+    pictures: Sequence[AnyArray],
+    dreams: Sequence[AnyArray] | None = None,
 ) -> tuple[Objective, Axes | None]:
     """The objective for these pictures, and which of its leaves have an axis of pictures.
 
     Args:
-        pictures: RGB, 0..255, (h, w, 3) each.
+        pictures: RGB, 0..255, (h, w, 3) each, before they are dreamed.
+        dreams: as far as they have got, in the same form; by default nothing is dreamed yet.
     """
     if not objective.depends_on_picture:
         return objective, None
-    each = [objective.chosen(partial(channel_means, model, picture)) for picture in pictures]
+
+    def chosen(picture: AnyArray, dream: AnyArray) -> Objective:
+        def means(layer: str, dreamed: bool) -> Float[Array, " c"]:
+            return channel_means(model, dream if dreamed else picture, layer)
+
+        return objective.chosen(means)
+
+    each = list(map(chosen, pictures, pictures if dreams is None else dreams))
     if len(each) == 1:
         return each[0], None
     leaves, structure = zip(*map(jax.tree.flatten, each), strict=True)

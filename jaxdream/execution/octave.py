@@ -6,7 +6,7 @@ own takes the step.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import jax
@@ -64,7 +64,11 @@ class Octave:
         """The masks as an array of the program's."""
         return None if self.masks is None else self.layout.put(self.masks, self.placement)
 
-    def run_traced(
+    def with_objective(self, objective: Objective) -> "Octave":
+        """The same with another objective, which differs in its numbers only."""
+        return replace(self, objective=objective)
+
+    def run(
         self, state: AscentState, offsets: Integer[AnyArray, "k n 2"]
     ) -> tuple[AscentState, StepInfo, Float[Array, " n"]]:
         """The steps as a part of a program that is being traced; see ``CompiledOctave.run``."""
@@ -146,6 +150,29 @@ class CompiledOctave:
     executables: tuple[jax.stages.Compiled, ...]
 
     @property
+    def layout(self) -> Layout:
+        """How its pictures lie in its arrays."""
+        return self.octave.layout
+
+    @property
+    def masks(self) -> tuple[AnyArray, ...] | None:
+        """Of each picture, at its size here."""
+        return self.octave.masks
+
+    @property
+    def placement(self) -> NamedSharding | None:
+        """As of ``Octave``."""
+        return self.octave.placement
+
+    def start(self, pictures: Sequence[AnyArray]) -> AscentState:
+        """The state before the first step; see ``Octave.start``."""
+        return self.octave.start(pictures)
+
+    def with_objective(self, objective: Objective) -> "CompiledOctave":
+        """The same with another objective, which differs in its numbers only."""
+        return replace(self, octave=self.octave.with_objective(objective))
+
+    @property
     def network_executables(self) -> tuple[jax.stages.Compiled, ...]:
         """Those that hold the network: with tiles, all except the step's own."""
         return self.executables[:2]
@@ -207,8 +234,8 @@ def _run_steps(
         mask: Array | None,
     ) -> tuple[AscentState, StepInfo]:
         options = {"optimizer": optimizer, "clip": rule.clip, "mask": mask}
-        if region is None and sharding is None:
-            return ascent_step(model, objective, state, offset, **options)
+        if rule.sphere or (region is None and sharding is None):
+            return ascent_step(model, objective, state, offset, **options, sphere=rule.sphere)
         take = partial(take_step, **options)
         return _placed_step(model, objective, state, offset, region, take, sharding)
 

@@ -182,15 +182,16 @@ def _too_large(octave: Octave, peak: int, budget: int) -> JaxdreamError:
     if len(set(octave.layout.sizes)) > 1:
         return JaxdreamError(f"a batch of {octave.count} pictures {takes}: make batches smaller")
     height, width = octave.layout.sizes[0]
+    what = "a sphere" if octave.rule.sphere else repr(octave.objective)
     return JaxdreamError(
-        f"{octave.objective!r} on {width}x{height} pixels {takes}; it depends on the whole picture "
-        "at once, so it cannot be computed in tiles: choose a smaller size"
+        f"{what} on {width}x{height} pixels {takes}; it depends on the whole picture at once, so "
+        "it cannot be computed in tiles: choose a smaller size"
     )
 
 
 def _can_tile(octave: Octave) -> bool:
     one_size = len(set(octave.layout.sizes)) == 1
-    return one_size and can_tile(octave.model, octave.objective)
+    return one_size and not octave.rule.sphere and can_tile(octave.model, octave.objective)
 
 
 def _tiled(octave: Octave, pictures: int, budget: int, per_pixel: float) -> Octave:
@@ -249,7 +250,7 @@ def plan_dream(
     objective = as_objective(objective, model)
     sharding = chosen_sharding(compute.shard)
     if sharding is not None:
-        sharding.check(())
+        sharding.check((), settings)
         model, objective = sharding.replicate((model, objective))
     minimum = model.graph.minimum_size(*objective.layers)
     sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)

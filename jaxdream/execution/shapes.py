@@ -142,6 +142,7 @@ def plan_shapes(
     octaves: int = DreamSettings.octaves,
     octave_scale: float = DreamSettings.octave_scale,
     smallest: int | None = DreamSettings.smallest,
+    sphere: bool = False,
     max_pixels: float = 1.3,
 ) -> ShapeBuckets:
     """As few padded shapes as possible for the octaves of many pictures.
@@ -153,6 +154,7 @@ def plan_shapes(
         octaves: as of ``dream``.
         octave_scale: as of ``dream``.
         smallest: as of ``dream``.
+        sphere: as of ``plan_octaves``.
         max_pixels: pixels of all padded octaves, at most, as a multiple of the pictures' own.
 
     Returns:
@@ -165,7 +167,7 @@ def plan_shapes(
         shape
         for size in sizes
         for shape in plan_octaves(
-            size, octaves=octaves, octave_scale=octave_scale, smallest=smallest
+            size, octaves=octaves, octave_scale=octave_scale, smallest=smallest, sphere=sphere
         )
     ]
     if not shapes:

@@ -17,7 +17,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.settings import SHARDS
+from jaxdream.settings import SHARDS, SPHERE, DreamSettings
 from jaxdream.types import Device
 
 Tree = TypeVar("Tree")
@@ -52,13 +52,18 @@ class Sharding:
         """How many devices share the rows of a picture."""
         return self.count if self.what == "rows" else 1
 
-    def check(self, batch: tuple[int, ...]) -> None:
+    def check(self, batch: tuple[int, ...], settings: DreamSettings) -> None:
         """Make sure that the devices can share a batch of this shape, () for one picture.
 
         Raises:
             JaxdreamError: they cannot.
         """
         if self.what == "rows":
+            if settings.seamless == SPHERE:
+                raise JaxdreamError(
+                    "the rows of a sphere cannot be shared among devices, since it is rotated: "
+                    "leave out shard, or share the pictures of a batch"
+                )
             return
         if not batch:
             raise JaxdreamError(

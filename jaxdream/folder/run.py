@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxdream.algorithm.octaves import check_size
+from jaxdream.algorithm.octaves import octave_options, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.batches import plan_batches
 from jaxdream.deepdream import fewer_octaves
@@ -158,7 +158,7 @@ def plan_jobs(
     def sized(file: PictureFile) -> tuple[int, int] | JaxdreamError:
         try:
             size = work.planned_size(file)
-            check_size(size, minimum)
+            plan_octaves(size, **octave_options(work.settings), minimum=minimum)  # which checks it
         except JaxdreamError as error:
             return error
         return size

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence, Sized
 from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from jaxdream.errors import JaxdreamError
@@ -22,10 +22,49 @@ from jaxdream.images.picture_files import read_image, recipe_options
 from jaxdream.images.pixels import to_levels
 from jaxdream.types import AnyArray
 
-Frame = AnyArray | PathLike  # no shape here: frames of several sizes have an error of their own
 Pixels = UInt8[np.ndarray, "_ _ 3"]
 
 MIN_FPS = 0.01
+
+
+class FadedFrame(NamedTuple):
+    """A frame that is a blend of two picture files."""
+
+    first: PathLike
+    second: PathLike
+    share: float  # of the second, 0..1
+
+    def image(self) -> Float[np.ndarray, "h w 3"]:
+        """RGB, 0..255.
+
+        Raises:
+            JaxdreamError: as ``read_image``, or two sizes.
+        """
+        first, second = read_image(self.first), read_image(self.second)
+        if first.shape != second.shape:
+            raise JaxdreamError(
+                f"{printable(self.first)} and {printable(self.second)} differ in size"
+            )
+        return (1 - self.share) * first + self.share * second
+
+
+# No shape here: frames of several sizes have an error of their own.
+Frame = AnyArray | PathLike | FadedFrame
+
+
+def faded_loop(frames: Sequence[PathLike], count: int) -> list[PathLike | FadedFrame]:
+    """The frames of a film that repeats without a jump: its last frames fade into its first.
+
+    Args:
+        frames: picture files, more than ``2 * count``.
+        count: how many frames the fade takes; the film is so much shorter.
+    """
+    begin = len(frames) - count
+    faded = [
+        FadedFrame(frames[begin + number], frames[number], (number + 1) / (count + 1))
+        for number in range(count)
+    ]
+    return [*faded, *frames[count:begin]]
 
 
 def check_animation_writable(
@@ -65,7 +104,8 @@ def write_animation(
             ``.webp``: lossy, of high quality; ``.mp4``: H.264 of high quality, with colours at half
             the resolution (4:2:0), which all players show; if a side has an odd number of pixels,
             its last row or column is repeated.
-        frames: RGB, 0..255, (h, w, 3), NumPy or JAX, of one size; or picture files.
+        frames: RGB, 0..255, (h, w, 3), NumPy or JAX, of one size; or picture files, or blends of
+            two, from ``faded_loop``.
         fps: frames a second; the times of frames are rounded to 1/100 s in GIF, 1/1000 s in WebP.
         recipe: ASCII text to keep in the file.
 
@@ -107,7 +147,10 @@ def _pixels(path: Path, frames: Iterable[Frame]) -> Iterator[Pixels]:
     shape = None
     for number, frame in enumerate(frames, 1):
         name = f"{printable(path)}: frame {number}"
-        image = read_image(frame) if isinstance(frame, str | os.PathLike) else frame
+        if isinstance(frame, FadedFrame):
+            image = frame.image()
+        else:
+            image = read_image(frame) if isinstance(frame, str | os.PathLike) else frame
         pixels = to_levels(image, name=name)
         if pixels.ndim != 3 or pixels.shape[-1] != 3 or 0 in pixels.shape:
             raise JaxdreamError(

@@ -5,12 +5,29 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
+from jaxdream.errors import JaxdreamError
 from jaxdream.images.picture_files import Picture
+from jaxdream.settings import SPHERE
+from jaxdream.types import Size
 
 
 def wrapped_axes(seamless: str | None) -> tuple[bool, bool]:
     """Whether a picture goes on around its rows, and its columns, by the setting ``seamless``."""
-    return seamless in ("y", "both"), seamless in ("x", "both")
+    return seamless in ("y", "both"), seamless in ("x", "both", SPHERE)
+
+
+def check_sphere(size: Size) -> None:
+    """Make sure that a picture of this height and width can be one of a whole sphere.
+
+    Raises:
+        JaxdreamError: it is not twice as wide as it is high.
+    """
+    height, width = size
+    if width != 2 * height:
+        raise JaxdreamError(
+            f"a picture of a sphere is twice as wide as it is high, and this one is {width}x"
+            f"{height} pixels: give a size such as {2 * height}x{height}"
+        )
 
 
 def make_seamless(picture: Picture, seamless: str) -> Picture:
@@ -20,7 +37,7 @@ def make_seamless(picture: Picture, seamless: str) -> Picture:
     picture's edges in its middle, and whose own edges were neighbours. The middle stays as it is.
 
     Args:
-        seamless: "x", "y" or "both".
+        seamless: "x", "y", "both" or "sphere", whose rows go on.
     """
     pixels, alpha = picture.pixels, picture.alpha
     for axis, wraps in enumerate(wrapped_axes(seamless)):

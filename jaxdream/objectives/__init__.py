@@ -87,37 +87,41 @@ def channel_energy(layer: str, index: Index) -> Objective:
     return terms.ChannelEnergy(layer, _index(index))
 
 
-def strongest(layer: str, count: int) -> Objective:
+def strongest(layer: str, count: int, *, every_octave: bool = False) -> Objective:
     """The energy of the ``count`` channels of a layer that the picture excites most.
 
-    They are chosen once for each picture, by their mean activation on it before it is dreamed, at
-    up to 512 pixels a side. ``visualize`` chooses them again in every step.
+    They are chosen for each picture by their mean activation on it, at up to 512 pixels a side.
+    ``visualize`` chooses them again in every step.
 
-    Source: ``-channel_mode strong`` of neural-dream.
+    Args:
+        every_octave: choose them again before every octave, by the dream so far; otherwise they
+            are chosen once, before the picture is dreamed.
+
+    Source: ``-channel_mode strong`` and ``-channel_capture`` of neural-dream.
 
     Raises:
         JaxdreamError: the count is not a whole number of at least 1. ``check`` raises for more
             than the layer has.
     """
-    return terms.Ranked(layer, "strongest", _count(count))
+    return terms.Ranked(layer, "strongest", _count(count), every_octave)
 
 
-def weakest(layer: str, count: int) -> Objective:
+def weakest(layer: str, count: int, *, every_octave: bool = False) -> Objective:
     """As ``strongest``, the channels that the picture excites least, of those that it does excite.
 
     Raises:
         JaxdreamError: as ``strongest``.
     """
-    return terms.Ranked(layer, "weakest", _count(count))
+    return terms.Ranked(layer, "weakest", _count(count), every_octave)
 
 
-def without(layer: str, count: int) -> Objective:
+def without(layer: str, count: int, *, every_octave: bool = False) -> Objective:
     """As ``strongest``, all channels except the ``count`` that the picture excites most.
 
     Raises:
         JaxdreamError: as ``strongest``.
     """
-    return terms.Ranked(layer, "without", _count(count))
+    return terms.Ranked(layer, "without", _count(count), every_octave)
 
 
 def neuron(layer: str, index: Index, *, position: tuple[Share, Share] = (0.5, 0.5)) -> Objective:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from jaxdream.models.network import Network
     from jaxdream.models.regions import Region
 
-ChannelMeans = Callable[[str], Array]  # by layer, (channels,)
+ChannelMeans = Callable[[str, bool], Float[Array, " c"]]
 Scalar = int | float | np.integer | np.floating | Num[AnyArray, "..."]
 _NUMBERS = (int, float, np.integer, np.floating, np.ndarray, jax.Array)
 
@@ -65,11 +65,17 @@ class Objective:
         """Whether a picture has to be seen before it is known what is maximised (``chosen``)."""
         return False
 
+    @property
+    def depends_on_octave(self) -> bool:
+        """Whether it is chosen again before every octave."""
+        return False
+
     def chosen(self, means: ChannelMeans) -> "Objective":
         """The objective for one picture.
 
         Args:
-            means: gives the mean activations of a layer's channels on the picture, (channels,).
+            means: gives the mean activations of a layer's channels, (channels,), on the dream so
+                far if its second argument is true, else on the picture before it is dreamed.
         """
         del means
         return self
@@ -165,6 +171,10 @@ class Combined(Objective):
     @property
     def depends_on_picture(self) -> bool:
         return any(part.depends_on_picture for part in self.parts)
+
+    @property
+    def depends_on_octave(self) -> bool:
+        return any(part.depends_on_octave for part in self.parts)
 
     def check(self, graph: "Graph") -> None:
         for part in self.parts:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jaxdream.models.graph import Graph
 
 Rank = Literal["strongest", "weakest", "without"]
+EVERY_OCTAVE = "every_octave"  # in the text of an objective
 
 # Dot products of a guided step held at once: 16 million floats are 64 MB.
 _GUIDE_DOT_PRODUCTS = 1 << 24
@@ -148,16 +149,22 @@ class Ranked(_Energy):
 
     kind: Rank = field(metadata=STATIC)
     count: int = field(metadata=STATIC)
+    every_octave: bool = field(metadata=STATIC)  # or once, before the picture is dreamed
 
     @property
     def depends_on_picture(self) -> bool:
         return True
 
+    @property
+    def depends_on_octave(self) -> bool:
+        return self.every_octave
+
     def chosen(self, means: ChannelMeans) -> Channels:
-        return Channels(self.layer, self._weights(means(self.layer)))
+        return Channels(self.layer, self._weights(means(self.layer, self.every_octave)))
 
     def summands(self, activations: Activations) -> Float[Array, "..."]:
-        def means(layer: str) -> Array:
+        def means(layer: str, dreamed: bool) -> Array:
+            del dreamed
             found = jax.lax.stop_gradient(activations[layer])
             return found.reshape(-1, found.shape[-1]).mean(axis=0)
 
@@ -180,7 +187,8 @@ class Ranked(_Energy):
         return 1 - weights if self.kind == "without" else weights
 
     def __repr__(self) -> str:
-        return f"{self.kind}({self.layer}, {self.count})"
+        often = f", {EVERY_OCTAVE}" if self.every_octave else ""
+        return f"{self.kind}({self.layer}, {self.count}{often})"
 
 
 @pytree

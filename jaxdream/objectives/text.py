@@ -11,7 +11,8 @@ the layer, which can be left out::
     channel_energy(LAYER, INDEX)  the same as LAYER:INDEX
     strongest(LAYER, N)           the energy of the N channels that the picture excites most
     weakest(LAYER, N)             of those that it excites least
-    without(LAYER, N)             of all except the N that it excites most
+    without(LAYER, N)             of all except the N that it excites most; all three also as
+                                  strongest(LAYER, N, every_octave), chosen anew in each octave
     neuron(LAYER, INDEX, X, Y)    X and Y from 0 to 1, the middle if left out
     logit(CLASS)                  an index, or a name with quotes; class(CLASS) is the same
     guide("FILE", LAYER)          a picture file; LAYER is the model's default one if left out
@@ -37,6 +38,7 @@ from jaxdream.objectives.base import Objective, Product, Scaled, Sum
 from jaxdream.objectives.files import ObjectiveFiles
 from jaxdream.objectives.labels import check_names, named_classes
 from jaxdream.objectives.masked import Mask
+from jaxdream.objectives.terms import EVERY_OCTAVE
 from jaxdream.objectives.tokens import Token, read_tokens, shortened
 
 if TYPE_CHECKING:
@@ -301,6 +303,15 @@ class _Parser:
             raise self.expected("a file's name in quotes")
         return self.advance()
 
+    def word(self, word: str) -> bool:
+        """Whether a comma and this word follow, which are then read."""
+        if not self.take(","):
+            return False
+        if self.next.value != word:
+            raise self.expected(word)
+        self.advance()
+        return True
+
     def layer_after_file(self) -> str:
         """The layer after a comma, or the model's default one."""
         return self.layer() if self.take(",") else self.model.default_layer
@@ -311,6 +322,15 @@ def _of_channel(make: Callable[[str, int], Objective]) -> Callable[[_Parser], Ob
         layer = parser.layer()
         parser.expect(",")
         return make(layer, parser.index())
+
+    return build
+
+
+def _ranked(make: Callable[..., Objective]) -> Callable[[_Parser], Objective]:
+    def build(parser: _Parser) -> Objective:
+        layer = parser.layer()
+        parser.expect(",")
+        return make(layer, parser.index(), every_octave=parser.word(EVERY_OCTAVE))
 
     return build
 
@@ -347,12 +367,7 @@ def _of_picture(
 
 def _mask(parser: _Parser) -> Mask:
     shares = parser.files.mask(parser.file())
-    if parser.take(","):
-        if parser.next.value != "inverted":
-            raise parser.expected("inverted")
-        parser.advance()
-        shares = 1 - shares
-    return objectives.mask(shares)
+    return objectives.mask(1 - shares if parser.word("inverted") else shares)
 
 
 def _direction(parser: _Parser) -> Objective:
@@ -363,9 +378,9 @@ def _direction(parser: _Parser) -> Objective:
 _FUNCTIONS: Mapping[str, Callable[[_Parser], Objective | Mask]] = {
     "channel": _of_channel(objectives.channel),
     "channel_energy": _of_channel(objectives.channel_energy),
-    "strongest": _of_channel(objectives.strongest),
-    "weakest": _of_channel(objectives.weakest),
-    "without": _of_channel(objectives.without),
+    "strongest": _ranked(objectives.strongest),
+    "weakest": _ranked(objectives.weakest),
+    "without": _ranked(objectives.without),
     "neuron": _neuron,
     "logit": _logit,
     "class": _logit,

@@ -7,6 +7,7 @@ use where it takes effect. Nothing here imports JAX or NumPy: ``jaxdream --help`
 
 import numbers
 import typing
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from jaxdream.errors import JaxdreamError
@@ -32,16 +33,18 @@ if TYPE_CHECKING:
     from jaxdream.visualization.transforms import RandomTransforms
 
 __all__ = [
-    "CLASSIC", "EASINGS", "MASK_AND_SEAMLESS", "PRECISIONS", "SEAMLESS", "SHARDS", "Compute",
-    "DreamSettings", "Precision", "Setting", "Settings", "SourceSettings", "VisualizeSettings",
-    "ZoomSettings", "check_value", "default", "default_text", "describe", "json_fields",
-    "option_name", "setting", "settings_table", "takes_settings",
+    "CLASSIC", "CLASSIC_ZOOM", "EASINGS", "MASK_AND_SEAMLESS", "PRECISIONS", "SEAMLESS",
+    "SHARDS", "SPHERE", "Compute", "DreamSettings", "Precision", "Setting", "Settings",
+    "SourceSettings", "VisualizeSettings", "ZoomSettings", "check_value", "default",
+    "default_text", "describe", "json_fields", "option_name", "setting", "settings_table",
+    "takes_settings",
 ]  # fmt: skip
 
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = typing.get_args(Precision)
 SHARDS = ("pictures", "rows")
-SEAMLESS = ("x", "y", "both")
+SPHERE = "sphere"
+SEAMLESS = ("x", "y", "both", SPHERE)
 EASINGS = ("linear", "in", "out", "in-out")
 _MOST_STEPS = 10**7  # of all octaves, whose jitter is drawn at once
 MASK_AND_SEAMLESS = "a mask cannot be combined with --tile: the whole picture is the tile"
@@ -108,9 +111,10 @@ class DreamSettings(Settings):
     seamless: str | None = setting(
         default=None,
         help="let the picture go on around its sides (x), from bottom to top (y) or both, so that "
-        "the dream tiles",
+        "the dream tiles; or dream a 360-degree panorama, twice as wide as high (sphere)",
         choices=SEAMLESS,
         flags=("--tile",),
+        shortcuts=(("--sphere", SPHERE),),
         also=("tiling", "tileable", "circular", "wrap"),
         default_text="neither",
         since=5,
@@ -318,7 +322,7 @@ class ZoomSettings(Settings):
         maximum=10**6,
     )
     zoom: float = setting(
-        default=0.05,
+        default=0.02,
         help="share of each side that leaves the picture from frame to frame; below 0 the "
         "picture shrinks",
         minimum=-0.99,
@@ -348,7 +352,32 @@ class ZoomSettings(Settings):
         "from fast to slow (out), or slow at both ends (in-out)",
         choices=EASINGS,
     )
+    damping: float = setting(
+        default=0.5,
+        help="how much of the contrast and colour that frames have gained since the first is taken "
+        "back before the next; with 0, frames burn out after about 20",
+        minimum=0,
+        maximum=1,
+        also=("decay",),
+        since=5,
+        former=0.0,
+    )
     classic_warp: bool = setting(default=False, help="the zoom of 2015, half a pixel off centre")
+
+    def check_with(self, dream: DreamSettings) -> None:
+        """Make sure that they go together with how to dream.
+
+        Raises:
+            JaxdreamError: they do not.
+        """
+        if dream.seamless == SPHERE:
+            raise JaxdreamError(
+                "a zoom enlarges a flat picture, so it cannot dream a sphere: leave out --sphere"
+            )
+
+
+# The frames loop of Google's notebook.
+CLASSIC_ZOOM: Mapping[str, float | bool] = {"zoom": 0.05, "damping": 0.0, "classic_warp": True}
 
 
 class VisualizeSettings(Settings):

@@ -30,7 +30,9 @@ class Setting:
     also: tuple[str, ...] = ()  # what other programs call it: only to suggest the right name
     option: bool = True  # whether the command line has it
     flags: tuple[str, ...] = ()  # other names of its option, such as a short one
-    since: int = 0  # schema of the first recipes with it; left out of them as its default
+    shortcuts: tuple[tuple[str, Any], ...] = ()  # options without a value, which stand for one
+    since: int = 0  # schema of the first recipes with it
+    former: Any = None  # what records without it mean; None: its default
 
     @property
     def range_text(self) -> str:
@@ -99,13 +101,13 @@ class Settings:
     def recorded(self) -> dict[str, Any]:
         """The values by name as recipes and journals have them.
 
-        A setting that came later is left out where it has its default, so that what was recorded
-        before it is still the same.
+        A setting that came later is left out where it is as it was before there was a choice, so
+        that what was recorded then is still the same.
         """
         return {
             name: value
             for name, value in self.values().items()
-            if not describe(type(self))[name].since or value != default(type(self), name)
+            if not describe(type(self))[name].since or value != _unrecorded(type(self), name)
         }
 
 
@@ -117,6 +119,12 @@ def describe(cls: type[Settings]) -> dict[str, Setting]:
 def default(cls: type[Settings], name: str) -> Any:
     """The default of a setting."""
     return getattr(cls, name)
+
+
+def _unrecorded(cls: type[Settings], name: str) -> Any:
+    """What a record means that does not have the setting."""
+    former = describe(cls)[name].former
+    return default(cls, name) if former is None else former
 
 
 def default_text(cls: type[Settings], name: str) -> str:
@@ -185,7 +193,7 @@ def json_fields(
 ) -> list[tuple[str, Any] | tuple[str, Any, Any]]:
     """The fields of a JSON object that holds settings, as ``msgspec.defstruct`` takes them.
 
-    A setting that came later may be missing, and has its default.
+    A setting that came later may be missing.
 
     Args:
         without: settings that such files do not have.
@@ -193,9 +201,8 @@ def json_fields(
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
     for name, known in describe(cls).items():
         if name not in without:
-            own = default(cls, name)
-            kind = _json_type(known) | None if own is None else _json_type(known)
-            fields.append((name, kind, own) if known.since else (name, kind))
+            kind = _json_type(known) | None if default(cls, name) is None else _json_type(known)
+            fields.append((name, kind, _unrecorded(cls, name)) if known.since else (name, kind))
     return fields
 
 

@@ -99,7 +99,8 @@ def settings_table(*classes: type[Settings]) -> str:
     lines = ["| option | Python | default | |", "|---|---|---|---|"]
     for cls in classes:
         for name, known in describe(cls).items():
-            flags = (option_name(cls, name), *known.flags) if known.option else ()
+            named = (option_name(cls, name), *known.flags, *dict(known.shortcuts))
+            flags = named if known.option else ()
             shown = ", ".join(f"`{flag}`" for flag in flags)
             lines.append(f"| {shown} | `{name}` | {default_text(cls, name)} | {known.help} |")
     return "\n".join(lines)

@@ -1,13 +1,17 @@
 """``jaxdream zoom`` with the bundled network."""
 
+import hashlib
+import json
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 import jaxdream as jd
 from jaxdream.cli.frames import locked
+from jaxdream.files.safetensors_bytes import safetensors_bytes
 from jaxdream.images.picture_files import read_picture, read_recipe_text, resize_picture
 
 QUICK = ["--steps", "2", "--octaves", "1", "--jitter", "4", "--size", "48"]
@@ -52,7 +56,7 @@ def test_frames_of_other_settings_are_refused(cli, photo, tmp_path):
     before = names(tmp_path / "out")
     (line,) = cli("zoom", photo, "-o", "out", *QUICK, code=2).notes
     assert "out holds frames of another zoom" in line
-    assert "zoom 0.1 there and 0.05 now" in line
+    assert "zoom 0.1 there and 0.02 now" in line
     assert "shift [1.5, -1.0] there and [0.0, 0.0] now" in line
     assert names(tmp_path / "out") == before
 
@@ -81,7 +85,7 @@ def test_a_film_with_and_without_its_frames(cli, photo, tmp_path):
 def test_animations(cli, photo, tmp_path, suffix):
     alpha = np.full((60, 72), 9, np.uint8)
     jd.write_image(tmp_path / "in.png", jd.read_image(photo), alpha=alpha)
-    options = ["--frames", "2", "--classic-warp", "--octaves", "12"]
+    options = ["--frames", "2", "--classic", "--octaves", "12"]
     done = cli("zoom", "in.png", "-o", f"z{suffix}", *QUICK, *options)
     assert sorted(done.notes)[1] == "jaxdream: in.png: its transparency is left out"
     assert "of the 12 octaves asked for" in sorted(done.notes)[0], "once, not for each frame"
@@ -90,7 +94,9 @@ def test_animations(cli, photo, tmp_path, suffix):
         image.load()
         assert (image.n_frames, image.size) == (2, (48, 40))
         assert image.info["duration"] == 40
-    assert '"classic_warp": true' in read_recipe_text(tmp_path / f"z{suffix}")
+    settings = json.loads(read_recipe_text(tmp_path / f"z{suffix}"))["settings"]
+    assert (settings["classic_warp"], settings["zoom"]) == (True, 0.05)
+    assert "damping" not in settings, "as before there was one"
     assert names(tmp_path) == {"photo.png", "in.png", f"z{suffix}"}
 
 
@@ -104,6 +110,50 @@ def test_a_film_plays_forwards_and_backwards(cli, photo, tmp_path):
             shown.append(np.asarray(image.convert("RGB")))
     np.testing.assert_array_equal(shown[1], shown[3])
     assert (shown[0] != shown[2]).any()
+
+
+def test_a_film_whose_end_fades_into_its_beginning(cli, photo, tmp_path):
+    options = ["--frames", "6", "--keep-frames", "--loop", "2"]
+    cli("zoom", photo, "-o", "z.webp", *QUICK, *options)
+    frames = pictures(tmp_path / "z.webp.frames", 6)
+    with Image.open(tmp_path / "z.webp") as image:
+        assert image.n_frames == 4
+        shown = []
+        for number in range(4):
+            image.seek(number)
+            shown.append(np.asarray(image.convert("RGB"), np.float32))
+    blends = [(2 * frames[4] + frames[0]) / 3, (frames[5] + 2 * frames[1]) / 3]
+    for film, expected in zip(shown, [*blends, frames[2], frames[3]], strict=True):
+        assert np.abs(film - expected).mean() < 8, "WebP is lossy"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--loop", "--ping-pong"], "--loop and --ping-pong are two ways to repeat: give one"),
+        (["--loop", "3", "--frames", "6"], "--loop 3 needs more than 6 frames, not 6"),
+        (["--loop", "0"], "loop: it is a whole number from 1"),
+        (["--loop", "2", "-o", "folder"], "--ping-pong and --loop are for a film"),
+        (["--damping", "1.5"], "damping: it is a number from 0 to 1, not 1.5"),
+    ],
+)
+def test_what_cannot_be_repeated_is_said(cli, photo, options, says):
+    (line,) = cli("zoom", photo, *QUICK, *options, code=2).notes
+    assert says in line
+
+
+def test_a_folder_of_before_there_was_damping_goes_on_without(cli, photo, tmp_path):
+    undamped = ["zoom", photo, *QUICK, *MOVING, "--damping", "0"]
+    cli(*undamped, "-o", "out", "--frames", "2")
+    state = tmp_path / "out" / "zoom.safetensors"
+    with safe_open(state, framework="np") as file:
+        frame, metadata = file.get_tensor("frame"), file.metadata()
+    metadata["sha256"] = hashlib.sha256(b"2" + frame.tobytes()).hexdigest()
+    state.write_bytes(safetensors_bytes({"frame": frame}, metadata))
+    done = cli(*undamped, "-o", "out", "--frames", "3")
+    assert done.stderr == "jaxdream: going on after frame 2 of 3 in out\n"
+    cli(*undamped, "-o", "whole", "--frames", "3")
+    np.testing.assert_array_equal(pictures(tmp_path / "out", 3), pictures(tmp_path / "whole", 3))
 
 
 def test_without_its_frames_a_film_is_dreamed_again_and_says_so(cli, photo):
@@ -199,7 +249,8 @@ def test_without_pyav_a_film_is_refused_at_once(cli, photo, monkeypatch):
 
 def test_at_real_size_with_the_real_network(cli, shared, tmp_path):
     weights = shared / "weights" / "bvlc_googlenet.caffemodel"
-    options = ["--model", "googlenet", "--weights", weights, "--size", "512", "--steps", "2"]
+    options = ["--model", "googlenet", "--weights", weights, "--size", "512"]
+    options += ["--steps", "2", "--zoom", "0.05"]
     photo = shared / "photos" / "cat.jpg"
     cli("zoom", photo, "-o", "z.webp", *options, "--octaves", "1", "--frames", "2", "--keep-frames")
     first, second = pictures(tmp_path / "z.webp.frames", 2)
@@ -211,7 +262,7 @@ def test_at_real_size_with_the_real_network(cli, shared, tmp_path):
 
 REFUSED = {
     "photo.png -o ''": "--output is empty",
-    "photo.png -o out --ping-pong": "--ping-pong is for a film",
+    "photo.png -o out --ping-pong": "--ping-pong and --loop are for a film",
     "'' -o z.gif": "'' is not the name of a file",
     "photo.png -o out.gif --fps 60": "GIF plays 0.01 to 50 frames a second, not 60",
     "photo.png -o out --fps -1": "argument --fps: it is a number from 0.01 to 240, not -1",

@@ -58,3 +58,28 @@ def test_each_picture_of_a_batch_has_its_own(tiny):
 def test_counts_that_a_layer_does_not_have_are_refused(tiny, picture, text, line):
     with pytest.raises(jd.JaxdreamError, match=line):
         jd.dream(0, tiny, picture, text, **OPTIONS)
+
+
+def test_channels_are_chosen_again_in_every_octave_by_the_dream_so_far(tiny, picture):
+    options = {"steps": 3, "octaves": 3, "jitter": 3, "step_size": 20.0}
+    chosen = []
+    original = jd.execution.choosing.choose
+
+    def watched(model, objective, pictures, dreams=None):
+        found = original(model, objective, pictures, dreams)
+        chosen.append(np.asarray(found[0].terms[0].weights))
+        means = channel_means(model, (dreams or pictures)[0], "second")
+        assert set(np.flatnonzero(chosen[-1])) == set(np.argsort(-np.asarray(means))[:2])
+        once = found[0].terms[1].objective.weights
+        np.testing.assert_array_equal(
+            once, original(model, objective, pictures)[0].terms[1].objective.weights
+        )
+        return found
+
+    objective = strongest("second", 2, every_octave=True) - 0.5 * strongest("first", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxdream.deepdream.choose", watched)
+        jd.dream(0, tiny, picture, objective, **options)
+    assert len(chosen) == 3
+    text = "strongest(second, 2, every_octave) - 0.5*strongest(first, 1)"
+    assert repr(objective) == repr(jd.parse_objective(text, tiny)) == text

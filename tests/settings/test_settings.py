@@ -263,7 +263,9 @@ def test_values_from_a_file_have_the_right_names_and_types():
         "Zoom", json_fields(ZoomSettings), kw_only=True, forbid_unknown_fields=True
     )
     found = ZoomSettings(**msgspec.structs.asdict(convert(whole, schema)))
-    assert found == ZoomSettings(frames=3, zoom=0.1, rotate=0.5, shift=(1.0, 2.5), easing="in")
+    assert found == ZoomSettings(
+        frames=3, zoom=0.1, rotate=0.5, shift=(1.0, 2.5), easing="in", damping=0.0
+    )
     for wrong, message in (
         (values, "object missing required field classic_warp"),
         ({**whole, "fps": 3}, "object contains unknown field fps"),
