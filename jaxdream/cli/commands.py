@@ -213,6 +213,8 @@ def _add_visualize(commands) -> None:
     add("--columns", type=whole_number(1, 10**4, "columns"), metavar="N",
         help="pictures in a row of the sheet (default: as many as rows)")  # fmt: skip
     add("--from", dest="start", metavar="IN", help="begin from this photograph, not from noise")
+    add("--alpha", action="store_true", help="make what does not matter to the objective "
+        "transparent")  # fmt: skip
     add_settings(
         parser, VisualizeSettings,
         help={"diversity": "pull that makes the pictures of --count differ; 0.5 where there are "

@@ -106,6 +106,8 @@ def _plan(options: argparse.Namespace, targets: Sequence[Target]) -> _Plan:
         raise JaxdreamError(
             "--grid needs several pictures: name several classes, layers or channels, or a --count"
         )
+    if options.alpha and options.grid:
+        raise JaxdreamError("--alpha is for pictures of their own: leave out --grid")
     if options.columns is not None and not options.grid:
         raise JaxdreamError("--columns needs --grid")
     settings = read_settings(options, VisualizeSettings)
@@ -142,7 +144,11 @@ def _outputs(plan: _Plan) -> list[Path]:
         paths = [folder / name for name in names]
     guard = session.file_guard(options, filter(None, (options.start, options.direction)))
     for path in paths:
-        picture_format(path, size)
+        chosen = picture_format(path, size)
+        if options.alpha and not chosen.alpha:
+            raise JaxdreamError(
+                f"{path}: {chosen.name} has no transparency, so --alpha needs a .png, .webp or .tif"
+            )
         if os.path.isdir(path.parent) or len(paths) == 1:
             check_place(path)
         guard.add_write(path)
@@ -151,11 +157,11 @@ def _outputs(plan: _Plan) -> list[Path]:
 
 def _write(plan: _Plan, outputs: list[Path], last: _States, record: str) -> None:
     """Write the pictures that there are, each to its file or all onto the grid."""
-    pictures = {
-        index: image
-        for state in last.values()
-        for index, image in zip(state.indices, np.asarray(state.images), strict=True)
-    }
+    pictures, alphas = {}, {}
+    for state in last.values():
+        pictures |= zip(state.indices, np.asarray(state.images), strict=True)
+        if plan.options.alpha:
+            alphas |= zip(state.indices, 255 * np.asarray(state.alpha), strict=True)
     indices = sorted(pictures)
     if plan.options.grid:
         labels = [plan.grid_labels[i] for i in indices]
@@ -163,7 +169,7 @@ def _write(plan: _Plan, outputs: list[Path], last: _States, record: str) -> None
         indices, pictures = [0], {0: sheet}
     for i in indices:
         make_folder(outputs[i].parent)
-        picture_files.write_image(outputs[i], pictures[i], recipe=record)
+        picture_files.write_image(outputs[i], pictures[i], alpha=alphas.get(i), recipe=record)
         session.report(f"wrote {outputs[i]}")
 
 

@@ -33,25 +33,29 @@ def run_steps(
     objectives: Objective,
     parameters: FourierImage,
     optimizer_state: optax.OptState,
+    importance: Float[Array, "n h w"],
     keys: Array,
     steps: Array,
     transforms: RandomTransforms | None,
     weights: tuple[float | Array, float | Array, float | Array],
     *,
     diversity_layer: str | None,
-) -> tuple[FourierImage, optax.OptState, StepInfo]:
+) -> tuple[FourierImage, optax.OptState, Float[Array, "n h w"], StepInfo]:
     """Take several steps with a batch of pictures.
 
     Args:
         objectives: one objective whose leaves have a leading axis of pictures.
         parameters: the pictures, as a batch.
+        importance: of each pixel so far: the sum over steps of its mean |gradient|, where that of
+            the whole picture is 1.
         keys: one key for each picture, the same for all steps.
         steps: the numbers of the steps to take, from 0.
         weights: learning rate, weight of total variation, weight of diversity.
         diversity_layer: the layer in which the pictures are to differ; None without diversity.
 
     Returns:
-        The pictures, the optimiser's state, and the infos of all steps, (steps, pictures).
+        The pictures, the optimiser's state, the importance, and the infos of all steps, (steps,
+        pictures).
     """
     learning_rate, total_variation, diversity = weights
     optimizer = adam(learning_rate)
@@ -63,29 +67,32 @@ def run_steps(
     def pixels(spectrum: Array) -> Array:
         return FourierImage(spectrum, parameters.width).pixels()
 
-    def step(state: tuple[Array, optax.OptState], number: Array):
-        spectrum, optimizer_state = state
+    def step(state: tuple[Array, optax.OptState, Array], number: Array):
+        spectrum, optimizer_state, importance = state
         images, pull_back = jax.vjp(pixels, spectrum)
         step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
         values, gradient, difference_gradient = _gradients(
             model, objectives, images, step_keys, transforms, diversity_layer
         )
-        pull = normalize(gradient) - total_variation * jax.vmap(jax.grad(roughness))(images)
+        unit = normalize(gradient)
+        importance += jnp.mean(jnp.abs(unit), axis=-1)
+        pull = unit - total_variation * jax.vmap(jax.grad(roughness))(images)
         if difference_gradient is not None:
             pull += diversity * normalize(difference_gradient)
         updates, optimizer_state = optimizer.update(pull_back(-pull)[0], optimizer_state)
         spectrum = jnp.asarray(optax.apply_updates(spectrum, updates))
         mean = jnp.mean(jnp.abs(gradient), axis=(1, 2, 3))
-        return (spectrum, optimizer_state), StepInfo(values, mean)
+        return (spectrum, optimizer_state, importance), StepInfo(values, mean)
 
-    state = (parameters.spectrum, optimizer_state)
+    state = (parameters.spectrum, optimizer_state, importance)
     if len(steps) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
         state, info = step(state, steps[0])
         infos = jax.tree.map(lambda value: value[None], info)
     else:
         state, infos = jax.lax.scan(step, state, steps)
-    return FourierImage(state[0], parameters.width), state[1], infos
+    spectrum, optimizer_state, importance = state
+    return FourierImage(spectrum, parameters.width), optimizer_state, importance, infos
 
 
 def _gradients(

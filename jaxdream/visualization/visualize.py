@@ -34,6 +34,7 @@ Size = int | tuple[int, int]
 Objectives = Objective | str | Sequence[Objective | str]
 
 _CHUNK = 32  # steps in one compiled loop, where loops are compiled
+_OPAQUE = 80  # percent of the pixels are not wholly opaque
 _BATCH_PIXELS = 16 * 224 * 224  # of the pictures made at once: under 2 GB with GoogLeNet
 
 
@@ -43,6 +44,7 @@ class VisualizeState:
     """The pictures of one batch after some steps; a pytree whose leaves are arrays."""
 
     parameters: FourierImage  # of the batch
+    importance: Float[Array, "n h w"]  # of each pixel to the objective, 1 on average in each step
     info: StepInfo  # of the last step, one value per picture
     indices: tuple[int, ...] = field(metadata={"static": True})  # of the batch among all pictures
     step: int = field(metadata={"static": True})  # steps done in this batch
@@ -53,6 +55,18 @@ class VisualizeState:
     def images(self) -> Float[Array, "n h w 3"]:
         """The pictures of this batch: RGB, 0..255."""
         return self.parameters.pixels()
+
+    @property
+    def alpha(self) -> Float[Array, "n h w"]:
+        """How opaque each pixel is if only what the objective needs is to be seen, 0..1.
+
+        The importance, with that of the uppermost fifth of each picture's pixels as 1. Source:
+        T. Fel and others, "Unlocking Feature Visualization for Deeper Networks with MAgnitude
+        Constrained Optimization", NeurIPS 2023: there too it is the sum over steps of
+        the gradient's absolute value.
+        """
+        most = jnp.percentile(self.importance, _OPAQUE, axis=(1, 2), keepdims=True)
+        return jnp.clip(self.importance / jnp.maximum(most, 1e-12), 0, 1)
 
 
 @takes_settings(settings=VisualizeSettings, compute=Compute)
@@ -197,12 +211,13 @@ def _run(
         batch_keys = keys[jnp.array(indices)]
         begun = start(batch_keys[:, 0])
         largest = jnp.zeros(len(indices))
-        for step, parameters, infos in _run_batch(
+        for step, parameters, importance, infos in _run_batch(
             model, stacked, begun, batch_keys[:, 1], settings, scan
         ):
             largest = jnp.maximum(largest, infos.gradient_mean.max(axis=0))
             yield VisualizeState(
                 parameters,
+                importance,
                 info=jax.tree.map(lambda values: values[-1], infos),
                 indices=tuple(indices),
                 step=step,
@@ -222,29 +237,34 @@ def _run_batch(
     keys: Array,
     settings: VisualizeSettings,
     scan: bool | None,
-) -> Iterator[tuple[int, FourierImage, StepInfo]]:
-    """The steps of a batch: how many are done, the pictures, and the infos of the new steps."""
+) -> Iterator[tuple[int, FourierImage, Array, StepInfo]]:
+    """The steps of a batch.
+
+    How many are done, the pictures, their importance, and the infos of the new steps.
+    """
     diversity = settings.diversity or 0.0
     transforms = settings.transforms
     if isinstance(transforms, bool):
         transforms = RandomTransforms() if transforms else None
     layer = _last_map(model, objectives.layers, parameters.size) if diversity else None
     optimizer_state = adam(settings.learning_rate).init(parameters.spectrum)
+    importance = jnp.zeros((len(keys), *parameters.size))
     chunk = steps_per_call(scan, _CHUNK)
     for first in range(0, settings.steps, chunk):
         done = min(first + chunk, settings.steps)
-        parameters, optimizer_state, infos = run_steps(
+        parameters, optimizer_state, importance, infos = run_steps(
             model,
             objectives,
             parameters,
             optimizer_state,
+            importance,
             keys,
             jnp.arange(first, done),
             transforms,
             (settings.learning_rate, settings.total_variation, diversity),
             diversity_layer=layer,
         )
-        yield done, parameters, infos
+        yield done, parameters, importance, infos
 
 
 def _last_map(model: Network, layers: Sequence[str], size: tuple[int, int]) -> str:

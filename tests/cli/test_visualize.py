@@ -236,3 +236,24 @@ def test_bad_input_is_one_line_and_writes_nothing(corpus, call, case):
     done = call(command, *MODEL, *rest, code=2)
     assert message in one_line(done)
     assert {path.name for path in corpus.iterdir()} == before
+
+
+def test_what_does_not_matter_is_transparent(call, tmp_path):
+    call("visualize", "--layer", LAYER, "--neuron", "3", "--alpha", "-o", "a.png", *QUICKER)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.mode == "RGBA"
+        alpha = np.asarray(image)[..., 3]
+    assert alpha.max() == 255
+    assert (alpha[:4] == 0).all(), "a neuron in the middle does not see the edge"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["-o", "a.jpg"], "JPEG has no transparency, so --alpha needs a .png, .webp or .tif"),
+        (["--grid", "--channels", "1,2"], "--alpha is for pictures of their own"),
+    ],
+)
+def test_alpha_where_it_cannot_be_is_one_line(call, options, says):
+    done = call("visualize", "--layer", LAYER, "--alpha", *options, *QUICKER, code=2)
+    assert says in one_line(done)

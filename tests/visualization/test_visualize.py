@@ -141,7 +141,8 @@ def test_a_state_after_every_step(tiny):
 def test_the_leaves_of_a_state_are_arrays(tiny):
     state = next(iterate_visualize(KEY, tiny, layer("second"), **SMALL))
     leaves, structure = jax.tree.flatten(state)
-    assert [leaf.shape for leaf in leaves] == [(1, 2, 24, 13, 3), (1,), (1,)]
+    shapes = [(1, 2, 24, 13, 3), (1, 24, 24), (1,), (1,)]
+    assert [leaf.shape for leaf in leaves] == shapes
     assert all(isinstance(leaf, jax.Array) for leaf in leaves)
     again = jax.tree.unflatten(structure, leaves)
     assert (again.step, again.steps, again.indices) == (1, 20, (0,))
@@ -242,3 +243,21 @@ def test_a_gradient_of_zero_is_an_error_or_a_warning(tiny):
         visualize(KEY, tiny, 0.0 * layer("second"), **options)
     with pytest.warns(UserWarning, match="zero everywhere on pictures 1, 3"):
         visualize(KEY, tiny, [w * layer("second") for w in (0.0, 1.0, 0.0)], **options)
+
+
+def test_what_the_objective_does_not_see_is_transparent(tiny):
+    corner = neuron("second", 2, position=(0.0, 0.0))
+    last = {
+        state.indices: state
+        for state in iterate_visualize(KEY, tiny, [corner, layer("second")], **SMALL)
+    }
+    of_corner, of_all = last[(0,)], last[(1,)]
+    alpha = np.asarray(of_corner.alpha[0])
+    assert alpha.shape == (24, 24)
+    assert alpha[:2, :2].max() == 1
+    assert (alpha[12:] == 0).all()
+    assert (alpha[:, 12:] == 0).all()
+    np.testing.assert_allclose(of_corner.importance.mean(), SMALL["steps"], rtol=1e-4)
+    whole = np.asarray(of_all.alpha[0])
+    assert np.mean(whole == 1) == pytest.approx(0.2, abs=0.01)
+    assert whole.min() > 0
