@@ -55,6 +55,7 @@ from .objectives.base import Objective as Objective
 from .objectives.labels import ImageClass as ImageClass
 from .objectives.labels import find_classes as find_classes
 from .objectives.labels import imagenet_classes as imagenet_classes
+from .objectives.labels import places365_classes as places365_classes
 from .objectives.labels import resolve_class as resolve_class
 from .objectives.text import parse_objective as parse_objective
 from .recipe import Provenance as Provenance

@@ -287,6 +287,9 @@ def _add_classes(commands) -> None:
         "  jaxdream classes dog\n",
     )  # fmt: skip
     parser.add_argument("word", nargs="?", metavar="WORD", help="only classes with this word")
+    parser.add_argument(
+        "--model", default="auto", help="of this network (default: those of ImageNet)"
+    )
 
 
 def _add_weights(commands) -> None:

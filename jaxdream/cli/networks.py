@@ -53,16 +53,21 @@ def list_models(options: argparse.Namespace) -> int:
 
 
 def list_classes(options: argparse.Namespace) -> int:
-    from jaxdream.objectives.labels import imagenet_classes
+    from jaxdream.models.weights.registry import record_of
+    from jaxdream.objectives.labels import classes_of, imagenet_classes
 
     word = (options.word or "").replace("_", " ").lower()
-    found = [c for c in imagenet_classes() if word in ", ".join(c.names).lower()]
+    classes = imagenet_classes()
+    if options.model != "auto":
+        classes = classes_of(record_of(options.model).build())
+    found = [c for c in classes if word in ", ".join(c.names).lower()]
     if not found:
         raise JaxdreamError(
             f"no class has {options.word!r} in its names: `jaxdream classes` lists all"
         )
     for image_class in found:
-        print(f"{image_class.index:3}  {image_class.synset}  {', '.join(image_class.names)}")
+        synset = f"{image_class.synset}  " if image_class.synset else ""
+        print(f"{image_class.index:3}  {synset}{', '.join(image_class.names)}")
     return 0
 
 

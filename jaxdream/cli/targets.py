@@ -3,6 +3,7 @@
 import argparse
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from jaxdream.models.network import Network
 from jaxdream.objectives import channel, direction, layer, logit, neuron
 from jaxdream.objectives.base import Objective
 from jaxdream.objectives.files import read_vector
-from jaxdream.objectives.labels import check_names, resolve_class
+from jaxdream.objectives.labels import KNOWN_CLASSES, classes_of, resolve_class
 from jaxdream.objectives.text import parse_objective
 
 _MAX_CHANNELS = 4096  # in one list of them, more than any layer has
@@ -26,9 +27,10 @@ class Target:
     kind: str  # class, layer, channel, neuron, direction or objective
     name: str  # within the layer, where there is one: "banana", "12", "neuron 12@0.25,0.5"
     layer: str = ""  # not of a class or an objective
-    index: int = 0  # of a class, channel or neuron
+    index: int = 0  # of a channel or neuron
     position: tuple[float, float] = (0.5, 0.5)  # (x, y), shares of the layer's width and height
     vector: Float[np.ndarray, " c"] | None = None
+    class_text: str = ""  # a name, an id or an index, as it was given
 
     @property
     def label(self) -> str:
@@ -42,8 +44,8 @@ class Target:
             JaxdreamError: the network has no such layer, channel or class.
         """
         if self.kind == "class":
-            check_names(model)
-            return logit(self.index)
+            classes = classes_of(model.graph)
+            return logit(resolve_class(self.class_text, classes=classes).index)
         if self.kind == "objective":
             return parse_objective(self.name, model)
         resolved = model.graph.resolve(self.layer)
@@ -77,8 +79,7 @@ def parse_targets(options: argparse.Namespace) -> list[Target]:
     if options.objective:
         return [Target("objective", options.objective)]
     if classes:
-        found = [resolve_class(text) for text in classes]
-        return [Target("class", c.names[0], index=c.index) for c in found]
+        return [Target("class", _class_name(text), class_text=text) for text in classes]
     if options.channels is not None:
         numbers = parse_channels(options.channels)
         return [Target("channel", str(i), name, i) for name in layers for i in numbers]
@@ -93,6 +94,18 @@ def parse_targets(options: argparse.Namespace) -> list[Target]:
         vector = read_vector(options.direction)
         return [Target("direction", "direction", name, vector=vector) for name in layers]
     return [Target("layer", "", name) for name in layers]
+
+
+def _class_name(text: str) -> str:
+    """How files and labels call a class, before it is known which classes the network has.
+
+    Raises:
+        JaxdreamError: no network here has such a class.
+    """
+    for classes in KNOWN_CLASSES:
+        with suppress(JaxdreamError):
+            return resolve_class(text, classes=classes()).names[0]
+    return resolve_class(text).names[0]  # which says what is near
 
 
 def grid_labels(targets: Sequence[Target]) -> list[str]:

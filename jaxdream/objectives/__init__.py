@@ -14,7 +14,7 @@ raise their errors when called, all others in ``Objective.check``, which ``dream
 ``visualize`` call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ from jaxdream.images.masks import check_shares
 from jaxdream.objectives import terms
 from jaxdream.objectives.activations import Activations
 from jaxdream.objectives.base import Objective, activations_of
-from jaxdream.objectives.labels import resolve_class
+from jaxdream.objectives.labels import ImageClass, resolve_class
 from jaxdream.objectives.masked import Mask
 from jaxdream.types import AnyArray
 
@@ -152,18 +152,19 @@ def direction(layer: str, vector: Float[AnyArray, " c"]) -> Objective:
     return terms.Direction(layer, jnp.asarray(vector, jnp.float32))
 
 
-def logit(index: Index | str) -> Objective:
+def logit(index: Index | str, *, classes: Sequence[ImageClass] | None = None) -> Objective:
     """The score of a class before the softmax, of a network that has a classifier.
 
     Args:
         index: of the classifier's output; or as text one of the class's names or its WordNet id,
-            such as "banana", of ImageNet's 1000 classes.
+            such as "banana".
+        classes: of the network: ``imagenet_classes()``, the default, or ``places365_classes()``.
 
     Raises:
         JaxdreamError: no class, or several, have this name. ``check`` raises for an index out of
             range, and where the network has no classifier.
     """
-    number = resolve_class(index).index if isinstance(index, str) else index
+    number = resolve_class(index, classes=classes).index if isinstance(index, str) else index
     return terms.Logit(_index(number))
 
 

@@ -36,7 +36,7 @@ from jaxdream import objectives
 from jaxdream.errors import JaxdreamError
 from jaxdream.objectives.base import Objective, Product, Scaled, Sum
 from jaxdream.objectives.files import ObjectiveFiles
-from jaxdream.objectives.labels import check_names, named_classes
+from jaxdream.objectives.labels import KNOWN_CLASSES, classes_of, named_classes
 from jaxdream.objectives.masked import Mask
 from jaxdream.objectives.terms import EVERY_OCTAVE
 from jaxdream.objectives.tokens import Token, read_tokens, shortened
@@ -152,12 +152,12 @@ def quoted(name: str) -> str:
 
 def _class_named(text: str, model: "Network") -> Objective | None:
     """The logit of a class where its name is all of the text, and is no layer's name."""
-    if not re.fullmatch(r"[\w -]+", text) or not named_classes(text):
+    known = any(named_classes(text, classes=classes()) for classes in KNOWN_CLASSES)
+    if not re.fullmatch(r"[\w /-]+", text) or not known:
         return None
     if _has_layer(model, text) or not _has_layer(model, "logits"):
         return None
-    check_names(model)
-    return objectives.logit(text)
+    return objectives.logit(text, classes=classes_of(model.graph))
 
 
 def _has_layer(model: "Network", name: str) -> bool:
@@ -351,8 +351,7 @@ def _logit(parser: _Parser) -> Objective:
         return objectives.logit(parser.index())
     if parser.next.kind not in ("text", "name"):
         raise parser.expected("a class")
-    check_names(parser.model)
-    return objectives.logit(parser.advance())
+    return objectives.logit(parser.advance(), classes=classes_of(parser.model.graph))
 
 
 def _of_picture(

@@ -70,6 +70,12 @@ def test_classes_of_a_word(command):
     assert len(command("classes", "maltese_dog")[0].splitlines()) == 1
 
 
+def test_classes_of_a_network(command):
+    assert command("classes", "temple", "--model", "googlenet_places365")[0] == "330  temple/asia\n"
+    _, (line,) = command("classes", "--model", "googlenet_places205", code=2)
+    assert "205 classes of its own" in line
+
+
 def test_all_classes(command):
     lines = command("classes")[0].splitlines()
     assert len(lines) == 1000

@@ -1,7 +1,12 @@
 import pytest
 
 import jaxdream as jd
-from jaxdream.objectives.labels import find_classes, imagenet_classes, resolve_class
+from jaxdream.objectives.labels import (
+    find_classes,
+    imagenet_classes,
+    places365_classes,
+    resolve_class,
+)
 
 
 def test_are_the_classes_in_the_networks_order(shared):
@@ -80,3 +85,17 @@ def test_classes_with_a_word_in_their_names():
     assert "French bulldog" not in {c.names[0] for c in dogs}
     assert "banana" in {c.names[0] for c in find_classes("bana")}
     assert find_classes("") == find_classes(" - ") == find_classes("xyzzy") == ()
+
+
+def test_places_by_their_names():
+    classes = places365_classes()
+    assert [c.index for c in classes] == list(range(365))
+    for text, index in (("pagoda", 251), ("Library_indoor", 212), ("temple/asia", 330)):
+        assert resolve_class(text, classes=classes).index == index
+    assert [c.names[0] for c in find_classes("garden", classes=classes)][:2] == [
+        "beer garden", "botanical garden",
+    ]  # fmt: skip
+    with pytest.raises(jd.JaxdreamError, match="no class 'pagodas': the nearest are pagoda"):
+        resolve_class("pagodas", classes=classes)
+    with pytest.raises(jd.JaxdreamError, match="the classes are 0 to 364"):
+        resolve_class("365", classes=classes)

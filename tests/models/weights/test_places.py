@@ -11,6 +11,7 @@ from jaxdream.models.googlenet import googlenet
 from jaxdream.models.weights.check import expected_shapes
 from jaxdream.models.weights.porting.caffe import _net_parameter
 from jaxdream.models.weights.registry import record_of
+from jaxdream.objectives.labels import classes_of
 
 
 @cache
@@ -69,9 +70,15 @@ def test_pytorchs_names_are_read(tmp_path):
     np.testing.assert_array_equal(
         model.params["inception_4a/3x3"].kernel[...], weights(365)["inception_4a/3x3/kernel"]
     )
-    with pytest.raises(jd.JaxdreamError, match="365 classes of its own, which have no names"):
+    for text in ("temple/asia", "Temple asia", 'class("temple_asia")', "logit(330)"):
+        assert repr(jd.parse_objective(text, model)) == "logit(330)"
+    with pytest.raises(jd.JaxdreamError, match="no class 'banana'"):
         jd.parse_objective("banana", model)
-    assert jd.parse_objective("logit(364)", model)
+
+
+def test_205_places_have_no_names_here():
+    with pytest.raises(jd.JaxdreamError, match=r"205 classes of its own.*logit\(INDEX\)"):
+        classes_of(record_of("googlenet_places205").build())
 
 
 def test_other_numbers_of_classes_are_googlenet(tmp_path):
