@@ -67,6 +67,10 @@ from .settings import DreamSettings as DreamSettings
 from .settings import SourceSettings as SourceSettings
 from .settings import VisualizeSettings as VisualizeSettings
 from .settings import ZoomSettings as ZoomSettings
+from .variants import Variant as Variant
+from .variants import VariantsState as VariantsState
+from .variants import dream_variants as dream_variants
+from .variants import iterate_variants as iterate_variants
 from .visualization.filters import first_filters as first_filters
 from .visualization.fourier import FourierImage as FourierImage
 from .visualization.transforms import RandomTransforms as RandomTransforms

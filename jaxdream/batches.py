@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -18,9 +17,8 @@ from jaxdream.algorithm.octaves import check_work, octave_options, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.deepdream import DreamState, as_pixels, dream_pictures
 from jaxdream.errors import JaxdreamError
-from jaxdream.execution.memory import available, fits
-from jaxdream.execution.octave import Octave
-from jaxdream.execution.planner import allows_padding
+from jaxdream.execution.memory import available
+from jaxdream.execution.planner import allows_padding, useful_batch
 from jaxdream.execution.shapes import ExactLayout, Layout, PaddedLayout, ShapeBuckets, plan_shapes
 from jaxdream.execution.sharding import Sharding, chosen_sharding
 from jaxdream.execution.tiles import round_up
@@ -30,11 +28,6 @@ from jaxdream.objectives import Objective
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, DreamSettings, takes_settings
 from jaxdream.types import AnyArray, Size
-
-# Pictures at once, at most, where the memory would hold more: a CPU's cores do not compute several
-# any faster than one, a GPU or TPU needs many to be busy.
-_MAX_ON_CPU = 4
-_MAX = 32
 
 Picture = Float[AnyArray, "_h _w 3"]
 Mask = Float[AnyArray, "_h _w"]
@@ -101,7 +94,7 @@ def plan_batches(
     for shapes, members in groups.items():
         limit = max_batch
         if limit is None:
-            limit = device_count * _max_useful(model, objective, shapes[-1], budget)
+            limit = device_count * useful_batch(model, objective, shapes[-1], budget)
         # As many batches as are needed, all of one size: no program for the rest.
         limit = max(limit // device_count * device_count, device_count)
         slots = -(-len(members) // -(-len(members) // limit))
@@ -109,13 +102,6 @@ def plan_batches(
         for first in range(0, len(members), slots):
             batches.append(Batch(tuple(members[first : first + slots]), slots, shapes, exact))
     return batches
-
-
-def _max_useful(model: Network, objective: Objective, shape: Size, budget: int) -> int:
-    """How many pictures of this height and width are of use at once, and fit."""
-    most = _MAX_ON_CPU if jax.default_backend() == "cpu" else _MAX
-    octave = Octave(model, objective, PaddedLayout(shape, (shape,)), 1.0, StepRule())
-    return max([1, *(n for n in range(most + 1) if fits(octave, n, budget))])
 
 
 @takes_settings(settings=DreamSettings, compute=Compute)

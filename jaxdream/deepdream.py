@@ -38,7 +38,7 @@ from jaxdream.images.pixels import check_picture
 from jaxdream.images.resample import resize
 from jaxdream.images.seamless import wrapped_axes
 from jaxdream.models.network import Network
-from jaxdream.objectives import Objective
+from jaxdream.objectives.base import Axes, Objective
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import MASK_AND_SEAMLESS, Compute, DreamSettings, takes_settings
 from jaxdream.types import AnyArray, Size
@@ -189,7 +189,7 @@ def iterate_dream(
     pictures = [image] if image.ndim == 3 else list(image)
     objective = as_objective(objective, model)
     height, width = image.shape[-3:-1]
-    sizes = _octave_sizes(model, objective, (height, width), settings)
+    sizes = octave_sizes(model, objective, (height, width), settings)
     sharding = chosen_sharding(compute.shard)
     if sharding is not None:
         sharding.check(image.shape[:-3], settings)
@@ -207,7 +207,7 @@ def iterate_dream(
         drawn, model, pictures, objective, layouts, settings=settings, compute=compute,
         batch="one" if image.ndim == 3 else "stack", sharding=sharding, traced=traced, masks=masks,
     )  # fmt: skip
-    return _checked(states, objective)
+    return checked_states(states, objective)
 
 
 def dream_pictures(
@@ -223,6 +223,8 @@ def dream_pictures(
     sharding: Sharding | None = None,
     traced: bool = False,
     masks: Sequence[AnyArray] | None = None,
+    objective_axes: Axes | None = None,
+    step_size: Float[AnyArray, "..."] | None = None,
 ) -> Iterator[DreamState]:
     """The loop over octaves and steps, for a batch of pictures of any sizes.
 
@@ -235,6 +237,8 @@ def dream_pictures(
         sharding: the devices that compute, if several.
         traced: the dream is a part of a program that JAX is tracing.
         masks: how much of each step a pixel takes, (h, w), 0..1, of each picture.
+        objective_axes: where each picture has an objective of its own, from ``stack_objectives``.
+        step_size: instead of that of the settings, for all pictures or for each.
 
     Yields:
         The state after every call of a compiled program.
@@ -243,15 +247,17 @@ def dream_pictures(
         model, objective = sharding.replicate((model, objective))
     if compute.precision is not None:
         model = model.with_precision(compute.precision)
-    rule, step_size = StepRule.of(settings), settings.step_size
-    step_size = step_size if isinstance(step_size, Tracer) else np.asarray(step_size, np.float32)
+    rule = StepRule.of(settings)
+    size = settings.step_size if step_size is None else step_size
+    size = size if isinstance(size, Tracer) else np.asarray(size, np.float32)
     chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
     wrap, finishing = wrapped_axes(settings.seamless), Finishing.of(settings)
     bases = _bases(pictures, layouts, wrap)
     smallest = bases[0]
     chosen, axes = choose(model, objective, smallest)
+    axes = axes if objective_axes is None else objective_axes
     octaves = [
-        Octave(model, chosen, each, step_size, rule, sharding, _masks_at(each, masks), axes)
+        Octave(model, chosen, each, size, rule, sharding, _masks_at(each, masks), axes)
         for each in layouts
     ]
     pixels = [sum(map(math.prod, layout.sizes)) for layout in layouts]
@@ -338,7 +344,7 @@ def _bases(
     return [list(octave) for octave in zip(*each, strict=True)]
 
 
-def _checked(states: Iterator[DreamState], objective: Objective) -> Iterator[DreamState]:
+def checked_states(states: Iterator[DreamState], objective: Objective) -> Iterator[DreamState]:
     """The states, and at the end an error or a warning if nothing came of them."""
     found = []
     for state in states:
@@ -364,7 +370,7 @@ def as_pixels(image: AnyArray) -> Float[np.ndarray, "h w 3"]:
     return np.asarray(image, np.float32)
 
 
-def _octave_sizes(
+def octave_sizes(
     model: Network, objective: Objective, size: Size, settings: DreamSettings
 ) -> tuple[Size, ...]:
     """The sizes of the octaves, with a warning where there are fewer than were asked for."""

@@ -58,34 +58,31 @@ def write_sheet(
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
 
-    from jaxdream.deepdream import iterate_dream
+    from jaxdream import variants as several
     from jaxdream.folder.worker import named_objective
     from jaxdream.images.contact_sheet import contact_sheet
 
-    objectives = []
-    for variant in variants:
+    ways = []
+    for variant, chosen in zip(variants, settings, strict=True):
         text = asked_objective(variant.options, model)
         objective, _, read = named_objective(text, model, source.guide_size, session.say)
         for path in read:
             guard.add_read(path, what="a file of the objective")
-        objectives.append(objective)
-    dreams = []
+        ways.append(several.Variant(objective, chosen, variant.options.seed))
+    dreams = {}
     with session.running(output.name) as run:
-        for variant, chosen, objective in zip(variants, settings, objectives, strict=True):
-            state = None
-            for state in iterate_dream(
-                variant.options.seed, model, picture.pixels, objective,
-                settings=chosen, compute=compute,
-            ):  # fmt: skip
-                done = (len(dreams) + state.done) / len(variants)
-                run.show_state(state, f"{variant.label} ", done)
-            assert state is not None
-            dreams.append(state.at_octave)
+        for state in several.iterate_variants(model, picture.pixels, ways, compute=compute):
+            first = variants[state.indices[0]].label
+            others = f" and {len(state.indices) - 1} more" if len(state.indices) > 1 else ""
+            run.show_state(state.dream, f"{first}{others} ", state.done)
+            if state.dream.done == 1:
+                dreams |= zip(state.indices, state.dream.at_octave, strict=True)
     if run.interrupted and not dreams:
         session.say("interrupted before the first dream was done: nothing written")
         return INTERRUPTED
-    labels = [variant.label for variant in variants[: len(dreams)]]
-    write_image(output, contact_sheet(dreams, labels), recipe=mark("sheet"))
+    shown = sorted(dreams)
+    sheet = contact_sheet([dreams[i] for i in shown], [variants[i].label for i in shown])
+    write_image(output, sheet, recipe=mark("sheet"))
     session.report(f"wrote {output}: {len(dreams)} of {len(variants)} dreams")
     return INTERRUPTED if run.interrupted else DONE
 

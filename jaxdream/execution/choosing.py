@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
@@ -14,13 +12,11 @@ from jaxdream.images.pixels import size_of_longest
 from jaxdream.images.resample import resize
 from jaxdream.models.network import Network
 from jaxdream.models.regions import Region
-from jaxdream.objectives import Objective
 from jaxdream.objectives.activations import region_position_count
+from jaxdream.objectives.base import Axes, Objective, stack_objectives
 from jaxdream.types import AnyArray
 
 _LONGEST = 512  # pixels of a side: what a picture excites is seen at this size
-
-Axes = tuple[int | None, ...]  # of the leaves of an objective: 0 where each picture has its own
 
 
 def choose(
@@ -45,15 +41,7 @@ def choose(
         return objective.chosen(means)
 
     each = list(map(chosen, pictures, pictures if dreams is None else dreams))
-    if len(each) == 1:
-        return each[0], None
-    leaves, structure = zip(*map(jax.tree.flatten, each), strict=True)
-    axes = tuple(None if all(a is one[0] for a in one) else 0 for one in zip(*leaves, strict=True))
-    stacked = [
-        one[0] if axis is None else jnp.stack(one)
-        for axis, one in zip(axes, zip(*leaves, strict=True), strict=True)
-    ]
-    return jax.tree.unflatten(structure[0], stacked), axes
+    return stack_objectives(each)
 
 
 def channel_means(model: Network, picture: AnyArray, layer: str) -> Float[Array, " c"]:

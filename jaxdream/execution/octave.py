@@ -26,7 +26,7 @@ from jaxdream.models.regions import Region, rectangle_mask
 from jaxdream.objectives import Objective
 from jaxdream.types import AnyArray
 
-StepSize = float | Float[AnyArray, ""]
+StepSize = float | Float[AnyArray, "..."]
 TakeStep = Callable[..., tuple[AscentState, StepInfo]]  # ``take_step`` with its options
 
 
@@ -37,7 +37,7 @@ class Octave:
     model: Network
     objective: Objective
     layout: Layout
-    step_size: StepSize
+    step_size: StepSize  # of all pictures, or (n,) of each
     rule: StepRule
     sharding: Sharding | None = None  # None: one device
     masks: tuple[AnyArray, ...] | None = None  # of each picture, (h, w, 1), 0..1, at its size here
@@ -102,7 +102,7 @@ class Octave:
         return CompiledOctave(self, tuple(lowered.compile() for lowered in self.lower(count)))
 
     def _start(self, array: Float[AnyArray, "n H W 3"]) -> AscentState:
-        optimizer = self.rule.make(self.step_size)
+        optimizer = self.rule.make(0.0)  # no state depends on the step size
         return jax.vmap(partial(start_ascent, optimizer=optimizer))(array)
 
     def _placed(self, tree, axis: int = 0):
@@ -224,7 +224,6 @@ def _run_steps(
     sharding: Sharding | None = None,
 ) -> tuple[AscentState, StepInfo, Float[Array, " n"]]:
     """``k`` steps of one octave on whole pictures; returns what ``CompiledOctave.run`` does."""
-    optimizer = rule.make(step_size)
 
     def step(
         objective: Objective,
@@ -232,8 +231,9 @@ def _run_steps(
         offset: Array,
         region: Region | None,
         mask: Array | None,
+        step_size: StepSize,
     ) -> tuple[AscentState, StepInfo]:
-        options = {"optimizer": optimizer, "clip": rule.clip, "mask": mask}
+        options = {"optimizer": rule.make(step_size), "clip": rule.clip, "mask": mask}
         if rule.sphere or (region is None and sharding is None):
             return ascent_step(model, objective, state, offset, **options, sphere=rule.sphere)
         take = partial(take_step, **options)
@@ -243,16 +243,17 @@ def _run_steps(
     # activations in every step.
     region_axis = 0 if region is not None and region.size.ndim == 2 else None
     mask_axis = None if mask is None else 0
-    axes = axes_of(objective, objective_axes), 0, 0, region_axis, mask_axis
+    size_axis = 0 if np.ndim(step_size) else None
+    axes = axes_of(objective, objective_axes), 0, 0, region_axis, mask_axis, size_axis
     batched = each(jax.checkpoint(step), len(image), axes)
     state = AscentState(image, optimizer_state)
     if len(offsets) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
-        state, info = batched(objective, state, offsets[0], region, mask)
+        state, info = batched(objective, state, offsets[0], region, mask, step_size)
         return _kept(state, sharding), info, info.gradient_mean
 
     def scanned(state: AscentState, offset: Array) -> tuple[AscentState, StepInfo]:
-        return batched(objective, state, offset, region, mask)
+        return batched(objective, state, offset, region, mask, step_size)
 
     state, infos = jax.lax.scan(scanned, state, offsets)
     last = jax.tree.map(lambda values: values[-1], infos)
@@ -323,15 +324,14 @@ def _finish_step(
     sharding: Sharding | None = None,
 ) -> tuple[AscentState, StepInfo]:
     """A step with a gradient that was summed over tiles."""
-    optimizer = rule.make(step_size)
 
-    def finish(state: AscentState, value: Array, gradient: Array, offset: Array, mask):
-        take = partial(take_step, optimizer=optimizer, clip=rule.clip, mask=mask)
+    def finish(state: AscentState, value: Array, gradient: Array, offset: Array, mask, step_size):
+        take = partial(take_step, optimizer=rule.make(step_size), clip=rule.clip, mask=mask)
         return _unrolled_step(state, value, gradient, offset, size, take)
 
-    axes = (0, 0, 0, 0, None if mask is None else 0)
+    axes = (0, 0, 0, 0, None if mask is None else 0, 0 if np.ndim(step_size) else None)
     state, info = each(finish, len(image), axes)(
-        AscentState(image, optimizer_state), value, gradient, offset, mask
+        AscentState(image, optimizer_state), value, gradient, offset, mask, step_size
     )
     return _kept(state, sharding), info
 

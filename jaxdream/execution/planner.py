@@ -46,6 +46,10 @@ from jaxdream.types import Size
 
 _TILED = 0.6  # what a program for tiles takes of the estimate for a whole step
 _WORTH_COMPILING = 1.1  # times fewer pixels to compute, for which another program is compiled
+# Pictures at once, at most, where the memory would hold more: a CPU's cores do not compute several
+# any faster than one, a GPU or TPU needs many to be busy.
+_MAX_ON_CPU = 4
+_MAX = 32
 _MARGIN = 1.02  # programs of other sizes may take a little more for a pixel
 
 
@@ -137,6 +141,13 @@ def compiled_ahead(
         yield ready
     finally:
         worker.shutdown(wait=False, cancel_futures=True)
+
+
+def useful_batch(model: Network, objective: Objective, shape: Size, budget: int) -> int:
+    """How many pictures of this height and width are of use at once, and fit into the memory."""
+    most = _MAX_ON_CPU if jax.default_backend() == "cpu" else _MAX
+    octave = Octave(model, objective, PaddedLayout(shape, (shape,)), 1.0, StepRule())
+    return max([1, *(n for n in range(most + 1) if fits(octave, n, budget))])
 
 
 def _fitting(octave: Octave, pictures: int, budget: int) -> Octave:

@@ -16,7 +16,7 @@ gives gradients and which change without a new compilation; layer names are stat
 for ``vmap``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jaxdream.models.network import Network
     from jaxdream.models.regions import Region
 
+Axes = tuple[int | None, ...]  # of the leaves of an objective: 0 where each picture has its own
 ChannelMeans = Callable[[str, bool], Float[Array, " c"]]
 Scalar = int | float | np.integer | np.floating | Num[AnyArray, "..."]
 _NUMBERS = (int, float, np.integer, np.floating, np.ndarray, jax.Array)
@@ -259,6 +260,26 @@ class Sum(Combined):
         for term in map(repr, self.terms[1:]):
             text += f" - {term.removeprefix('-')}" if term.startswith("-") else f" + {term}"
         return text
+
+
+def stack_objectives(each: Sequence[Objective]) -> tuple[Objective, Axes | None]:
+    """Objectives that differ in their numbers only as one, and which of its leaves are stacked.
+
+    Equal leaves are kept once. A single objective stays as it is.
+    """
+    if len(each) == 1:
+        return each[0], None
+    leaves, structures = zip(*map(jax.tree.flatten, each), strict=True)
+
+    def same(one: tuple[Array, ...]) -> bool:
+        return all(a is one[0] or np.array_equal(a, one[0]) for a in one)
+
+    columns = list(zip(*leaves, strict=True))
+    axes = tuple(None if same(one) else 0 for one in columns)
+    stacked = [
+        one[0] if axis is None else jnp.stack(one) for axis, one in zip(axes, columns, strict=True)
+    ]
+    return jax.tree.unflatten(structures[0], stacked), axes if 0 in axes else None
 
 
 def activations_of(
