@@ -38,7 +38,7 @@ def pytest_configure(config):
         # XLA's older way to make code of fusions: without optimisations three times as quick.
         flags = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
-        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
         os.environ["JAXDREAM_TEST_CACHE"] = str(Path(cache, "command line"))
         config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
 

@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int, Integer
 
 from jaxdream.errors import JaxdreamError
@@ -18,12 +19,12 @@ def roll(
     return jnp.roll(image, jnp.asarray(offset)[::-1], axis=(-3, -2))
 
 
-def draw_offsets(key: OneKey, *, count: int, jitter: int) -> Int[Array, "count 2"]:
+def draw_offsets(key: OneKey, *, count: int, jitter: int | Array) -> Int[Array, "count 2"]:
     """Offsets (ox, oy) in pixels for ``count`` steps, uniform in -jitter..jitter, ends included.
 
     Raises:
         JaxdreamError: a jitter below 0.
     """
-    if jitter < 0:
+    if not isinstance(jitter, Tracer) and jitter < 0:
         raise JaxdreamError(f"jitter must be at least 0 pixels, not {jitter}")
     return jax.random.randint(key, (count, 2), -jitter, jitter + 1)

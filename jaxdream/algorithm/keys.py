@@ -15,6 +15,8 @@ from jaxdream.images.seamless import wrapped_axes
 from jaxdream.settings import SPHERE, DreamSettings
 from jaxdream.types import AnyArray, AnyKeys, Size
 
+_DRAWN = 64  # offsets are drawn in multiples of it
+
 AnyKey = AnyKeys | None
 Offsets = Integer[AnyArray, "*sets steps 2"] | None
 
@@ -64,7 +66,9 @@ def drawn_offsets(
     if settings.seamless == SPHERE:
         offsets = _draw_rotations(keys, count=count)
         return offsets if isinstance(offsets, Tracer) else np.asarray(offsets)
-    offsets = _draw(keys, count=count, jitter=settings.jitter)
+    # JAX's generator draws a number by its place alone, so that fewer are the first of more, and
+    # dreams of many lengths share a program.
+    offsets = _draw(keys, settings.jitter, count=-(-count // _DRAWN) * _DRAWN)[:count]
     if any(wrap):
         sides = np.repeat(np.array(sizes), settings.steps, axis=0)[..., ::-1]  # (width, height)
         anywhere = jnp.floor(_draw_shares(keys, count=count) * sides).astype(jnp.int32)
@@ -90,8 +94,8 @@ def _draw_shares(keys: Array, *, count: int) -> Float[Array, "count n 2"]:
     return jnp.swapaxes(jax.vmap(draw)(keys), 0, 1)
 
 
-@partial(jax.jit, static_argnames=("count", "jitter"))
-def _draw(keys: Array, *, count: int, jitter: int) -> Int[Array, "count n 2"]:
+@partial(jax.jit, static_argnames=("count",))
+def _draw(keys: Array, jitter: int | Array, *, count: int) -> Int[Array, "count n 2"]:
     draw = partial(draw_offsets, count=count, jitter=jitter)
     return jnp.swapaxes(jax.vmap(draw)(keys), 0, 1)
 

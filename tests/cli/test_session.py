@@ -137,6 +137,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a process knows its peak")
 def test_memory_is_not_more_than_the_limit(environment, tmp_path):
     y, x = np.mgrid[:2200, :2200]

@@ -247,6 +247,7 @@ def test_without_pyav_a_film_is_refused_at_once(cli, photo, monkeypatch):
     assert "pip install 'jaxdream[video]'" in line
 
 
+@pytest.mark.slow
 def test_at_real_size_with_the_real_network(cli, shared, tmp_path):
     weights = shared / "weights" / "bvlc_googlenet.caffemodel"
     options = ["--model", "googlenet", "--weights", weights, "--size", "512"]

@@ -60,6 +60,7 @@ def test_every_item_is_in_one_shard_and_shards_are_even(items, count):
         shard(items, count, count)
 
 
+@pytest.mark.slow
 def test_a_lost_process_loses_only_what_it_has_not_done(tmp_path, port):
     """First one is killed, then the coordinator; the last goes on to its end."""
     shares = [shard(range(30), index, 3) for index in range(3)]
@@ -91,6 +92,7 @@ def test_a_lost_process_loses_only_what_it_has_not_done(tmp_path, port):
         assert int((tmp_path / str(item)).read_text()) == item * (item + 1) // 2
 
 
+@pytest.mark.slow
 def test_a_batch_goes_on_without_its_coordinator(tmp_path, port, environment, run):
     (tmp_path / "in").mkdir()
     for number in range(24):

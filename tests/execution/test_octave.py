@@ -26,6 +26,7 @@ SIZES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_twenty_photographs_need_few_programs_and_few_more_pixels(tiny):
     shapes = jd.plan_shapes(SIZES)
     objective = layer("data")

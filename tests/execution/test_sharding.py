@@ -17,6 +17,7 @@ FOUR = {
 }
 
 
+@pytest.mark.slow
 def test_on_four_devices():
     tests = Path(__file__).with_name("four_devices.py")
     done = subprocess.run(
@@ -30,6 +31,7 @@ def test_on_four_devices():
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_the_command_shares_out_rows(run, photo, environment, tmp_path):
     quick = ["--steps", "2", "--octaves", "1", "--size", "75x61", "--layer", "conv1/7x7_s2"]
     quick += ["--model", "googlenet_mini"]
@@ -47,6 +49,7 @@ def test_the_command_shares_out_rows(run, photo, environment, tmp_path):
     np.testing.assert_allclose(one, four, atol=1)  # rounded to levels
 
 
+@pytest.mark.slow
 def test_a_batch_on_four_devices_is_that_on_one(run, environment, tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(5):

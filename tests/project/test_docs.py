@@ -189,6 +189,7 @@ def test_worked_examples_are_short_and_belong_into_files_that_exist():
             assert (ROOT / path).exists() != (path in new), path
 
 
+@pytest.mark.slow
 @pytest.mark.optimised
 def test_the_example_learns_the_shares_of_two_layers(monkeypatch):
     text = (ROOT / "docs" / "objectives.md").read_text("utf-8")

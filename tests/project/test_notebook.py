@@ -26,6 +26,7 @@ def executed(tmp_path_factory, environment):
     return notebook, folder
 
 
+@pytest.mark.slow
 def test_every_picture_is_shown(executed):
     notebook, folder = executed
     first = notebook.cells[1].outputs[0]["text"]
@@ -41,6 +42,7 @@ def test_every_picture_is_shown(executed):
     assert (folder / "dream.png").exists()
 
 
+@pytest.mark.slow
 def test_no_cell_complains(executed):
     notebook, _ = executed
     streams = [

@@ -59,6 +59,7 @@ def test_no_other_picture_has_a_recipe():
                 jd.read_recipe(path)
 
 
+@pytest.mark.slow
 def test_the_bundled_networks_dream_is_made_again(run, environment, monkeypatch, tmp_path):
     # With programs as users have them.
     for name in ("JAX_DISABLE_MOST_OPTIMIZATIONS", "XLA_FLAGS"):
@@ -71,6 +72,7 @@ def test_the_bundled_networks_dream_is_made_again(run, environment, monkeypatch,
     assert correlation(*pictures, block=8) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OF_SHARED_WEIGHTS)
 def test_the_smaller_octaves_of_other_dreams_are_made_again(shared, name):
     recipe, settings = jd.read_recipe(PICTURES / name), jd.DreamSettings(octaves=2)

@@ -25,6 +25,7 @@ def few(shared, tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_real_googlenet_knows_its_classes(shared, few):
     weights = shared / "weights"
     labels = weights / "ilsvrc12_synset_words.txt"

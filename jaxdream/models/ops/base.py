@@ -43,7 +43,7 @@ def apply_mask(
 def _apply_mask(x: Array, mask: Array, fill: float | int) -> Array:
     # The gradient is written by hand, so that only the mask, which has no channels, is kept between
     # the passes.
-    return jnp.where(mask, x, fill)
+    return _select(mask, x, fill)
 
 
 def _apply_mask_forward(x, mask, fill):
@@ -52,7 +52,13 @@ def _apply_mask_forward(x, mask, fill):
 
 def _apply_mask_backward(fill, mask, cotangent):
     del fill
-    return jnp.where(mask, cotangent, 0), None
+    return _select(mask, cotangent, 0), None
+
+
+def _select(mask: Array, x: Array, fill: float | int) -> Array:
+    # By operations of ``lax``, which are traced several times as fast as ``jnp.where``.
+    everywhere = jax.lax.broadcast_in_dim(mask, x.shape, range(x.ndim - 3, x.ndim))
+    return jax.lax.select(everywhere, x, jax.lax.full_like(x, fill))
 
 
 _apply_mask.defvjp(_apply_mask_forward, _apply_mask_backward)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array
 
 from jaxdream.models.ops.base import PlainOp
@@ -33,16 +32,16 @@ class Relu(PlainOp):
 
 @jax.custom_vjp
 def _relu(x: Array) -> Array:
-    return jnp.maximum(x, 0)
+    return jax.lax.max(x, jax.lax.full_like(x, 0))
 
 
 def _relu_forward(x):
-    return _relu(x), x > 0
+    return _relu(x), jax.lax.gt(x, jax.lax.full_like(x, 0))
 
 
 def _relu_backward(positive, cotangent):
     # Written by hand: one byte a value is kept between the passes, not x.
-    return (jnp.where(positive, cotangent, 0),)
+    return (jax.lax.select(positive, cotangent, jax.lax.full_like(cotangent, 0)),)
 
 
 _relu.defvjp(_relu_forward, _relu_backward)
@@ -64,7 +63,7 @@ class Concat(PlainOp):
         return sum(channels)
 
     def apply(self, *inputs: Array) -> Array:
-        return jnp.concatenate(inputs, axis=-1)
+        return jax.lax.concatenate(inputs, inputs[0].ndim - 1)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ def test_moments_give_the_adapter_and_the_unexplained_share():
     assert same.cka() == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_its_features_resemble_those_of_its_teacher(student, googlenet, shared):
     crops = data.photographs(shared, compare.SIDE, each=1)
     similarity = {
@@ -43,6 +44,7 @@ def test_its_features_resemble_those_of_its_teacher(student, googlenet, shared):
     assert similarity["inception_4e/output"] > 0.7
 
 
+@pytest.mark.slow
 def test_its_dreams_raise_the_energy_of_its_teacher(student, googlenet, shared):
     """Dreams of textures that only the student responds to would not."""
     photo = jd.read_image(shared / "photos" / "clouds.jpg")[:224, :224]
@@ -51,6 +53,7 @@ def test_its_dreams_raise_the_energy_of_its_teacher(student, googlenet, shared):
     assert compare.energy(googlenet, np.asarray(dreamed)) > 5 * before
 
 
+@pytest.mark.slow
 def test_it_classifies_pictures(student, shared):
     """Top-5 on some pictures of ten classes; 0.93 was measured on 500."""
     synsets = (shared / "weights" / "ilsvrc12_synset_words.txt").read_text().split("\n")
