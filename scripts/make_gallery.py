@@ -15,6 +15,7 @@ import numpy as np
 
 import jaxdream as jd
 from jaxdream.images.contact_sheet import enlarge
+from jaxdream.images.noise import noise_picture
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.seamless import make_seamless
 from jaxdream.settings.looks import LOOKS
@@ -34,10 +35,10 @@ def fit(name: str, side: int = SIDE) -> np.ndarray:
 
 def layers(model: jd.Network) -> np.ndarray:
     """One photograph as every good layer dreams it."""
-    cat = fit("chelsea.png")
+    palace = fit("china.jpg", 480)
     names = model.graph.good_layers
-    dreams = [jd.dream(KEY, model, cat, name) for name in names]
-    return jd.contact_sheet([cat, *dreams], ["the photograph", *names], columns=2)
+    dreams = [jd.dream(KEY, model, palace, name, steps=20) for name in names]
+    return jd.contact_sheet([palace, *dreams], ["the photograph", *names], columns=2)
 
 
 def settings(model: jd.Network) -> np.ndarray:
@@ -101,9 +102,9 @@ def filters(model: jd.Network) -> np.ndarray:
 
 def zoom(model: jd.Network) -> np.ndarray:
     """Frames of a zoom."""
-    states = jd.iterate_zoom(KEY, model, fit("rocket.jpg", 320), frames=16)
+    states = jd.iterate_zoom(KEY, model, fit("china.jpg", 320), frames=51, steps=5, octaves=3)
     frames = [state.image for state in states if state.is_finished]
-    shown = range(0, 16, 3)
+    shown = range(0, 51, 10)
     return jd.contact_sheet(
         [frames[i] for i in shown], [f"frame {i + 1}" for i in shown], columns=2
     )
@@ -145,6 +146,12 @@ def tiles(model: jd.Network) -> np.ndarray:
     return jd.contact_sheet(pictures, ["--make-tile", "--tile both"], columns=2)
 
 
+def sphere(model: jd.Network) -> np.ndarray:
+    """A panorama of a whole sphere, from noise."""
+    noise = noise_picture((384, 768), 2015).pixels
+    return np.asarray(jd.dream(KEY, model, noise, steps=20, octaves=5, seamless="sphere"))
+
+
 def finishing(model: jd.Network) -> np.ndarray:
     """What is done when the last step is taken."""
     cat = fit("chelsea.png", 320)
@@ -174,6 +181,7 @@ SHEETS: Mapping[str, tuple[str, Callable[[jd.Network], np.ndarray]]] = {
     "masks.jpg": ("googlenet", masks),
     "tiles.jpg": ("googlenet", tiles),
     "finishing.jpg": ("googlenet", finishing),
+    "sphere.jpg": ("googlenet", sphere),
 }
 
 

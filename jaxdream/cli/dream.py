@@ -19,7 +19,7 @@ from jaxdream.files.reading import printable
 from jaxdream.files.writing import check_place, remove_temporaries
 from jaxdream.images import formats
 from jaxdream.images.picture_files import Picture
-from jaxdream.settings import Compute, DreamSettings, SourceSettings
+from jaxdream.settings import SPHERE, Compute, DreamSettings, SourceSettings
 
 if TYPE_CHECKING:
     from jaxdream.folder.worker import FileWork, PictureFile
@@ -57,7 +57,8 @@ def dream_pictures(options: argparse.Namespace) -> int:
     if options.before_after:
         check_targets(list(map(formats.before_after_path, outputs)), guard)
     previews = Previews.asked(options, outputs, guard)
-    pictures = _read_all(inputs, outputs, source, compute.memory)
+    sphere = settings.seamless == SPHERE
+    pictures = _read_all(inputs, outputs, source, compute.memory, sphere=sphere)
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
     objective, work = _work(options, model, settings, source, guard)
@@ -98,7 +99,12 @@ def check_targets(targets: Sequence[Path], guard: FileGuard) -> None:
 
 
 def _read_all(
-    inputs: Sequence[str], outputs: Sequence[Path], source: SourceSettings, memory: int | None
+    inputs: Sequence[str],
+    outputs: Sequence[Path],
+    source: SourceSettings,
+    memory: int | None,
+    *,
+    sphere: bool,
 ) -> dict[str, Picture]:
     """The pictures by their outputs: a bad one ends the command with nothing written.
 
@@ -109,7 +115,7 @@ def _read_all(
     pictures: dict[str, Picture] = {}
     held = 0
     for path, output in zip(inputs, outputs, strict=True):
-        picture = session.read_or_make(path, source, memory)
+        picture = session.read_or_make(path, source, memory, sphere=sphere)
         height, width, _ = picture.pixels.shape
         formats.picture_format(output, (height, width))
         held += picture.pixels.nbytes

@@ -23,6 +23,7 @@ from jaxdream.images.decoding import decoding_bytes
 from jaxdream.images.noise import noise_picture
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
+from jaxdream.images.seamless import check_sphere
 
 if TYPE_CHECKING:
     from jaxdream.deepdream import DreamState
@@ -60,11 +61,21 @@ def input_names(inputs: Sequence[str], source: "SourceSettings") -> list[str]:
     return list(inputs)
 
 
-def read_or_make(path: str, source: "SourceSettings", memory: int | None) -> Picture:
-    """What is dreamed from: the picture file, or noise; the rest is as of ``read``."""
+def read_or_make(
+    path: str, source: "SourceSettings", memory: int | None, *, sphere: bool = False
+) -> Picture:
+    """What is dreamed from: the picture file, or noise; the rest is as of ``read``.
+
+    Raises:
+        JaxdreamError: a picture that cannot be read, or cannot be that of a sphere where it has to.
+    """
     if source.begin is not None:
-        return noise_picture(source.seed, source.size)
-    return read(path, source.size, memory)
+        picture = noise_picture(source.seed, source.size, sphere=sphere)
+    else:
+        picture = read(path, source.size, memory)
+    if sphere:
+        check_sphere((picture.pixels.shape[0], picture.pixels.shape[1]))
+    return picture
 
 
 def read(path: str, size: str | None, memory: int | None = None) -> Picture:

@@ -22,7 +22,7 @@ from jaxdream.models.ops import (
 )
 
 CLASSES = 1000
-GOOD_LAYERS = ("mixed", "mixed_2", "mixed_3", "mixed_4", "mixed_5", "mixed_6", "mixed_7")
+GOOD_LAYERS = ("mixed", "mixed_2", "mixed_3", "mixed_4")
 
 # TensorFlow's scope and torchvision's module, for the layers outside blocks.
 _STEM = {

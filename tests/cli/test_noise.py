@@ -51,3 +51,26 @@ def test_the_noise_is_that_of_its_seed():
 )
 def test_what_cannot_begin_is_one_line(refused, command, line):
     assert line in refused(command)
+
+
+def test_a_panorama_from_noise_has_the_shape_of_one(cli, tmp_path):
+    small = [
+        "--steps",
+        "1",
+        "--octaves",
+        "1",
+        "--model",
+        "googlenet_mini",
+        "--layer",
+        "conv1/7x7_s2",
+    ]
+    cli("dream", "--from", "noise", "--sphere", *small, "-o", "a.png")
+    assert jd.read_image(tmp_path / "a.png").shape == (512, 1024, 3)
+    cli("replay", "a.png", "-o", "again.png")
+    again = jd.read_image(tmp_path / "again.png")
+    np.testing.assert_array_equal(jd.read_image(tmp_path / "a.png"), again)
+
+
+def test_what_is_no_panorama_is_one_line(cli, photo):
+    (line,) = cli("dream", photo, "--tile", "sphere", "--model", "googlenet_mini", code=2).notes
+    assert line.endswith("and this one is 72x60 pixels: give a size such as 120x60")
