@@ -148,7 +148,7 @@ def tiles(model: jd.Network) -> np.ndarray:
 
 def sphere(model: jd.Network) -> np.ndarray:
     """A panorama of a whole sphere, from noise."""
-    noise = noise_picture((384, 768), 2015).pixels
+    noise = noise_picture(2015, (384, 768)).pixels
     return np.asarray(jd.dream(KEY, model, noise, steps=20, octaves=5, seamless="sphere"))
 
 

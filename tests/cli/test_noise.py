@@ -54,21 +54,13 @@ def test_what_cannot_begin_is_one_line(refused, command, line):
 
 
 def test_a_panorama_from_noise_has_the_shape_of_one(cli, tmp_path):
-    small = [
-        "--steps",
-        "1",
-        "--octaves",
-        "1",
-        "--model",
-        "googlenet_mini",
-        "--layer",
-        "conv1/7x7_s2",
-    ]
+    small = ["--steps", "1", "--octaves", "1", "--model", "googlenet_mini"]
+    small += ["--layer", "conv1/7x7_s2"]
     cli("dream", "--from", "noise", "--sphere", *small, "-o", "a.png")
-    assert jd.read_image(tmp_path / "a.png").shape == (512, 1024, 3)
+    assert read_image(tmp_path / "a.png").shape == (512, 1024, 3)
     cli("replay", "a.png", "-o", "again.png")
-    again = jd.read_image(tmp_path / "again.png")
-    np.testing.assert_array_equal(jd.read_image(tmp_path / "a.png"), again)
+    again = read_image(tmp_path / "again.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), again)
 
 
 def test_what_is_no_panorama_is_one_line(cli, photo):
