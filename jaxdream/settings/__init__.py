@@ -400,12 +400,19 @@ class VisualizeSettings(Settings):
     )
     total_variation: float = setting(
         default=0.1,
-        help="pull towards smooth pictures; try 0.02 where large areas stay blank or dark, more "
-        "where the picture is grainy",
+        help="pull towards smooth pictures; more makes a grainy picture smoother",
         metavar="WEIGHT",
         minimum=0,
         maximum=1e6,
         flags=("--tv",),
+    )
+    anchor: float = setting(
+        default=1.0,
+        help="pull of the lowest frequencies, the light and colour of large areas, back to where "
+        "they began; with 0 they drift, and areas turn dark or blank",
+        metavar="WEIGHT",
+        minimum=0,
+        maximum=1e6,
     )
     diversity: float | None = setting(
         default=None,

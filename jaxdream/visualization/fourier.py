@@ -130,6 +130,16 @@ def _colours() -> np.ndarray:
     return (vectors * np.sqrt(values)) @ vectors.T
 
 
+def low_frequencies(size: tuple[int, int]) -> Float[np.ndarray, "h f 1"]:
+    """How much each frequency of a picture of this size counts as one of the lowest, 0..1.
+
+    ``1 / (1 + (f / 2)**2)`` for f waves across the picture.
+    """
+    height, width = size
+    rows, columns = height * np.fft.fftfreq(height)[:, None], width * np.fft.rfftfreq(width)
+    return (1 / (1 + (rows**2 + columns**2) / 4))[..., None].astype(np.float32)
+
+
 def _check_size(size: tuple[int, int]) -> None:
     if min(size) < 1:
         raise JaxdreamError(f"a picture has a height and a width of 1 or more, not {size}")

@@ -18,7 +18,7 @@ from jaxdream.execution.jit import program
 from jaxdream.models.network import Network
 from jaxdream.models.redirected_relu import redirected_activations
 from jaxdream.objectives.base import Objective
-from jaxdream.visualization.fourier import FourierImage
+from jaxdream.visualization.fourier import FourierImage, low_frequencies
 from jaxdream.visualization.transforms import RandomTransforms, random_transform
 
 
@@ -32,12 +32,13 @@ def run_steps(
     model: Network,
     objectives: Objective,
     parameters: FourierImage,
+    begun: FourierImage,
     optimizer_state: optax.OptState,
     importance: Float[Array, "n h w"],
     keys: Array,
     steps: Array,
     transforms: RandomTransforms | None,
-    weights: tuple[float | Array, float | Array, float | Array],
+    weights: tuple[float | Array, float | Array, float | Array, float | Array],
     *,
     diversity_layer: str | None,
 ) -> tuple[FourierImage, optax.OptState, Float[Array, "n h w"], StepInfo]:
@@ -46,19 +47,24 @@ def run_steps(
     Args:
         objectives: one objective whose leaves have a leading axis of pictures.
         parameters: the pictures, as a batch.
+        begun: the pictures before the first step.
         importance: of each pixel so far: the sum over steps of its mean |gradient|, where that of
             the whole picture is 1.
         keys: one key for each picture, the same for all steps.
         steps: the numbers of the steps to take, from 0.
-        weights: learning rate, weight of total variation, weight of diversity.
+        weights: learning rate, weight of total variation, weight of diversity, and of the pull of
+            the lowest frequencies to where they began.
         diversity_layer: the layer in which the pictures are to differ; None without diversity.
 
     Returns:
         The pictures, the optimiser's state, the importance, and the infos of all steps, (steps,
         pictures).
     """
-    learning_rate, total_variation, diversity = weights
+    learning_rate, total_variation, diversity, anchor = weights
     optimizer = adam(learning_rate)
+    # A step of Adam is as long for a frequency whose gradient is nearly noise as for any other, and
+    # the lowest frequencies have the largest amplitudes: left alone, they wander.
+    kept = jnp.exp(-learning_rate * anchor * low_frequencies(parameters.size))
 
     @jax.vmap
     def normalize(gradient: Array) -> Array:
@@ -81,6 +87,7 @@ def run_steps(
             pull += diversity * normalize(difference_gradient)
         updates, optimizer_state = optimizer.update(pull_back(-pull)[0], optimizer_state)
         spectrum = jnp.asarray(optax.apply_updates(spectrum, updates))
+        spectrum = begun.spectrum + kept * (spectrum - begun.spectrum)
         mean = jnp.mean(jnp.abs(gradient), axis=(1, 2, 3))
         return (spectrum, optimizer_state, importance), StepInfo(values, mean)
 

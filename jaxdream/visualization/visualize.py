@@ -248,7 +248,7 @@ def _run_batch(
         transforms = RandomTransforms() if transforms else None
     layer = _last_map(model, objectives.layers, parameters.size) if diversity else None
     optimizer_state = adam(settings.learning_rate).init(parameters.spectrum)
-    importance = jnp.zeros((len(keys), *parameters.size))
+    begun, importance = parameters, jnp.zeros((len(keys), *parameters.size))
     chunk = steps_per_call(scan, _CHUNK)
     for first in range(0, settings.steps, chunk):
         done = min(first + chunk, settings.steps)
@@ -256,12 +256,13 @@ def _run_batch(
             model,
             objectives,
             parameters,
+            begun,
             optimizer_state,
             importance,
             keys,
             jnp.arange(first, done),
             transforms,
-            (settings.learning_rate, settings.total_variation, diversity),
+            (settings.learning_rate, settings.total_variation, diversity, settings.anchor),
             diversity_layer=layer,
         )
         yield done, parameters, importance, infos

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxdream as jd
-from jaxdream.visualization.fourier import LOGIT_COVARIANCE, FourierImage
+from jaxdream.visualization.fourier import LOGIT_COVARIANCE, FourierImage, low_frequencies
 
 SIZES = [(1, 1), (1, 6), (5, 6), (6, 7), (7, 9)]
 
@@ -88,3 +88,13 @@ def test_refuses_a_picture_without_pixels():
         FourierImage.noise(jax.random.key(0), (0, 5))
     with pytest.raises(jd.JaxdreamError, match="1 or more"):
         FourierImage.of(np.zeros((4, 0, 3), np.float32))
+
+
+def test_the_lowest_frequencies_are_those_of_few_waves():
+    share = low_frequencies((20, 31))
+    assert share.shape == (20, 16, 1)
+    assert share[0, 0, 0] == 1
+    np.testing.assert_allclose(share[2, 0, 0], 0.5)  # two waves from top to bottom
+    np.testing.assert_allclose(share[-2, 0, 0], 0.5)
+    np.testing.assert_allclose(share[0, 2, 0], 0.5)
+    assert share[10, 15, 0] < 0.02

@@ -261,3 +261,13 @@ def test_what_the_objective_does_not_see_is_transparent(tiny):
     whole = np.asarray(of_all.alpha[0])
     assert np.mean(whole == 1) == pytest.approx(0.2, abs=0.01)
     assert whole.min() > 0
+
+
+def test_large_areas_stay_where_they_began(tiny, picture):
+    options = SMALL | {"image": picture, "total_variation": 0.0, "steps": 40}
+
+    def drift(anchor):
+        image = visualize(KEY, tiny, layer("first"), anchor=anchor, **options)
+        return np.abs(np.mean(image, axis=(0, 1)) - picture.mean(axis=(0, 1))).max()
+
+    assert drift(5.0) < 0.5 * drift(0.0)
