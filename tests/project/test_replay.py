@@ -7,6 +7,9 @@ fewer, or a step size of 1.4.
 """
 
 import hashlib
+import re
+import shlex
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -14,22 +17,27 @@ import pytest
 from helpers import ROOT
 
 import jaxdream as jd
+from jaxdream.cli.commands import build_parser
+from jaxdream.cli.objective_options import dream_settings
 from jaxdream.execution.shapes import ShapeBuckets
 from jaxdream.images.picture_files import read_picture, resize_picture
+from jaxdream.images.pixels import parse_size
 
 PICTURES = ROOT / "docs" / "pictures"
 WEIGHTS = {
     "googlenet": "bvlc_googlenet.caffemodel",
     "inception_v3_2015": "inception_v3_2015_to_mixed_8.safetensors",
 }
+CLASSIC, STRONG = jd.DreamSettings(), jd.DreamSettings(steps=20, octaves=5)
 DREAMS = {
-    "chelsea_googlenet_4c.jpg": ("googlenet", "inception_4c/output"),
-    "chelsea_inception_v3_mixed_4.jpg": ("inception_v3_2015", "mixed_4"),
-    "chelsea_mini_4c.jpg": ("googlenet_mini", "inception_4c/output"),
-    "rocket_googlenet_3b_5x5_reduce.jpg": ("googlenet", "inception_3b/5x5_reduce"),
-    "rocket_googlenet_4c.jpg": ("googlenet", "inception_4c/output"),
+    "china_googlenet_4c.jpg": ("googlenet", "inception_4c/output", STRONG),
+    "china_mini_4c.jpg": ("googlenet_mini", "inception_4c/output", STRONG),
+    "china_googlenet_3b_5x5_reduce.jpg": ("googlenet", "inception_3b/5x5_reduce", CLASSIC),
+    "chelsea_googlenet_4c.jpg": ("googlenet", "inception_4c/output", CLASSIC),
+    "chelsea_inception_v3_mixed_4.jpg": ("inception_v3_2015", "mixed_4", CLASSIC),
+    "chelsea_mini_4c.jpg": ("googlenet_mini", "inception_4c/output", CLASSIC),
 }
-OF_SHARED_WEIGHTS = ("chelsea_inception_v3_mixed_4.jpg", "rocket_googlenet_3b_5x5_reduce.jpg")
+OF_SHARED_WEIGHTS = ("chelsea_inception_v3_mixed_4.jpg", "china_googlenet_3b_5x5_reduce.jpg")
 
 
 def correlation(dreamed, again, photograph, block):
@@ -46,10 +54,33 @@ def correlation(dreamed, again, photograph, block):
 @pytest.mark.parametrize("name", DREAMS)
 def test_the_recipes_are_readable_and_of_photographs_that_are_there(name):
     recipe = jd.read_recipe(PICTURES / name)
-    assert (recipe.provenance.model, recipe.objective) == DREAMS[name]
-    assert recipe.settings == jd.DreamSettings()
+    assert (recipe.provenance.model, recipe.objective, recipe.settings) == DREAMS[name]
     content = (PICTURES / recipe.input_name).read_bytes()
     assert hashlib.sha256(content).hexdigest() == recipe.input_sha256
+
+
+BESIDE = re.compile(r"\((docs/pictures/\S+\.jpg)\)\s+`jaxdream (dream [^`]+)`(?:, by `(\w+)`)?")
+
+
+@pytest.mark.parametrize(
+    ("picture", "command", "by"), BESIDE.findall((ROOT / "README.md").read_text())
+)
+def test_the_command_beside_a_picture_of_the_readme_is_the_one_that_made_it(picture, command, by):
+    recipe = jd.read_recipe(ROOT / picture)
+    options = build_parser().parse_args(shlex.split(command))
+    assert dream_settings(options) == recipe.settings
+    assert options.seed == recipe.source.seed
+    assert recipe.provenance.model == (by or options.model)
+    assert recipe.input_name == Path(options.inputs[0]).name
+    height, width, _ = jd.read_image(ROOT / options.inputs[0]).shape
+    wanted = (height, width) if options.size is None else parse_size(options.size, height, width)
+    assert recipe.size == wanted
+    if options.layer is not None:
+        assert recipe.objective == options.layer
+
+
+def test_there_are_such_commands():
+    assert len(SHOWN) == 6
 
 
 def test_no_other_picture_has_a_recipe():
