@@ -16,6 +16,7 @@ def dream_batch(options: argparse.Namespace) -> int:
     check_objective(options)
     source, compute = read_settings(options, SourceSettings), read_settings(options, Compute)
     source.check_with(dream_settings(options))
+    session.guide_files(options.guide, compute.memory)
     session.mask_files(source.mask, compute.memory)
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)

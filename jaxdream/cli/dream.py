@@ -49,7 +49,7 @@ def dream_pictures(options: argparse.Namespace) -> int:
     inputs = session.input_names(options.inputs, source)
     outputs = _outputs(inputs, options.output)
     guard = session.file_guard(options, options.inputs)
-    for guide in options.guide:
+    for guide in session.guide_files(options.guide, compute.memory):
         guard.add_read(guide, what="the guide")
     for mask in session.mask_files(source.mask, compute.memory):
         guard.add_read(mask, what="the mask")

@@ -247,6 +247,13 @@ def file_guard(options: argparse.Namespace, reads: Iterable[str]) -> FileGuard:
     return FileGuard(reads, replace=options.overwrite or picture_files.is_own)
 
 
+def guide_files(guides: Sequence[str], memory: int | None) -> Sequence[str]:
+    """The files of ``--guide``, which must fit into the memory as they are decoded."""
+    for guide in guides:
+        _check_decoding(guide, memory)
+    return guides
+
+
 def mask_files(mask: str | None, memory: int | None) -> list[str]:
     """The file of ``--mask``, if it is one, which must fit into the memory as it is decoded."""
     from jaxdream.images.masks import ALPHA

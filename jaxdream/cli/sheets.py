@@ -44,13 +44,13 @@ def write_sheet(
     """
     formats.picture_format(output)
     check_place(output)
+    compute = read_settings(options, Compute)
     guard = session.file_guard(options, [options.input])
     for variant in variants:
-        for guide in variant.options.guide:
+        for guide in session.guide_files(variant.options.guide, compute.memory):
             guard.add_read(guide, what="the guide")
     guard.add_write(output)
     remove_temporaries([output])
-    compute = read_settings(options, Compute)
     settings = [dream_settings(variant.options) for variant in variants]
     for variant in variants:
         check_objective(variant.options)

@@ -46,7 +46,7 @@ def zoom_picture(options: argparse.Namespace) -> int:
         )
     guard = session.file_guard(options, given)
     (options.input,) = session.input_names(given, source)
-    for guide in options.guide:
+    for guide in session.guide_files(options.guide, compute.memory):
         guard.add_read(guide, what="the guide")
     for mask in session.mask_files(source.mask, compute.memory):
         guard.add_read(mask, what="the mask")

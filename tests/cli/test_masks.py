@@ -94,6 +94,7 @@ def test_a_picture_is_made_to_tile(cli, photo, tmp_path):
         ("--make-tile", "--make-tile needs --tile"),
         ("--tile z", "choose from 'x', 'y', 'both'"),
         ("--mask large.png --memory 450MB", "large.png"),
+        ("--guide large.png --memory 450MB", "large.png"),
         ("--strength 2", "a number from 0 to 1"),
         ("--smallest 0", "a whole number from 1"),
     ],
