@@ -62,9 +62,10 @@ def test_the_recipes_are_readable_and_of_photographs_that_are_there(name):
 BESIDE = re.compile(r"\((docs/pictures/\S+\.jpg)\)\s+`jaxdream (dream [^`]+)`(?:, by `(\w+)`)?")
 
 
-@pytest.mark.parametrize(
-    ("picture", "command", "by"), BESIDE.findall((ROOT / "README.md").read_text())
-)
+SHOWN = BESIDE.findall((ROOT / "README.md").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("picture", "command", "by"), SHOWN)
 def test_the_command_beside_a_picture_of_the_readme_is_the_one_that_made_it(picture, command, by):
     recipe = jd.read_recipe(ROOT / picture)
     options = build_parser().parse_args(shlex.split(command))
