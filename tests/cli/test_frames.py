@@ -12,7 +12,8 @@ import jaxdream as jd
 from jaxdream import JaxdreamError, read_image
 from jaxdream.cli.frames import FrameFolder, check_folder, locked
 
-SETTINGS = {"size": (4, 6), "steps": 10, "weights_sha256": "ab" * 32}
+SETTINGS = {"size": (4, 6), "steps": 10, "weights_sha256": "ab" * 32, "damping": 0.5}
+CONTRAST = np.array([[120, 110, 100], [50, 40, 30]], np.float32)
 MADE_WITH = {"jax": "1", "platform": "cpu"}
 STATE = "zoom.safetensors"
 
@@ -25,7 +26,7 @@ def folder_of(path, count=2):
     frames = FrameFolder(path, SETTINGS, MADE_WITH)
     for number in range(count):
         path.mkdir(parents=True, exist_ok=True)
-        frames.add(frame(number))
+        frames.add(frame(number), CONTRAST)
     return frames
 
 
@@ -39,7 +40,8 @@ def test_opens_where_it_stopped(tmp_path):
     opened = FrameFolder(path, SETTINGS, MADE_WITH | {"jax": "2"})
     assert (opened.done, opened.begun_with) == (2, MADE_WITH)
     np.testing.assert_array_equal(opened.last, frame(1))
-    opened.add(frame(2))
+    np.testing.assert_array_equal(opened.contrast, CONTRAST)
+    opened.add(frame(2), opened.contrast)
     assert [p.name for p in opened.paths(3)] == ["0001.png", "0002.png", "0003.png"]
     np.testing.assert_array_equal(read_image(opened.paths(3)[2]), frame(2).clip(0, 255).round())
     assert names(path) == {"0001.png", "0002.png", "0003.png", "zoom.json", STATE}
@@ -48,7 +50,7 @@ def test_opens_where_it_stopped(tmp_path):
 def test_a_frame_whose_number_was_not_yet_kept_is_made_again(tmp_path):
     frames = folder_of(tmp_path, 1)
     kept = (tmp_path / STATE).read_bytes()
-    frames.add(frame(1))
+    frames.add(frame(1), CONTRAST)
     (tmp_path / STATE).write_bytes(kept)  # as if it ended just before
     (tmp_path / ".0003.png.0123abcd").write_bytes(b"half")
     (tmp_path / ".0002.png.0123abcd").write_bytes(b"half")
@@ -116,14 +118,15 @@ def remove(name):
     return lambda path: (path / name).unlink()
 
 
-def change_state(change=lambda frame: frame, **metadata):
-    """Another state file: its frame changed, and some of its metadata; None leaves it out."""
+def change_state(change=lambda frame: frame, contrast=CONTRAST, **metadata):
+    """Another state file: its arrays changed, and some of its metadata; None leaves it out."""
 
     def damage(path):
         with safe_open(path / STATE, framework="np") as file:
             kept = {k: v for k, v in (file.metadata() | metadata).items() if v is not None}
             frame = change(file.get_tensor("frame"))
-        (path / STATE).write_bytes(save({"frame": frame}, kept))
+        arrays = {"frame": frame} | ({} if contrast is None else {"contrast": contrast})
+        (path / STATE).write_bytes(save(arrays, kept))
 
     return damage
 
@@ -154,6 +157,9 @@ DAMAGED_STATES = {
     "of nothing": write(STATE, save({"x": np.zeros(1)})),
     "another frame": change_state(lambda frame: frame + 1),
     "another size": change_state(lambda frame: frame[:2].copy()),
+    "another contrast": change_state(contrast=CONTRAST + 1),
+    "a contrast of another shape": change_state(contrast=CONTRAST[:1].copy()),
+    "no contrast": change_state(contrast=None),
     "doubles": change_state(lambda frame: frame.astype(float)),
     "another number": change_state(done="1"),
     "a huge number": change_state(done="1" + "0" * 18),
@@ -188,7 +194,7 @@ def test_overwrite_begins_again_whatever_is_there(tmp_path):
     (tmp_path / "zoom.json").write_text("mine")
     frames = FrameFolder(tmp_path, SETTINGS, MADE_WITH, overwrite=True)
     assert (frames.done, frames.problem) == (0, "")
-    frames.add(frame(0))
+    frames.add(frame(0), CONTRAST)
     assert FrameFolder(tmp_path, SETTINGS, MADE_WITH).done == 1
 
 

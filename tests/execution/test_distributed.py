@@ -127,6 +127,7 @@ def test_a_batch_goes_on_without_its_coordinator(tmp_path, port, environment, ru
     assert f"out: {24 - done} dreamed, {done} done before, 0 failed of 24 pictures" in printed
 
 
+@pytest.mark.slow
 def test_a_process_lost_before_the_work_begins_is_reported(port):
     program = "import sys; from jaxdream.execution.distributed import rendezvous\n"
     program += (
@@ -148,6 +149,7 @@ def test_a_process_lost_before_the_work_begins_is_reported(port):
             second.broadcast((1, 2))
 
 
+@pytest.mark.slow
 def test_slurm_gives_the_index_and_the_gpus(port):
     program = "import jax; from jaxdream.execution.distributed import rendezvous\n"
     program += "with rendezvous(timeout=60) as process: print(process.index, process.count, "
@@ -175,6 +177,7 @@ def test_slurm_gives_the_index_and_the_gpus(port):
     ]
 
 
+@pytest.mark.slow
 def test_processes_that_do_not_join_are_reported(port):
     here, nowhere = f"127.0.0.1:{port}", "nowhere.invalid:1234"
     with ThreadPoolExecutor() as threads:

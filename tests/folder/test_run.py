@@ -166,6 +166,7 @@ CHILDREN = multiprocessing.get_context("forkserver")
 CHILDREN.set_forkserver_preload(["jaxdream.folder.run", "pictures"])
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(tmp_path):
     pictures, cache, expected, out = (tmp_path / n for n in ("in", "cache", "expected", "out"))
     make_pictures(pictures, 100)

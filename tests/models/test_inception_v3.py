@@ -184,6 +184,7 @@ def test_the_real_network_of_2015(file_2015, photo):
         assert relative_error(acts[name][0], act) < 1e-4, name
 
 
+@pytest.mark.slow
 def test_the_real_network_dreams(file_2015, photo):
     model = jd.load_model(weights=file_2015)
     objective = layer("mixed4")

@@ -131,6 +131,7 @@ def test_commands_and_options_in_the_text_exist(page):
             assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", code)) <= known, code
 
 
+@pytest.mark.slow
 def test_the_readmes_python_runs(tmp_path, monkeypatch):
     (code,) = blocks(README.read_text("utf-8"), "python")
     for there, here in {

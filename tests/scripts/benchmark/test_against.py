@@ -57,6 +57,7 @@ def pair(tmp_path):
 OPTIONS = parse(["--against", "old", "--quick"])
 
 
+@pytest.mark.slow
 def test_steps_of_the_new_version_are_compared_with_those_of_the_old(pair):
     comparison = Comparison("old", "new", "googlenet_mini")
     against._steps(OPTIONS, comparison, pair, RerunIfDisturbed(0))

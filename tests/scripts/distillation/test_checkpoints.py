@@ -40,6 +40,7 @@ def run(spec, optimizer, pictures, teacher, state: TrainState, until: int) -> Tr
     return state
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_an_uninterrupted_one(spec, optimizer, pictures, teacher, tmp_path):
     def start() -> TrainState:
         return start_state(model.random_params(spec, 3), optimizer)

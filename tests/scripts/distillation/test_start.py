@@ -55,6 +55,7 @@ def spec_of(width: int) -> DistillSpec:
     return DistillSpec(network(width), network(8), {"output": 1.0}, "classes")
 
 
+@pytest.mark.slow
 def test_a_student_as_wide_as_its_teacher_becomes_it(teacher, images):
     spec = spec_of(8)
     folded = start.approximate(spec, teacher, images)
@@ -65,6 +66,7 @@ def test_a_student_as_wide_as_its_teacher_becomes_it(teacher, images):
         np.testing.assert_allclose(ours[name], expected, atol=0.05 * expected.std())
 
 
+@pytest.mark.slow
 def test_a_narrower_student_explains_more_than_a_random_one(teacher, images):
     spec = spec_of(6)
     folded = start.approximate(spec, teacher, images)

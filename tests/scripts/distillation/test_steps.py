@@ -21,6 +21,7 @@ SETTINGS = TrainSettings(
 )
 
 
+@pytest.mark.slow
 def test_the_loss_falls(spec, pictures, teacher):
     optimizer = make_optimizer(SETTINGS)
     state = start_state(model.random_params(spec, 0), optimizer)
