@@ -11,7 +11,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -29,7 +29,7 @@ from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.execution.choosing import choose
 from jaxdream.execution.jit import steps_per_call
-from jaxdream.execution.octave import CompiledOctave, Octave
+from jaxdream.execution.octave import Octave
 from jaxdream.execution.planner import compiled_ahead, plan_layouts
 from jaxdream.execution.shapes import Layout
 from jaxdream.execution.sharding import Sharding, chosen_sharding
@@ -248,8 +248,8 @@ def dream_pictures(
     if compute.precision is not None:
         model = model.with_precision(compute.precision)
     rule = StepRule.of(settings)
-    size = settings.step_size if step_size is None else step_size
-    size = size if isinstance(size, Tracer) else np.asarray(size, np.float32)
+    asked = settings.step_size if step_size is None else step_size
+    asked = asked if isinstance(asked, Tracer) else np.asarray(asked, np.float32)
     chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
     wrap, finishing = wrapped_axes(settings.seamless), Finishing.of(settings)
     bases = _bases(pictures, layouts, wrap)
@@ -257,24 +257,27 @@ def dream_pictures(
     chosen, axes = choose(model, objective, smallest)
     axes = axes if objective_axes is None else objective_axes
     octaves = [
-        Octave(model, chosen, each, size, rule, sharding, _masks_at(each, masks), axes)
+        Octave(model, chosen, each, asked, rule, sharding, _masks_at(each, masks), axes)
         for each in layouts
     ]
     pixels = [sum(map(math.prod, layout.sizes)) for layout in layouts]
     done, total = 0, settings.steps * sum(pixels)
     detail: list[AnyArray] | None = None
-    compiled = nullcontext(None) if traced else compiled_ahead(octaves, chunk, compute.memory)
-    with compiled as ready:
+    ahead = nullcontext(None) if traced else compiled_ahead(octaves, chunk, compute.memory)
+    with ahead as ready:
         for number, planned in enumerate(octaves):
             base = bases.pop(0)
-            octave = planned if ready is None else ready(number)
+            compiled = None if ready is None else ready(number)
+            octave = planned if compiled is None else compiled.octave  # perhaps tiled
             state = _begin(octave, base, detail, wrap)
             if detail is not None and objective.depends_on_octave:
                 dreams = octave.layout.take(state.image)
-                octave = octave.with_objective(choose(model, objective, smallest, dreams)[0])
+                again, _ = choose(model, objective, smallest, dreams)
+                octave = replace(octave, objective=again)
+            run = octave.run if compiled is None else replace(compiled, octave=octave).run
             for first in range(0, settings.steps, chunk):
                 at = number * settings.steps + first
-                state, infos, max_mean = octave.run(state, offsets[at : at + chunk])
+                state, infos, max_mean = run(state, offsets[at : at + chunk])
                 done += chunk * pixels[number]
                 if finishing and done == total:
                     state = _finished(state, octave, base, finishing, masks)
@@ -288,10 +291,7 @@ def dream_pictures(
 
 
 def _begin(
-    octave: Octave | CompiledOctave,
-    base: list[AnyArray],
-    detail: list[AnyArray] | None,
-    wrap: tuple[bool, bool],
+    octave: Octave, base: list[AnyArray], detail: list[AnyArray] | None, wrap: tuple[bool, bool]
 ) -> AscentState:
     """The state before an octave's first step: its base, and the detail that was added so far."""
     if detail is None:
@@ -314,7 +314,7 @@ def _add_detail(
 
 def _finished(
     state: AscentState,
-    octave: Octave | CompiledOctave,
+    octave: Octave,
     pictures: Sequence[AnyArray],
     finishing: Finishing,
     masks: Sequence[AnyArray] | None,

@@ -65,14 +65,14 @@ def drawn_offsets(
     count, wrap = settings.steps * len(sizes), wrapped_axes(settings.seamless)
     if settings.seamless == SPHERE:
         offsets = _draw_rotations(keys, count=count)
-        return offsets if isinstance(offsets, Tracer) else np.asarray(offsets)
-    # JAX's generator draws a number by its place alone, so that fewer are the first of more, and
-    # dreams of many lengths share a program.
-    offsets = _draw(keys, settings.jitter, count=-(-count // _DRAWN) * _DRAWN)[:count]
-    if any(wrap):
-        sides = np.repeat(np.array(sizes), settings.steps, axis=0)[..., ::-1]  # (width, height)
-        anywhere = jnp.floor(_draw_shares(keys, count=count) * sides).astype(jnp.int32)
-        offsets = jnp.where(np.array(wrap[::-1]), anywhere, offsets)
+    else:
+        # JAX's generator draws a number by its place alone, so that fewer are the first of more:
+        # dreams of many lengths share a program.
+        offsets = _draw(keys, settings.jitter, count=-(-count // _DRAWN) * _DRAWN)[:count]
+        if any(wrap):
+            sides = np.repeat(np.array(sizes), settings.steps, axis=0)[..., ::-1]  # (width, height)
+            anywhere = jnp.floor(_draw_shares(keys, count=count) * sides).astype(jnp.int32)
+            offsets = jnp.where(np.array(wrap[::-1]), anywhere, offsets)
     return offsets if isinstance(offsets, Tracer) else np.asarray(offsets)
 
 

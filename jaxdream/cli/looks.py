@@ -5,7 +5,7 @@ import argparse
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import DONE
 from jaxdream.cli.options import read_settings
-from jaxdream.cli.sheets import Variant, write_sheet
+from jaxdream.cli.sheets import Entry, write_sheet
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.picture_files import read_size
 from jaxdream.settings import SourceSettings
@@ -28,8 +28,8 @@ def show_looks(options: argparse.Namespace) -> int:
     if source.size is None and max(read_size(options.input)) > _LONGEST:
         source = source.replace(size=str(_LONGEST))
     nothing_else = {"objective": None, "layer": None, "guide": [], "guide_weight": []}
-    variants = [
-        Variant(name, argparse.Namespace(**nothing_else, look=name, seed=options.seed))
+    entries = [
+        Entry(name, argparse.Namespace(**nothing_else, look=name, seed=options.seed))
         for name in LOOKS
     ]
-    return write_sheet(options, output, variants, source)
+    return write_sheet(options, output, entries, source)

@@ -53,14 +53,10 @@ def list_models(options: argparse.Namespace) -> int:
 
 
 def list_classes(options: argparse.Namespace) -> int:
-    from jaxdream.models.weights.registry import record_of
-    from jaxdream.objectives.labels import classes_of, imagenet_classes
+    from jaxdream.cli.targets import classes_of_model
 
     word = (options.word or "").replace("_", " ").lower()
-    classes = imagenet_classes()
-    if options.model != "auto":
-        classes = classes_of(record_of(options.model).build())
-    found = [c for c in classes if word in ", ".join(c.names).lower()]
+    found = [c for c in classes_of_model(options.model) if word in ", ".join(c.names).lower()]
     if not found:
         raise JaxdreamError(
             f"no class has {options.word!r} in its names: `jaxdream classes` lists all"

@@ -22,7 +22,7 @@ _MOST = 100  # dreams in a sheet
 _TEXTS = ("layer", "look", "objective")  # that a grid may vary beside settings
 
 
-class Variant(NamedTuple):
+class Entry(NamedTuple):
     """One dream of a sheet: its label, and the options of ``jaxdream dream`` that make it."""
 
     label: str
@@ -32,7 +32,7 @@ class Variant(NamedTuple):
 def write_sheet(
     options: argparse.Namespace,
     output: Path,
-    variants: Sequence[Variant],
+    entries: Sequence[Entry],
     source: SourceSettings,
 ) -> int:
     """Dream a picture in several ways, and write all into one sheet; the exit code.
@@ -46,33 +46,33 @@ def write_sheet(
     check_place(output)
     compute = read_settings(options, Compute)
     guard = session.file_guard(options, [options.input])
-    for variant in variants:
-        for guide in session.guide_files(variant.options.guide, compute.memory):
+    for entry in entries:
+        for guide in session.guide_files(entry.options.guide, compute.memory):
             guard.add_read(guide, what="the guide")
     guard.add_write(output)
     remove_temporaries([output])
-    settings = [dream_settings(variant.options) for variant in variants]
-    for variant in variants:
-        check_objective(variant.options)
+    settings = [dream_settings(entry.options) for entry in entries]
+    for entry in entries:
+        check_objective(entry.options)
     picture = session.read(options.input, source.size, compute.memory)
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
 
-    from jaxdream import variants as several
     from jaxdream.folder.worker import named_objective
     from jaxdream.images.contact_sheet import contact_sheet
+    from jaxdream.variants import Variant, iterate_variants
 
-    ways = []
-    for variant, chosen in zip(variants, settings, strict=True):
-        text = asked_objective(variant.options, model)
+    variants = []
+    for entry, chosen in zip(entries, settings, strict=True):
+        text = asked_objective(entry.options, model)
         objective, _, read = named_objective(text, model, source.guide_size, session.say)
         for path in read:
             guard.add_read(path, what="a file of the objective")
-        ways.append(several.Variant(objective, chosen, variant.options.seed))
+        variants.append(Variant(objective, chosen, entry.options.seed))
     dreams = {}
     with session.running(output.name) as run:
-        for state in several.iterate_variants(model, picture.pixels, ways, compute=compute):
-            first = variants[state.indices[0]].label
+        for state in iterate_variants(model, picture.pixels, variants, compute=compute):
+            first = entries[state.indices[0]].label
             others = f" and {len(state.indices) - 1} more" if len(state.indices) > 1 else ""
             run.show_state(state.dream, f"{first}{others} ", state.done)
             if state.dream.done == 1:
@@ -81,9 +81,9 @@ def write_sheet(
         session.say("interrupted before the first dream was done: nothing written")
         return INTERRUPTED
     shown = sorted(dreams)
-    sheet = contact_sheet([dreams[i] for i in shown], [variants[i].label for i in shown])
+    sheet = contact_sheet([dreams[i] for i in shown], [entries[i].label for i in shown])
     write_image(output, sheet, recipe=mark("sheet"))
-    session.report(f"wrote {output}: {len(dreams)} of {len(variants)} dreams")
+    session.report(f"wrote {output}: {len(dreams)} of {len(entries)} dreams")
     return INTERRUPTED if run.interrupted else DONE
 
 
@@ -98,10 +98,10 @@ def dream_grid(options: argparse.Namespace) -> int:
         raise JaxdreamError("--grid does not go with --mask, --make-tile or --from")
     options.input = options.inputs[0]
     output = session.output_path(options.output, session.beside(options.input, "_grid.png"))
-    return write_sheet(options, output, _variants(options), source)
+    return write_sheet(options, output, _entries(options), source)
 
 
-def _variants(options: argparse.Namespace) -> list[Variant]:
+def _entries(options: argparse.Namespace) -> list[Entry]:
     """Every combination of the values that ``--grid`` names.
 
     Raises:
@@ -114,14 +114,14 @@ def _variants(options: argparse.Namespace) -> list[Variant]:
             raise JaxdreamError(f"--grid names {name} twice: give all of its values at once")
     if math.prod(len(values) for _, values in axes) > _MOST:
         raise JaxdreamError(f"--grid makes more than {_MOST} dreams: name fewer values")
-    variants = []
+    entries = []
     for values in itertools.product(*(values for _, values in axes)):
         chosen = copy(options)
         for name, (_, value) in zip(names, values, strict=True):
             setattr(chosen, name, value)
         label = " ".join(f"{name}={text}" for name, (text, _) in zip(names, values, strict=True))
-        variants.append(Variant(label, chosen))
-    return variants
+        entries.append(Entry(label, chosen))
+    return entries
 
 
 def _axis(text: str) -> tuple[str, list[tuple[str, object]]]:

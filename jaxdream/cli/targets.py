@@ -11,10 +11,17 @@ from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.models.network import Network
+from jaxdream.models.weights.registry import record_of
 from jaxdream.objectives import channel, direction, layer, logit, neuron
 from jaxdream.objectives.base import Objective
 from jaxdream.objectives.files import read_vector
-from jaxdream.objectives.labels import KNOWN_CLASSES, classes_of, resolve_class
+from jaxdream.objectives.labels import (
+    KNOWN_CLASSES,
+    ImageClass,
+    classes_of,
+    imagenet_classes,
+    resolve_class,
+)
 from jaxdream.objectives.text import parse_objective
 
 _MAX_CHANNELS = 4096  # in one list of them, more than any layer has
@@ -79,7 +86,9 @@ def parse_targets(options: argparse.Namespace) -> list[Target]:
     if options.objective:
         return [Target("objective", options.objective)]
     if classes:
-        return [Target("class", _class_name(text), class_text=text) for text in classes]
+        return [
+            Target("class", _class_name(text, options.model), class_text=text) for text in classes
+        ]
     if options.channels is not None:
         numbers = parse_channels(options.channels)
         return [Target("channel", str(i), name, i) for name in layers for i in numbers]
@@ -96,12 +105,23 @@ def parse_targets(options: argparse.Namespace) -> list[Target]:
     return [Target("layer", "", name) for name in layers]
 
 
-def _class_name(text: str) -> str:
-    """How files and labels call a class, before it is known which classes the network has.
+def classes_of_model(model: str) -> tuple[ImageClass, ...]:
+    """The classes of the network that ``--model`` names; ImageNet's if it names none.
 
     Raises:
-        JaxdreamError: no network here has such a class.
+        JaxdreamError: there is no such network, or its classes have no names here.
     """
+    return imagenet_classes() if model == "auto" else classes_of(record_of(model).build())
+
+
+def _class_name(text: str, model: str) -> str:
+    """How files and labels call a class, before the network is loaded.
+
+    Raises:
+        JaxdreamError: the network, or where none is named every network here, lacks the class.
+    """
+    if model != "auto":
+        return resolve_class(text, classes=classes_of_model(model)).names[0]
     for classes in KNOWN_CLASSES:
         with suppress(JaxdreamError):
             return resolve_class(text, classes=classes()).names[0]

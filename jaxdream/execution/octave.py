@@ -6,7 +6,7 @@ own takes the step.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 import jax
@@ -63,10 +63,6 @@ class Octave:
     def mask(self) -> Float[Array, "n H W 1"] | None:
         """The masks as an array of the program's."""
         return None if self.masks is None else self.layout.put(self.masks, self.placement)
-
-    def with_objective(self, objective: Objective) -> "Octave":
-        """The same with another objective, which differs in its numbers only."""
-        return replace(self, objective=objective)
 
     def run(
         self, state: AscentState, offsets: Integer[AnyArray, "k n 2"]
@@ -148,29 +144,6 @@ class CompiledOctave:
 
     octave: Octave
     executables: tuple[jax.stages.Compiled, ...]
-
-    @property
-    def layout(self) -> Layout:
-        """How its pictures lie in its arrays."""
-        return self.octave.layout
-
-    @property
-    def masks(self) -> tuple[AnyArray, ...] | None:
-        """Of each picture, at its size here."""
-        return self.octave.masks
-
-    @property
-    def placement(self) -> NamedSharding | None:
-        """As of ``Octave``."""
-        return self.octave.placement
-
-    def start(self, pictures: Sequence[AnyArray]) -> AscentState:
-        """The state before the first step; see ``Octave.start``."""
-        return self.octave.start(pictures)
-
-    def with_objective(self, objective: Objective) -> "CompiledOctave":
-        """The same with another objective, which differs in its numbers only."""
-        return replace(self, octave=self.octave.with_objective(objective))
 
     @property
     def network_executables(self) -> tuple[jax.stages.Compiled, ...]:

@@ -11,8 +11,9 @@ the layer, which can be left out::
     channel_energy(LAYER, INDEX)  the same as LAYER:INDEX
     strongest(LAYER, N)           the energy of the N channels that the picture excites most
     weakest(LAYER, N)             of those that it excites least
-    without(LAYER, N)             of all except the N that it excites most; all three also as
-                                  strongest(LAYER, N, every_octave), chosen anew in each octave
+    without(LAYER, N)             of all except the N that it excites most
+                                  with every_octave after N, these three choose the channels
+                                  again before every octave
     neuron(LAYER, INDEX, X, Y)    X and Y from 0 to 1, the middle if left out
     logit(CLASS)                  an index, or a name with quotes; class(CLASS) is the same
     guide("FILE", LAYER)          a picture file; LAYER is the model's default one if left out
@@ -152,8 +153,9 @@ def quoted(name: str) -> str:
 
 def _class_named(text: str, model: "Network") -> Objective | None:
     """The logit of a class where its name is all of the text, and is no layer's name."""
-    known = any(named_classes(text, classes=classes()) for classes in KNOWN_CLASSES)
-    if not re.fullmatch(r"[\w /-]+", text) or not known:
+    if not re.fullmatch(r"[\w /-]+", text):
+        return None
+    if not any(named_classes(text, classes=classes()) for classes in KNOWN_CLASSES):
         return None
     if _has_layer(model, text) or not _has_layer(model, "logits"):
         return None

@@ -9,8 +9,9 @@ from helpers import one_line
 from PIL import Image
 
 import jaxdream as jd
+from jaxdream.cli.commands import build_parser
 from jaxdream.cli.main import run
-from jaxdream.cli.targets import Target, grid_labels
+from jaxdream.cli.targets import Target, grid_labels, parse_targets
 from jaxdream.images.picture_files import read_recipe_text
 from jaxdream.recipe import UNFINISHED
 
@@ -257,3 +258,14 @@ def test_what_does_not_matter_is_transparent(call, tmp_path):
 def test_alpha_where_it_cannot_be_is_one_line(call, options, says):
     done = call("visualize", "--layer", LAYER, "--alpha", *options, *QUICKER, code=2)
     assert says in one_line(done)
+
+
+def test_a_class_by_its_number_has_the_name_of_its_network():
+    named = {
+        model: parse_targets(build_parser().parse_args(["visualize", "--class", "251", *options]))
+        for model, options in (
+            ("imagenet", []),
+            ("places", ["--model", "googlenet_places365"]),
+        )
+    }
+    assert [named[model][0].label for model in named] == ["dalmatian", "pagoda"]
