@@ -265,17 +265,14 @@ class Sum(Combined):
 def stack_objectives(each: Sequence[Objective]) -> tuple[Objective, Axes | None]:
     """Objectives that differ in their numbers only as one, and which of its leaves are stacked.
 
-    Equal leaves are kept once. A single objective stays as it is.
+    A leaf that all of them share is kept once. A single objective stays as it is.
     """
     if len(each) == 1:
         return each[0], None
     leaves, structures = zip(*map(jax.tree.flatten, each), strict=True)
-
-    def same(one: tuple[Array, ...]) -> bool:
-        return all(a is one[0] or np.array_equal(a, one[0]) for a in one)
-
     columns = list(zip(*leaves, strict=True))
-    axes = tuple(None if same(one) else 0 for one in columns)
+    # Not by their values: other pictures must not need another program, and may be traced.
+    axes = tuple(None if all(a is one[0] for a in one) else 0 for one in columns)
     stacked = [
         one[0] if axis is None else jnp.stack(one) for axis, one in zip(axes, columns, strict=True)
     ]

@@ -1,5 +1,7 @@
 """Objectives whose channels a picture chooses."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -83,3 +85,23 @@ def test_channels_are_chosen_again_in_every_octave_by_the_dream_so_far(tiny, pic
     assert len(chosen) == 3
     text = "strongest(second, 2, every_octave) - 0.5*strongest(first, 1)"
     assert repr(objective) == repr(jd.parse_objective(text, tiny)) == text
+
+
+def test_a_batch_chooses_again_also_where_its_pictures_agree_for_a_while(tiny, picture):
+    # Pictures that agree need the same program as those that do not.
+    assert choose(tiny, strongest("second", 1), [picture, picture])[1] == (0,)
+    images = np.stack([picture, picture])
+    options = {"steps": 2, "octaves": 3, "jitter": 9, "step_size": 40.0}
+    objective = strongest("second", 1, every_octave=True)
+    batch = jd.dream(4, tiny, images, objective, **options)
+    for number, image in enumerate(images):
+        key = jax.random.fold_in(jax.random.key(4), number)
+        alone = jd.dream(key, tiny, image, objective, **options)
+        np.testing.assert_allclose(batch[number], alone, atol=0.05)
+
+
+def test_a_batch_can_be_a_part_of_a_traced_program(tiny, picture):
+    images = np.stack([picture, picture[::-1]])
+    objective = strongest("second", 2)
+    dream = partial(jd.dream, 4, tiny, objective=objective, **OPTIONS)
+    np.testing.assert_allclose(jax.jit(dream)(images), dream(images), atol=0.05)
