@@ -12,6 +12,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def photograph(height: int, width: int) -> np.ndarray:
+    """A picture of noise, the same for the same size: RGB, 0..255, (h, w, 3)."""
+    return np.random.default_rng(height * width).uniform(0, 255, (height, width, 3))
+
+
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
     """Peak signal-to-noise ratio of two pictures of 0..255, in dB."""
     return float(10 * np.log10(255**2 / max(np.mean((np.asarray(a) - np.asarray(b)) ** 2), 1e-12)))

@@ -5,7 +5,7 @@ into ``jax.jit``, ``jax.grad`` and ``jax.vmap``. Build it with ``jaxdream.load_m
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +16,10 @@ from jaxtyping import Array, Bool, Float
 from jaxdream.errors import JaxdreamError
 from jaxdream.models.graph import Graph, LayerInfo, Node
 from jaxdream.models.ops import Weights, apply_mask, apply_op
+from jaxdream.models.precision import propagate_scaled, resolve_precision
 from jaxdream.models.regions import Region, RegionMasks
 from jaxdream.models.weights.registry import Preprocessing
-from jaxdream.settings import PRECISIONS, Precision
+from jaxdream.settings import Precision, PrecisionOption
 from jaxdream.types import AnyArray
 
 # Arrays by weight name: "inception_3a/1x1/kernel" (height, width, in, out) and ".../bias" (out,).
@@ -83,12 +84,15 @@ def evaluate_region(
 def _activations(
     model: "Network", x: Array, region: Region | None, *, layers: tuple[str, ...]
 ) -> tuple[Array, ...]:
-    x = x.astype(model.precision)
-    if region is None:
-        activations = evaluate(model.graph, x, layers, model.apply)
-    else:
-        activations = evaluate_region(model.graph, x, layers, model.apply, region)
-    return tuple(activations[name].astype(jnp.float32) for name in layers)
+    def compute(x: Array) -> tuple[Array, ...]:
+        x = x.astype(model.precision)
+        if region is None:
+            activations = evaluate(model.graph, x, layers, model.apply)
+        else:
+            activations = evaluate_region(model.graph, x, layers, model.apply, region)
+        return tuple(activations[name].astype(jnp.float32) for name in layers)
+
+    return propagate_scaled(compute, x) if model.precision == "float16" else compute(x)
 
 
 # Where a network is called by itself: one program, and not one for each operation.
@@ -112,8 +116,9 @@ class Network(nnx.Module):
         preprocessing: how a picture becomes its input.
         default_layer: the layer dreamed when none is named.
         weights_sha256: hash of the weight values, which identifies them in a recipe.
-        precision: "float32", or "bfloat16" for weights and activations of half the size. Pictures,
-            objectives and gradients of pictures are float32 in either.
+        precision: "float32", or "bfloat16" or "float16" for weights and activations of half the
+            size. Pictures, objectives and gradients of pictures are float32 in any. A float16
+            network has no gradient with respect to its weights.
         params: kernels and biases, by the scope of their layer.
     """
 
@@ -199,35 +204,45 @@ class Network(nnx.Module):
         """Every layer with its channels, stride and receptive field."""
         return self.graph.layer_infos()
 
-    def with_precision(self, precision: Precision) -> "Network":
+    def merged(self, layers: Sequence[str]) -> "Network":
+        """This network as it is computed for these layers: ``Graph.merged``."""
+        graph, scopes = self.graph.merged(tuple(layers))
+        weights = self._weights(graph.kernel_shapes.keys() - scopes)
+        for merged, parts in scopes.items():
+            for kind in Weights._fields:
+                of_each = [getattr(self.params[scope], kind)[...] for scope in parts]
+                weights[f"{merged}/{kind}"] = jnp.concatenate(of_each, axis=-1)
+        return self._copy(graph, weights, self.precision)
+
+    def _weights(self, scopes: Iterable[str]) -> dict[str, Array]:
+        return {
+            f"{scope}/{kind}": getattr(self.params[scope], kind)[...]
+            for scope in scopes
+            for kind in Weights._fields
+        }
+
+    def _copy(self, graph: Graph, weights: WeightArrays, precision: Precision) -> "Network":
+        return Network(
+            self.name, graph, self.preprocessing, self.default_layer, weights, self.weights_sha256,
+            precision=precision,
+        )  # fmt: skip
+
+    def with_precision(self, precision: PrecisionOption) -> "Network":
         """This network with weights and activations of another precision.
 
         Raises:
-            JaxdreamError: an unknown precision, or float32 from bfloat16.
+            JaxdreamError: an unknown precision, or another than that of a network in less than
+                float32.
         """
-        if precision not in PRECISIONS:
-            raise JaxdreamError(f"precision is {' or '.join(PRECISIONS)}, not {precision!r}")
+        precision = resolve_precision(precision)
         if precision == self.precision:
             return self
-        if precision == "float32":
+        if self.precision != "float32":
             raise JaxdreamError(
-                f"this {self.name} holds bfloat16 weights, whose other digits are gone: load it "
-                "again with precision='float32'"
+                f"this {self.name} holds {self.precision} weights, whose other digits are gone: "
+                f"load it again with precision='{precision}'"
             )
-        weights = {
-            f"{scope}/{kind}": getattr(layer, kind)[...]
-            for scope, layer in self.params.items()
-            for kind in Weights._fields
-        }
-        return Network(
-            self.name,
-            self.graph,
-            self.preprocessing,
-            self.default_layer,
-            weights,
-            self.weights_sha256,
-            precision=precision,
-        )
+        return self._copy(self.graph, self._weights(self.params), precision)
 
     def preprocess(self, image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
         """The network's input for a picture (float32, RGB, 0..255)."""

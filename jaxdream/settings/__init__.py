@@ -25,14 +25,21 @@ from jaxdream.settings.dreaming import (
     SourceSettings,
 )
 from jaxdream.settings.functions import settings_table, takes_settings
-from jaxdream.settings.machine import PRECISIONS, SHARDS, Compute, Precision
+from jaxdream.settings.machine import (
+    PRECISION_OPTIONS,
+    PRECISIONS,
+    SHARDS,
+    Compute,
+    Precision,
+    PrecisionOption,
+)
 from jaxdream.settings.visualizing import VisualizeSettings
 from jaxdream.settings.zooming import CLASSIC_ZOOM, EASINGS, ZoomSettings
 
 __all__ = [
-    "CLASSIC", "CLASSIC_ZOOM", "EASINGS", "MASK_AND_SEAMLESS", "PRECISIONS", "SEAMLESS",
-    "SHARDS", "SPHERE", "Compute", "DreamSettings", "Precision", "Setting", "Settings",
-    "SourceSettings", "VisualizeSettings", "ZoomSettings", "check_value", "default",
-    "default_text", "describe", "json_fields", "option_name", "setting", "settings_table",
-    "takes_settings",
+    "CLASSIC", "CLASSIC_ZOOM", "EASINGS", "MASK_AND_SEAMLESS", "PRECISIONS", "PRECISION_OPTIONS",
+    "SEAMLESS", "SHARDS", "SPHERE", "Compute", "DreamSettings", "Precision", "PrecisionOption",
+    "Setting", "Settings", "SourceSettings", "VisualizeSettings", "ZoomSettings", "check_value",
+    "default", "default_text", "describe", "json_fields", "option_name", "setting",
+    "settings_table", "takes_settings",
 ]  # fmt: skip

@@ -9,15 +9,17 @@ if TYPE_CHECKING:
     from jaxdream.execution.shapes import ShapeBuckets
     from jaxdream.execution.sharding import Sharding
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS: tuple[Precision, ...] = typing.get_args(Precision)
+PrecisionOption = Literal["float32", "bfloat16", "float16", "auto"]
+PRECISION_OPTIONS: tuple[PrecisionOption, ...] = typing.get_args(PrecisionOption)
 SHARDS = ("pictures", "rows")
 
 
 class Compute(Settings):
     """The machine: how much memory, which devices, which precision. A dream is the same with any.
 
-    (To rounding; bfloat16 makes another picture of the same kind.)
+    (To rounding; bfloat16 and float16 make another picture of the same kind.)
     """
 
     title = "the machine"
@@ -41,11 +43,12 @@ class Compute(Settings):
         choices=SHARDS,
         default_text="nothing: one device computes",
     )
-    precision: Precision | None = setting(
+    precision: PrecisionOption | None = setting(
         default=None,
-        help="numbers that the network computes with; bfloat16 is for accelerators",
+        help="numbers that the network computes with; auto is what the device multiplies fast: "
+        "bfloat16 on a TPU and newer GPUs, float16 on a T4 or V100, float32 on a CPU",
         kind=str,
-        choices=PRECISIONS,
+        choices=PRECISION_OPTIONS,
         default_text="float32",
     )
     scan: bool | None = setting(
@@ -60,6 +63,6 @@ class Compute(Settings):
         default=None,
         help="padded shapes that pictures of many sizes share, from plan_shapes",
         kind=str,
-        default_text="sides are rounded up",
+        default_text="on a CPU sides are rounded up; on a GPU or TPU octaves share",
         option=False,
     )

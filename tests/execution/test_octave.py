@@ -5,18 +5,13 @@ import threading
 import jax
 import numpy as np
 import pytest
-from helpers import compilations
+from helpers import compilations, photograph
 
 import jaxdream as jd
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.execution.octave import Octave
 from jaxdream.execution.planner import plan_layouts
 from jaxdream.objectives import custom, guide, layer
-
-
-def photograph(height, width):
-    return np.random.default_rng(height * width).uniform(0, 255, (height, width, 3))
-
 
 # As cameras and web sites have them: 4:3, 3:2, 16:9, squares, portraits and odd crops.
 SIZES = (
@@ -33,7 +28,7 @@ def test_twenty_photographs_need_few_programs_and_few_more_pixels(tiny):
 
     def planned(size):
         sizes = jd.plan_octaves(size)
-        return plan_layouts(sizes, 1, rule=StepRule(), objective=objective, shapes=shapes)
+        return plan_layouts(sizes, 1, rule=StepRule(), objective=objective, steps=1, shapes=shapes)
 
     layouts = [layout for size in SIZES for layout in planned(size)]
     programs = {layout.shape for layout in layouts}
@@ -131,7 +126,7 @@ def test_element_wise_optimizers_share_padded_programs(tiny, optimizer):
 def lowered(model, count, **options):
     """The program for ``count`` steps, as XLA gets it."""
     objective, rule = layer("second"), StepRule()
-    (layout,) = plan_layouts([(40, 48)], 1, rule=rule, objective=objective, **options)
+    (layout,) = plan_layouts([(40, 48)], 1, rule=rule, objective=objective, steps=1, **options)
     (program,) = Octave(model, objective, layout, np.asarray(1.5, np.float32), rule).lower(count)
     return program
 

@@ -5,6 +5,7 @@ import math
 import jax
 import numpy as np
 import pytest
+from helpers import photograph
 
 import jaxdream as jd
 from jaxdream.execution import memory, planner
@@ -19,10 +20,6 @@ def scarce(monkeypatch):
     monkeypatch.setattr(memory, "_FINISHING", 0)
     monkeypatch.setattr(planner, "compiler_bytes", lambda: 0)
     return lambda budget: monkeypatch.setattr(planner, "available", lambda *_: budget)
-
-
-def photograph(height, width):
-    return np.random.default_rng(height * width).uniform(0, 255, (height, width, 3))
 
 
 def is_tiled(state):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from tiny_network import weights_of
 
+import jaxdream as jd
 from jaxdream import JaxdreamError
 from jaxdream.models.network import Network
+from jaxdream.models.regions import full_region
 from jaxdream.models.weights import registry
 from jaxdream.models.weights.registry import CAFFE
 
@@ -104,3 +106,25 @@ def test_lost_digits_do_not_come_back(tiny):
 
 def test_repr_is_one_line(tiny):
     assert repr(tiny) == "Network('tiny', 297 parameters, float32)"
+
+
+@pytest.mark.parametrize("region", [None, full_region(jnp.array([40, 50]))])
+def test_a_merged_network_has_the_same_activations_and_gradients(region):
+    model = jd.load_model("googlenet_mini")
+    layers = ("inception_3b/5x5_reduce", "inception_4a/1x1", "inception_4a/output")
+    merged = model.merged(layers)
+    assert len(merged.params) > len(model.params) - 9
+    x = jnp.asarray(np.random.default_rng(0).uniform(-100, 100, (1, 48, 64, 3)), jnp.float32)
+
+    @jax.jit
+    def found(network, x):
+        def total(x):
+            maps = network(x, layers=layers, region=region)
+            return sum(jnp.sum(jnp.square(one)) for one in maps.values()), maps
+
+        return jax.grad(total, has_aux=True)(x)
+
+    (gradient, maps), (got_gradient, got) = found(model, x), found(merged, x)
+    for name in layers:
+        np.testing.assert_allclose(got[name], maps[name], rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(got_gradient, gradient, rtol=1e-3, atol=1e-3 * abs(gradient).max())

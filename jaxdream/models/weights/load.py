@@ -21,7 +21,7 @@ from jaxdream.models.weights.registry import (
     WeightsRecord,
     record_of,
 )
-from jaxdream.settings import PRECISIONS, Precision
+from jaxdream.settings import PrecisionOption
 
 if TYPE_CHECKING:
     from jaxdream.models.network import Network
@@ -34,7 +34,7 @@ def load_model(
     name: str = "auto",
     *,
     weights: str | os.PathLike | None = None,
-    precision: Precision = "float32",
+    precision: PrecisionOption = "float32",
     download: bool = False,
     notify: Notify | None = None,
 ) -> "Network":
@@ -50,11 +50,13 @@ def load_model(
             without a weight file it is the GoogLeNet of 2015 if that is on this machine, else the
             small network that comes with jaxdream.
         weights: a ``.safetensors``, ``.caffemodel``, ``.onnx``, ``.pth`` or ``.bin`` file.
-        precision: "float32", which is exact, or "bfloat16": faster on accelerators made for it, in
-            half the memory, and not quite the same dream.
+        precision: "float32", which is exact; "bfloat16" or "float16": faster on accelerators made
+            for it, in half the memory, and not quite the same dream; or "auto", what the device
+            multiplies fast.
         download: whether "auto" may download the GoogLeNet of 2015 too.
-        notify: called with each line for the user: which network was chosen, and a download before
-            it begins. By default the lines go to the logger "jaxdream", as information.
+        notify: called with each line for the user: which network was chosen, a download before it
+            begins, which precision "auto" is. By default the lines go to the logger "jaxdream",
+            as information.
 
     Returns:
         The network; its pictures are float32, RGB, (h, w, 3), 0..255 (``model.preprocess``).
@@ -63,13 +65,17 @@ def load_model(
         JaxdreamError: an unknown name or precision; weights that cannot be downloaded or read, or
             do not fit the model.
     """
-    if precision not in PRECISIONS:
-        raise JaxdreamError(f"precision is {' or '.join(PRECISIONS)}, not {precision!r}")
-    record, found = _find_weights(
-        name, weights, download=download, notify=notify or logging.getLogger("jaxdream").info
-    )
+    from jaxdream.models.precision import check_precision, resolve_precision
+
+    check_precision(precision)
+    notify = notify or logging.getLogger("jaxdream").info
+    record, found = _find_weights(name, weights, download=download, notify=notify)
     from jaxdream.models.network import Network
     from jaxdream.models.weights.check import graph_for
+
+    resolved = resolve_precision(precision)
+    if precision == "auto":
+        notify(f"precision {resolved}, which this device multiplies fast")
 
     return Network(
         record.model,
@@ -78,7 +84,7 @@ def load_model(
         record.default_layer,
         found.arrays,
         found.sha256,
-        precision=precision,
+        precision=resolved,
     )
 
 

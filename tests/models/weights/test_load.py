@@ -210,9 +210,9 @@ def test_weights_of_another_network_are_refused():
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(JaxdreamError, match="precision is float32 or bfloat16, not 'float16'"):
+    with pytest.raises(JaxdreamError, match="is float32, bfloat16, float16 or auto, not 'float64'"):
         # Without the type check of the tests.
-        inspect.unwrap(load_model)("googlenet_mini", precision="float16")
+        inspect.unwrap(load_model)("googlenet_mini", precision="float64")
 
 
 def test_a_model_without_a_source_asks_for_a_file():
