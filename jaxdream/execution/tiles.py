@@ -200,6 +200,7 @@ def _forward(
     sharding: Sharding | None = None,
 ) -> tuple[Float[Array, " n"], Pullback]:
     """The tiles' values, and the pullback that gives their gradients."""
+    model = model.merged(objective.layers)
 
     def value(tile: Array, offset: Array, objective: Objective) -> Array:
         tile = tile if sharding is None else sharding.split(tile)

@@ -9,9 +9,10 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from itertools import accumulate
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.ops import Dense, Input, Op, Side, WeightedOp
+from jaxdream.models.ops import Channels, Conv, Dense, Input, Op, Side, WeightedOp
 
 # Of names, from 0 to 1: the least that is worth suggesting, and the advantage of a good layer.
 _SIMILAR = 0.4
@@ -109,6 +110,37 @@ class Graph:
         kept = {name: node for name, node in nodes.items() if name not in dropped}
         aliases = {alias: name for alias, name in self.aliases.items() if name not in dropped}
         return replace(self, nodes=kept, aliases=aliases)
+
+    @cache  # noqa: B019
+    def merged(self, names: tuple[str, ...]) -> tuple["Graph", Mapping[str, tuple[str, ...]]]:
+        """This network, for these layers, with the 1x1 convolutions of one input as one.
+
+        Each of them is a slice of its channels: an Inception block has three, which are one matrix
+        product instead. The maps are the same.
+
+        Returns:
+            The graph, and of each new convolution the scopes whose weights it has, one after the
+            other along the channels.
+        """
+        groups: dict[str, list[Node]] = {}
+        for node in self.needed(names):
+            if node.op == Conv(node.op.output_channels(0), (1, 1)):
+                groups.setdefault(node.inputs[0], []).append(node)
+        nodes: dict[str, Node] = {}
+        scopes: dict[str, tuple[str, ...]] = {}
+        for name, node in self.nodes.items():
+            group = groups.get(node.inputs[0], []) if node.inputs else []
+            if len(group) == 1 or node not in group:
+                nodes.setdefault(name, node)
+            elif node == group[0]:
+                features = [each.op.output_channels(0) for each in group]
+                together = "+".join(each.scope for each in group)
+                op = Conv(sum(features), (1, 1))
+                nodes[together] = Node(together, op, node.inputs)
+                scopes[together] = tuple(each.scope for each in group)
+                for each, count, stop in zip(group, features, accumulate(features), strict=True):
+                    nodes[each.name] = Node(each.name, Channels(stop - count, stop), (together,))
+        return replace(self, nodes=nodes), scopes
 
     @cached_property
     def channels(self) -> Mapping[str, int]:

@@ -61,6 +61,7 @@ def run_steps(
         pictures).
     """
     learning_rate, total_variation, diversity, anchor = weights
+    model = model.merged([*objectives.layers, *([diversity_layer] if diversity_layer else [])])
     optimizer = adam(learning_rate)
     # A step of Adam is as long for a frequency whose gradient is nearly noise as for any other, and
     # the lowest frequencies have the largest amplitudes: left alone, they wander.

@@ -106,3 +106,30 @@ def test_halo_of_known_layers():
     assert graph.halo("pool1/3x3_s2") == ((3, 7), (3, 7))
     assert graph.halo("data", "conv1/7x7_s2") == ((3, 3), (3, 3))
     assert graph.halo("prob") is None
+
+
+@pytest.mark.parametrize(
+    ("graph", "layer", "blocks"),
+    [(googlenet(), "inception_4c/output", 5), (inception_v3(), "mixed_4", 4)],
+)
+def test_1x1_convolutions_of_one_input_are_one(graph, layer, blocks):
+    merged, scopes = graph.merged((layer,))
+    assert len(scopes) == blocks
+    for name, parts in scopes.items():
+        assert merged.channels[name] == sum(graph.kernel_shapes[part][-1] for part in parts)
+    # Nothing else is another: names, sizes, channels, halos.
+    for node in graph.needed([layer]):
+        assert merged.channels[node.name] == graph.channels[node.name]
+        assert merged.strides[node.name] == graph.strides[node.name]
+    assert merged.minimum_size(layer) == graph.minimum_size(layer)
+    assert merged.halo(layer) == graph.halo(layer)
+    assert graph.merged((layer,))[0] is merged  # static data of a program, which is compared
+
+
+def test_only_what_a_layer_needs_is_merged():
+    graph = googlenet()
+    merged, scopes = graph.merged(("inception_3a/1x1",))
+    assert scopes == {}
+    assert [node.name for node in merged.needed(["inception_3a/1x1"])] == [
+        node.name for node in graph.needed(["inception_3a/1x1"])
+    ]

@@ -19,11 +19,12 @@ from jaxdream.models.ops.base import (
 )
 from jaxdream.models.ops.convolution import Conv, Dense
 from jaxdream.models.ops.norm import LocalResponseNorm
-from jaxdream.models.ops.pointwise import Concat, Identity, Input, Relu, Softmax
+from jaxdream.models.ops.pointwise import Channels, Concat, Identity, Input, Relu, Softmax
 from jaxdream.models.ops.pooling import AveragePool, GlobalAveragePool, MaxPool
 
 __all__ = [
     "AveragePool",
+    "Channels",
     "Concat",
     "Conv",
     "Dense",

@@ -3,7 +3,9 @@
 The gradient of the network's first convolution with respect to the picture makes three channels out
 of many, a shape that XLA's CPU backend is slow at: 25 ms for GoogLeNet's 7x7 at 384x512 on two
 cores. ``convolve`` has a gradient of its own for it: one convolution along the columns makes all
-rows and phases of the stride at once, which are then added up and interleaved: 8.5 ms.
+rows and phases of the stride at once, which are then added up and interleaved: 8.5 ms. On a TPU it
+moves a fifth of the bytes, since the compiler then keeps the maps of the network on the chip. On
+GPUs it is a convolution like any other, which takes fewer kernels (docs/accelerators.md).
 """
 
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdream.models.ops.base import WeightedOp, Weights
-from jaxdream.types import EXACT
+from jaxdream.models.precision import product_precision
 
 _FEW_CHANNELS = 4  # a picture has at most so many
 
@@ -41,7 +43,7 @@ class Conv(WeightedOp):
         if self.window == (1, 1) and self.stride == 1:
             # A plain matrix product: XLA's CPU backend runs it up to 3x faster than as a 1x1
             # convolution.
-            return jnp.matmul(x, weights.kernel[0, 0], precision=EXACT) + weights.bias
+            return jnp.matmul(x, weights.kernel[0, 0], precision=product_precision()) + weights.bias
         return convolve(x, weights.kernel, self.stride, self.padding) + weights.bias
 
 
@@ -61,7 +63,9 @@ class Dense(WeightedOp):
         return (channels, self.features)
 
     def apply(self, x: Array, weights: Weights) -> Array:
-        return jnp.matmul(x[:, 0, 0, :], weights.kernel, precision=EXACT) + weights.bias
+        return (
+            jnp.matmul(x[:, 0, 0, :], weights.kernel, precision=product_precision()) + weights.bias
+        )
 
 
 def convolve(
@@ -86,7 +90,7 @@ def _convolve(x: Array, kernel: Array, stride: int, padding: tuple[int, int]) ->
         window_strides=(stride, stride),
         padding=[(pad, pad) for pad in padding],
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        precision=EXACT,
+        precision=product_precision(),
     )
 
 
@@ -99,13 +103,48 @@ def _forward(x, kernel, stride, padding):
 
 def _backward(stride, padding, residuals, cotangent):
     x, kernel = residuals
+    forms = {"stride": stride, "padding": padding, "size": x.shape[1:3]}
+    gradient = jax.lax.platform_dependent(
+        cotangent, kernel,
+        cuda=partial(transposed_gradient, **forms), rocm=partial(transposed_gradient, **forms),
+        default=partial(gathered_gradient, **forms),
+    )  # fmt: skip
     _, pull = jax.vjp(partial(_convolve, x, stride=stride, padding=padding), kernel)
+    return gradient, *pull(cotangent)
+
+
+def transposed_gradient(
+    cotangent: Float[Array, "n oh ow o"],
+    kernel: Float[Array, "kh kw c o"],
+    *,
+    stride: int,
+    padding: tuple[int, int],
+    size: tuple[int, int],
+) -> Float[Array, "n h w c"]:
+    """The gradient of ``convolve`` with respect to an input of this height and width, by XLA."""
+    shape = (len(cotangent), *size, kernel.shape[2])
+    forward = partial(_convolve, kernel=kernel, stride=stride, padding=padding)
+    (gradient,) = jax.linear_transpose(forward, jax.ShapeDtypeStruct(shape, cotangent.dtype))(
+        cotangent
+    )
+    return gradient
+
+
+def gathered_gradient(
+    cotangent: Float[Array, "n oh ow o"],
+    kernel: Float[Array, "kh kw c o"],
+    *,
+    stride: int,
+    padding: tuple[int, int],
+    size: tuple[int, int],
+) -> Float[Array, "n h w c"]:
+    """The same as ``transposed_gradient``, as a convolution along the columns and additions."""
     gradient = _gather(cotangent, kernel, stride)
-    ends = [pad + n for pad, n in zip(padding, x.shape[1:3], strict=True)]
+    ends = [pad + n for pad, n in zip(padding, size, strict=True)]
     # Rows and columns that no window covers.
     missing = [(0, max(0, end - n)) for end, n in zip(ends, gradient.shape[1:3], strict=True)]
     gradient = jnp.pad(gradient, [(0, 0), *missing, (0, 0)])
-    return gradient[:, padding[0] : ends[0], padding[1] : ends[1]], *pull(cotangent)
+    return gradient[:, padding[0] : ends[0], padding[1] : ends[1]]
 
 
 def _gather(cotangent: Array, kernel: Array, stride: int) -> Array:

@@ -56,6 +56,20 @@ class Identity(PlainOp):
 
 
 @dataclass(frozen=True)
+class Channels(PlainOp):
+    """Some channels of its input, from ``start`` to before ``stop``."""
+
+    start: int
+    stop: int
+
+    def output_channels(self, *_: int) -> int:
+        return self.stop - self.start
+
+    def apply(self, *inputs: Array) -> Array:
+        return jax.lax.slice_in_dim(inputs[0], self.start, self.stop, axis=-1)
+
+
+@dataclass(frozen=True)
 class Concat(PlainOp):
     """The inputs one after the other, along the channels."""
 

@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdream.models.ops import Conv, Dense, Weights
-from jaxdream.models.ops.convolution import convolve
+from jaxdream.models.ops.convolution import (
+    convolve,
+    gathered_gradient,
+    transposed_gradient,
+)
 
 
 def padded(x, padding):
@@ -113,3 +117,38 @@ def test_dense_is_a_matrix_product():
     kernel = jnp.asarray([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     out = op.apply(jnp.asarray([[[[1.0, 0.0, 2.0]]]]), Weights(kernel, jnp.asarray([10.0, 20.0])))
     np.testing.assert_array_equal(out, [[21, 34]])
+
+
+@settings(deadline=None, max_examples=10)
+@given(
+    side=st.tuples(st.integers(12, 20), st.integers(12, 20)),
+    form=st.sampled_from([((7, 7), 2, (3, 3)), ((3, 3), 2, (0, 0)), ((5, 3), 3, (2, 1))]),
+)
+def test_both_forms_of_the_gradient_on_a_picture_are_the_same(side, form):
+    """One is compiled on CPUs and TPUs, the other on GPUs."""
+    window, stride, padding = form
+    random = np.random.default_rng(0)
+    kernel = jnp.asarray(random.normal(size=(*window, 3, 5)), jnp.float32)
+    shape = jax.eval_shape(lambda x: convolve(x, kernel, stride, padding), jnp.zeros((2, *side, 3)))
+    cotangent = jnp.asarray(random.normal(size=shape.shape), jnp.float32)
+    options = {"stride": stride, "padding": padding, "size": side}
+    got = [form(cotangent, kernel, **options) for form in (gathered_gradient, transposed_gradient)]
+    np.testing.assert_allclose(*got, atol=1e-4)
+
+
+def test_one_traced_function_has_the_form_of_each_platform():
+    kernel = jnp.zeros((7, 7, 3, 8))
+
+    def gradient(x):
+        return jax.vjp(lambda x: convolve(x, kernel, 2, (3, 3)), x)[1](jnp.zeros((1, 16, 16, 8)))[0]
+
+    traced = jax.jit(gradient).trace(jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32))
+    forms = {
+        platform: traced.lower(lowering_platforms=(platform,)).as_text()
+        for platform in ("cpu", "tpu", "cuda")
+    }
+    # As a transposed convolution, of a picture with zeros between its pixels.
+    dilated = {name for name, text in forms.items() if "lhs_dilate = [2, 2]" in text}
+    assert dilated == {"cuda"}
+    compiled = jax.jit(gradient).lower(jnp.zeros((1, 32, 32, 3))).compile().as_text()
+    assert "conditional" not in compiled  # the compiler never sees the choice
