@@ -24,6 +24,7 @@ from .display import show_dream as show_dream
 from .display import to_uint8 as to_uint8
 from .errors import JaxdreamError as JaxdreamError
 from .errors import JaxdreamWarning as JaxdreamWarning
+from .execution.compile_cache import keep_programs as keep_programs
 from .execution.distributed import Process as Process
 from .execution.planner import OctavePlan as OctavePlan
 from .execution.planner import plan_dream as plan_dream

@@ -6,6 +6,7 @@ would be alone: with its own size, its own key, and its own mean of the gradient
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -83,7 +84,9 @@ def plan_batches(
     options = octave_options(settings)
     shared = compute.shapes
     if shared is None:
-        shared = ShapeBuckets() if exact else plan_shapes(sizes, **options)
+        shared = ShapeBuckets()
+        if not exact:
+            shared = plan_shapes(sizes, **options, steps=settings.steps)
     budget = available(compute.memory) if budget_bytes is None else budget_bytes
     groups: dict[tuple[Size, ...], list[int]] = defaultdict(list)
     for number, size in enumerate(sizes):
@@ -218,12 +221,11 @@ def iterate_batch(
     members = [places.index(slot) if slot in places else 0 for slot in range(batch.slots)]
     pictures = [np.asarray(images[i], np.float32) for i in members]
     layouts = _layouts([_size(picture) for picture in pictures], batch, settings.octave_scale)
-    drawn = drawn_offsets(
-        [keys[i] for i in members], [layout.sizes for layout in layouts], settings
-    )
+    sizes = [layout.sizes for layout in layouts]
+    draw = partial(drawn_offsets, [keys[i] for i in members], sizes, settings)
     strongest = np.zeros(batch.slots, np.float32)
     for state in dream_pictures(
-        drawn, model, pictures, objective, layouts,
+        draw, model, pictures, objective, layouts,
         settings=settings, compute=compute, sharding=sharding,
         masks=None if masks is None else [np.asarray(masks[i], np.float32) for i in members],
     ):  # fmt: skip

@@ -9,7 +9,7 @@ import math
 import operator
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -199,7 +199,7 @@ def iterate_dream(
     drawn = given_offsets(key, offsets, image.shape[:-3], sizes, settings)
     rule = StepRule.of(settings)
     layouts = plan_layouts(
-        sizes, len(pictures), rule=rule, objective=objective,
+        sizes, len(pictures), rule=rule, objective=objective, steps=settings.steps,
         # A traced dream is a part of its caller's program, which has exact sizes.
         shapes=compute.shapes, exact=traced,
     )  # fmt: skip
@@ -211,7 +211,7 @@ def iterate_dream(
 
 
 def dream_pictures(
-    offsets: Integer[AnyArray, "count n 2"],
+    offsets: Integer[AnyArray, "count n 2"] | Callable[[], Integer[AnyArray, "count n 2"]],
     model: Network,
     pictures: Sequence[AnyArray],
     objective: Objective,
@@ -229,7 +229,8 @@ def dream_pictures(
     """The loop over octaves and steps, for a batch of pictures of any sizes.
 
     Args:
-        offsets: the jitter (ox, oy) of every step, in order, for each picture.
+        offsets: the jitter (ox, oy) of every step, in order, for each picture; or what draws it,
+            called while programs are compiled.
         pictures: RGB, 0..255, (h, w, 3) each.
         objective: checked for the model already.
         layouts: of each octave, from small to large.
@@ -265,6 +266,7 @@ def dream_pictures(
     detail: list[AnyArray] | None = None
     ahead = nullcontext(None) if traced else compiled_ahead(octaves, chunk, compute.memory)
     with ahead as ready:
+        jitter = offsets() if callable(offsets) else offsets
         for number, planned in enumerate(octaves):
             base = bases.pop(0)
             compiled = None if ready is None else ready(number)
@@ -277,7 +279,7 @@ def dream_pictures(
             run = octave.run if compiled is None else replace(compiled, octave=octave).run
             for first in range(0, settings.steps, chunk):
                 at = number * settings.steps + first
-                state, infos, max_mean = run(state, offsets[at : at + chunk])
+                state, infos, max_mean = run(state, jitter[at : at + chunk])
                 done += chunk * pixels[number]
                 if finishing and done == total:
                     state = _finished(state, octave, base, finishing, masks)

@@ -3,8 +3,8 @@
 What goes into a function may be NumPy's, what comes out is JAX's.
 """
 
-from dataclasses import fields
-from typing import TypeAlias, TypeVar
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias, TypeVar
 
 import jax
 import numpy as np
@@ -31,7 +31,7 @@ def pytree(cls: _Class) -> _Class:
     JAX's ``register_dataclass`` calls the constructor with whatever JAX puts in the place of
     arrays, which checked annotations refuse; this does not.
     """
-    static = {field.name: bool(field.metadata.get("static")) for field in fields(cls)}
+    static = {each.name: bool(each.metadata.get("static")) for each in fields(cls)}
     children = tuple(name for name in static if not static[name])
     others = tuple(name for name in static if static[name])
 
@@ -47,3 +47,25 @@ def pytree(cls: _Class) -> _Class:
 
     jax.tree_util.register_pytree_with_keys(cls, flatten, unflatten)
     return cls
+
+
+@pytree
+@dataclass(frozen=True)
+class Flattened:
+    """A pytree that was flattened before: given to a program many times, that costs no more.
+
+    The thousand small objects of a network take half a millisecond each time.
+    """
+
+    leaves: tuple[Any, ...]
+    structure: Any = field(metadata=STATIC)
+
+    @classmethod
+    def of(cls, tree: Any) -> "Flattened":
+        """The pytree, flattened."""
+        leaves, structure = jax.tree.flatten(tree)
+        return cls(tuple(leaves), structure)
+
+    def restore(self) -> Any:
+        """The pytree that it was made of."""
+        return jax.tree.unflatten(self.structure, self.leaves)

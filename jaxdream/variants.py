@@ -143,7 +143,7 @@ def _run(
         objective, axes = stack_objectives([objectives[index] for index in indices])
         layouts = plan_layouts(
             sizes, len(indices), rule=StepRule.of(settings[0]), objective=objective,
-            shapes=compute.shapes,
+            steps=settings[0].steps, shapes=compute.shapes,
         )  # fmt: skip
         step_sizes = np.array([each.step_size for each in settings], np.float32)
         states = dream_pictures(

@@ -125,10 +125,10 @@ def take_step(
             gradient must be 0 on the padding.
         mask: as of ``ascent_step``; 0 on the padding.
     """
-    gradient = jnp.asarray(gradient)
+    descent = -jnp.asarray(gradient)  # of the same mean as the gradient, which is computed once
     update = optax.with_extra_args_support(optimizer).update
     updates, optimizer_state = update(
-        -gradient, state.optimizer, state.image, valid_count=valid_count, mask=mask
+        descent, state.optimizer, state.image, valid_count=valid_count, mask=mask
     )
     if mask is not None:
         updates = jax.tree.map(lambda change: change * mask, updates)
@@ -137,7 +137,7 @@ def take_step(
         image = jnp.clip(image, 0.0, 255.0)
     if mask is not None:  # not even rounded, or clipped
         image = jnp.where(mask > 0, image, state.image)
-    info = StepInfo(value, mean_abs(gradient, valid_count, mask))
+    info = StepInfo(value, mean_abs(descent, valid_count, mask))
     return AscentState(image, optimizer_state), info
 
 

@@ -239,13 +239,14 @@ def _exit_code(interrupted: bool, kept: bool, failed: list[JaxdreamError], count
 
 def _with_shapes(compute: Compute, work: "FileWork", files: Sequence["PictureFile"]) -> Compute:
     """The machine's settings with padded shapes: planned together for pictures of many sizes."""
-    from jaxdream.algorithm.octaves import octave_options
-    from jaxdream.execution.shapes import ShapeBuckets, plan_shapes
+    from jaxdream.algorithm.octaves import octave_options, plan_octaves
+    from jaxdream.execution.shapes import plan_shapes, shared_shapes
 
     sizes = [work.planned_size(file) for file in files]
+    options, steps = octave_options(work.settings), work.settings.steps
     if len(set(sizes)) == 1:
-        return compute.replace(shapes=ShapeBuckets())  # sides are rounded up
-    return compute.replace(shapes=plan_shapes(sizes, **octave_options(work.settings)))
+        return compute.replace(shapes=shared_shapes(plan_octaves(sizes[0], **options), steps))
+    return compute.replace(shapes=plan_shapes(sizes, **options, steps=steps))
 
 
 def _print_plans(task: Task, files: Sequence["PictureFile"]) -> int:

@@ -8,6 +8,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from jaxdream.cli import session
 from jaxdream.files.reading import printable, reason
@@ -34,6 +35,8 @@ def info_lines() -> Iterator[str]:
         ("memory", _memory),
         ("networks", _networks),
         ("cache", _cache),
+        ("compiled programs", _programs),
+        ("precision auto", _precision),
     ):
         try:
             yield f"{what}: {describe()}"
@@ -89,10 +92,26 @@ def _networks() -> str:
     return ", ".join(f"{record.model} {status(record)}" for record in RECORDS)
 
 
+def _programs() -> str:
+    from jaxdream.execution.compile_cache import programs_folder
+
+    return _folder(programs_folder())
+
+
+def _precision() -> str:
+    from jaxdream.models.precision import resolve_precision
+
+    return resolve_precision("auto")
+
+
 def _cache() -> str:
-    from jaxdream.execution.memory import format_bytes
     from jaxdream.models.weights.local import cache_dir
 
-    folder = cache_dir()
+    return _folder(cache_dir())
+
+
+def _folder(folder: Path) -> str:
+    from jaxdream.execution.memory import format_bytes
+
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return f"{folder}, {format_bytes(size)}"

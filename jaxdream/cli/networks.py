@@ -32,6 +32,7 @@ def list_layers(options: argparse.Namespace) -> int:
 
 def list_models(options: argparse.Namespace) -> int:
     del options
+    from jaxdream.execution.compile_cache import programs_folder
     from jaxdream.models.weights import hub
     from jaxdream.models.weights.default_file import default_file
     from jaxdream.models.weights.local import cache_dir, status
@@ -49,6 +50,7 @@ def list_models(options: argparse.Namespace) -> int:
         print(f"used if no --weights are given: {file.path} (named by {file.source})")
     print(f"downloaded files: {hub.cache_folder()}")
     print(f"converted files: {cache_dir() / 'weights'}")
+    print(f"compiled programs: {programs_folder()}")
     return 0
 
 

@@ -106,7 +106,6 @@ def start_jax(device: str | None, memory: int | None = None) -> None:
     import jax
 
     from jaxdream.execution import compile_cache, malloc
-    from jaxdream.models.weights.local import cache_dir
 
     if memory is not None:
         # A limit on the process's memory can only hold if freed memory is given back.
@@ -120,7 +119,7 @@ def start_jax(device: str | None, memory: int | None = None) -> None:
         jax.config.update("jax_platforms", None)
         here = ", ".join(sorted({d.platform for d in jax.devices()}))
         raise JaxdreamError(f"no {wanted} here: this machine's JAX has {here}") from None
-    if line := compile_cache.use(cache_dir() / "compiled"):
+    if line := compile_cache.use(compile_cache.programs_folder()):
         say(line)
     raise_on_signals()
 

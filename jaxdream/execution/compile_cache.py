@@ -10,6 +10,7 @@ work, must be whole by the checksum of its compression.
 import hashlib
 import importlib
 import json
+import os
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +18,11 @@ from pathlib import Path
 import jax
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import read_bytes, reason
+from jaxdream.execution import executables
+from jaxdream.files.reading import printable, read_bytes, reason
 from jaxdream.files.schema import decode
 from jaxdream.files.writing import check_place, make_folder, remove_temporaries, replacing
+from jaxdream.models.weights.local import cache_dir
 
 LEAST_SECONDS = 0.1  # of compiling, for a program to be kept
 _LIST = "programs.json"
@@ -31,26 +34,62 @@ _Entry = tuple[int, int, str]  # its size, when it was written (which saves hash
 _Entries = dict[str, _Entry]  # by name
 
 
+def programs_folder() -> Path:
+    """The folder in which the command line keeps compiled programs."""
+    return cache_dir() / "compiled"
+
+
+def keep_programs(folder: str | os.PathLike | None = None) -> Path:
+    """From now on keep compiled programs, so that no later process compiles them again.
+
+    The command line does so always; in Python nothing is kept before this is called. It sets JAX's
+    own cache, for everything that is compiled in this process.
+
+    Args:
+        folder: of this user's own, made if it is not there; by default that of the command line. On
+            Colab, one on Drive outlives the machine.
+
+    Returns:
+        The folder.
+
+    Raises:
+        JaxdreamError: it cannot be used.
+    """
+    folder = programs_folder() if folder is None else Path(folder)
+    _use(folder)
+    return folder
+
+
 def use(folder: Path) -> str | None:
     """Have JAX keep compiled programs in a folder; a line for the user, if there is one.
 
     The folder is made if it is not there. Where it cannot be used nothing is kept.
     """
     try:
-        make_folder(folder)
-        check_place(folder / _LIST)
-        remove_temporaries([folder / _LIST])
-        removed = _remove_damaged(folder)
-    except (JaxdreamError, OSError) as error:
+        removed = _use(folder)
+    except JaxdreamError as error:
         jax.config.update("jax_enable_compilation_cache", False)
-        return f"compiled programs are not kept: {reason(error)}"
-    jax.config.update("jax_enable_compilation_cache", True)
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)
+        return f"compiled programs are not kept: {error}"
     if removed:
         programs = "1 damaged program" if removed == 1 else f"{removed} damaged programs"
         return f"removed {programs} from {folder}: what is needed is compiled again"
     return None
+
+
+def _use(folder: Path) -> int:
+    """Have JAX keep compiled programs in a folder; how many damaged ones were removed from it."""
+    try:
+        make_folder(folder)
+        make_folder(folder / executables.FOLDER).chmod(0o700)
+        check_place(folder / _LIST)
+        remove_temporaries([folder / _LIST])
+        removed = _remove_damaged(folder)
+    except (OSError, ValueError) as error:
+        raise JaxdreamError(f"{printable(folder)}: {reason(error)}") from error
+    jax.config.update("jax_enable_compilation_cache", True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)
+    return removed
 
 
 def record() -> None:

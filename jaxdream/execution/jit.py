@@ -42,6 +42,10 @@ class Program:
         traced = any(isinstance(leaf, Tracer) for leaf in leaves)
         return (self._inlined if traced else self._compiled)(*arguments, **options)
 
+    def trace(self, *arguments, **options) -> jax.stages.Traced:
+        """The program for arguments of these shapes, for any platform; without our options."""
+        return self._inlined.trace(*arguments, **options)
+
     def lower(self, *arguments, **options) -> jax.stages.Lowered:
         """The program for arguments of these shapes, traced but not compiled."""
         return self._compiled.lower(*arguments, **options)

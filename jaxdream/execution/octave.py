@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Int, Integer
 
 from jaxdream.algorithm.ascent import AscentState, StepInfo, ascent_step, start_ascent, take_step
 from jaxdream.algorithm.optimizers import StepRule
+from jaxdream.execution.executables import compile_or_load
 from jaxdream.execution.jit import lower, program
 from jaxdream.execution.shapes import Layout, TiledLayout
 from jaxdream.execution.sharding import Sharding
@@ -24,9 +25,10 @@ from jaxdream.execution.tiles import TiledGradient, axes_of, each, lower_tiles, 
 from jaxdream.models.network import Network
 from jaxdream.models.regions import Region, rectangle_mask
 from jaxdream.objectives import Objective
-from jaxdream.types import AnyArray
+from jaxdream.types import AnyArray, Flattened
 
 StepSize = float | Float[AnyArray, "..."]
+_ANY = np.zeros(())  # a leaf, where only the structure counts
 TakeStep = Callable[..., tuple[AscentState, StepInfo]]  # ``take_step`` with its options
 
 
@@ -64,6 +66,13 @@ class Octave:
         """The masks as an array of the program's."""
         return None if self.masks is None else self.layout.put(self.masks, self.placement)
 
+    @cached_property
+    def _constants(self) -> Flattened:
+        """What is the same in all steps."""
+        return Flattened.of(
+            (self.model, self.objective, self.step_size, self.layout.region(), self.mask)
+        )
+
     def run(
         self, state: AscentState, offsets: Integer[AnyArray, "k n 2"]
     ) -> tuple[AscentState, StepInfo, Float[Array, " n"]]:
@@ -72,12 +81,10 @@ class Octave:
 
     def lower(self, count: int) -> list[jax.stages.Lowered]:
         """Its programs for ``count`` steps a call, traced; with tiles, the step's own is last."""
-        layout = self.layout
-        image = _struct((self.count, *layout.shape, 3))
-        state = self._placed(jax.eval_shape(self._start, image))
+        layout, steps = self.layout, self._abstract_steps(count)
         if not isinstance(layout, TiledLayout):
-            offsets = self._placed(_struct((count, self.count, 2), np.int32), axis=1)
-            return [lower(self._steps(state, offsets))]
+            return [lower(steps)]
+        state = AscentState(*steps.args[1:3])
         gradient = _struct((self.count, *layout.tiling.extent(layout.shape), 3))
         rest = _struct((self.count,)), gradient, _struct((self.count, 2), np.int32)
         return [
@@ -94,8 +101,21 @@ class Octave:
         ]
 
     def compile(self, count: int) -> "CompiledOctave":
-        """Its programs for ``count`` steps a call, compiled."""
-        return CompiledOctave(self, tuple(lowered.compile() for lowered in self.lower(count)))
+        """Its programs for ``count`` steps a call, compiled, perhaps by an earlier run."""
+        if isinstance(self.layout, TiledLayout):
+            return CompiledOctave(self, tuple(lowered.compile() for lowered in self.lower(count)))
+        call = self._abstract_steps(count)
+        state = AscentState(*call.args[1:3])
+        results = jax.tree.structure((state, StepInfo(_ANY, _ANY), _ANY))
+        return CompiledOctave(self, (compile_or_load(call, results),))
+
+    def _abstract_steps(self, count: int) -> partial:
+        """A call of the program for ``count`` steps, with shapes in the place of pictures."""
+        state = self._placed(
+            jax.eval_shape(self._start, _struct((self.count, *self.layout.shape, 3)))
+        )
+        offsets = self._placed(_struct((count, self.count, 2), np.int32), axis=1)
+        return self._steps(state, offsets)
 
     def _start(self, array: Float[AnyArray, "n H W 3"]) -> AscentState:
         optimizer = self.rule.make(0.0)  # no state depends on the step size
@@ -108,14 +128,10 @@ class Octave:
         """A call of the program for the steps of these offsets."""
         return partial(
             run_step if len(offsets) == 1 else run_octave,
-            self.model,
-            self.objective,
+            self._constants,
             state.image,
             state.optimizer,
             offsets,
-            self.step_size,
-            self.layout.region(),
-            self.mask,
             rule=self.rule,
             objective_axes=self.objective_axes,
             sharding=self.sharding,
@@ -183,20 +199,21 @@ def _call(executable: jax.stages.Compiled, call: partial):
 
 
 def _run_steps(
-    model: Network,
-    objective: Objective,
+    constants: Flattened,
     image: Float[Array, "n h w 3"],
     optimizer_state: optax.OptState,
     offsets: Int[Array, "k n 2"],
-    step_size: StepSize,
-    region: Region | None = None,
-    mask: Float[Array, "n h w 1"] | None = None,
     *,
     rule: StepRule,
     objective_axes: tuple[int | None, ...] | None = None,
     sharding: Sharding | None = None,
 ) -> tuple[AscentState, StepInfo, Float[Array, " n"]]:
-    """``k`` steps of one octave on whole pictures; returns what ``CompiledOctave.run`` does."""
+    """``k`` steps of one octave on whole pictures; returns what ``CompiledOctave.run`` does.
+
+    Args:
+        constants: of an ``Octave``.
+    """
+    model, objective, step_size, region, mask = constants.restore()
 
     def step(
         objective: Objective,
@@ -212,6 +229,7 @@ def _run_steps(
         take = partial(take_step, **options)
         return _placed_step(model, objective, state, offset, region, take, sharding)
 
+    model = model.merged(objective.layers)  # once, and not in every step of a loop
     # Only the picture between steps is kept for a gradient through the dream, not every layer's
     # activations in every step.
     region_axis = 0 if region is not None and region.size.ndim == 2 else None

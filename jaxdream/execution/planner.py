@@ -6,9 +6,10 @@ earlier ones run. Where a program does not fit into memory, the octave is tiled,
 
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ from jaxdream.execution.shapes import (
     PaddedLayout,
     ShapeBuckets,
     TiledLayout,
+    shared_shapes,
 )
 from jaxdream.execution.sharding import chosen_sharding
 from jaxdream.execution.tiles import can_tile, possible_tilings
@@ -87,17 +89,19 @@ def plan_layouts(
     *,
     rule: StepRule,
     objective: Objective,
+    steps: int,
     shapes: ShapeBuckets | None = None,
     exact: bool = False,
 ) -> list[Layout]:
     """The layout of each octave, for ``count`` pictures of one size, whose octaves are ``sizes``.
 
     Args:
-        shapes: the padded shapes to use; by default sides are rounded up.
+        steps: in each octave.
+        shapes: the padded shapes to use; by default as few as pay on this platform.
         exact: use no padding, even where it is possible.
     """
     padded = allows_padding(rule, objective) and not exact
-    buckets = (shapes or ShapeBuckets()) if padded else None
+    buckets = (shapes or shared_shapes(sizes, steps)) if padded else None
     return [choose_layout([size] * count, buckets) for size in sizes]
 
 
@@ -107,7 +111,8 @@ def compiled_ahead(
 ) -> Iterator[Callable[[int], CompiledOctave]]:
     """Plans and compiles the programs of octaves; gives a function that waits for one.
 
-    They are traced and compiled one after the other in a thread of their own.
+    On a CPU they are traced and compiled one after the other in a thread of their own; the
+    compilers of GPUs and TPUs leave the device alone, and work side by side.
 
     Args:
         count: of steps in one call of a program.
@@ -122,17 +127,23 @@ def compiled_ahead(
     largest_first = zip(reversed(octaves), reversed(budgets), strict=True)
     octaves = [_fitting(octave, pictures, budget) for octave, budget in largest_first][::-1]
     device = jax.config.jax_default_device  # a setting of this thread's, perhaps  # pyright: ignore
-    worker = ThreadPoolExecutor(1, thread_name_prefix="jaxdream-compile")
+    threads = 1 if jax.default_backend() == "cpu" else os.cpu_count()
+    worker = ThreadPoolExecutor(threads, thread_name_prefix="jaxdream-compile")
 
     def compiled(octave: Octave) -> CompiledOctave:
         with jax.default_device(device):
             return octave.compile(count)
 
     try:
-        waiting = [worker.submit(compiled, octave) for octave in octaves]
+        # The largest first where they are compiled side by side: it takes the longest.
+        waiting: dict[object, Future[CompiledOctave]] = {}
+        for octave in octaves if threads == 1 else reversed(octaves):
+            if _program_of(octave) not in waiting:
+                waiting[_program_of(octave)] = worker.submit(compiled, octave)
 
         def ready(number: int) -> CompiledOctave:
-            octave = waiting[number].result()
+            shared = waiting[_program_of(octaves[number])].result()
+            octave = dataclasses.replace(shared, octave=octaves[number])
             larger = True  # once, so that it ends
             while other := _retiled(octave, pictures, budgets[number], larger=larger):
                 octave, larger = compiled(other), False
@@ -141,6 +152,12 @@ def compiled_ahead(
         yield ready
     finally:
         worker.shutdown(wait=False, cancel_futures=True)
+
+
+def _program_of(octave: Octave) -> object:
+    """Octaves of one dream that have this in common have their program in common."""
+    layout = octave.layout
+    return layout.shape if isinstance(layout, PaddedLayout) else layout
 
 
 def useful_batch(model: Network, objective: Objective, shape: Size, budget: int) -> int:
@@ -266,7 +283,9 @@ def plan_dream(
     minimum = model.graph.minimum_size(*objective.layers)
     sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)
     rule = StepRule.of(settings)
-    layouts = plan_layouts(sizes, 1, rule=rule, objective=objective, shapes=compute.shapes)
+    layouts = plan_layouts(
+        sizes, 1, rule=rule, objective=objective, steps=settings.steps, shapes=compute.shapes
+    )
     step_size = np.asarray(settings.step_size, np.float32)
     octaves = [Octave(model, objective, layout, step_size, rule, sharding) for layout in layouts]
     plans: list[OctavePlan] = []

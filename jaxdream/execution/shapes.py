@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 
 from jaxdream.algorithm.octaves import plan_octaves
 from jaxdream.errors import JaxdreamError
+from jaxdream.execution.compile_price import pixels_worth_a_program
 from jaxdream.execution.tiles import Tiling, round_up
 from jaxdream.models.regions import Region, full_region
 from jaxdream.settings import DreamSettings
@@ -143,11 +144,13 @@ def plan_shapes(
     octave_scale: float = DreamSettings.octave_scale,
     smallest: int | None = DreamSettings.smallest,
     sphere: bool = False,
+    steps: int = DreamSettings.steps,
     max_pixels: float = 1.3,
 ) -> ShapeBuckets:
     """As few padded shapes as possible for the octaves of many pictures.
 
-    Shapes are merged as long as the pixels allow, always the two for which it costs the least.
+    Shapes are merged as long as the pixels allow, always the two for which it costs the least. On
+    a GPU or TPU they are also merged where that takes less time than compiling another program.
 
     Args:
         sizes: heights and widths of the pictures.
@@ -155,7 +158,9 @@ def plan_shapes(
         octave_scale: as of ``dream``.
         smallest: as of ``dream``.
         sphere: as of ``plan_octaves``.
-        max_pixels: pixels of all padded octaves, at most, as a multiple of the pictures' own.
+        steps: as of ``dream``.
+        max_pixels: pixels of all padded octaves, at most, as a multiple of the pictures' own, where
+            compiling costs nothing.
 
     Returns:
         For the setting ``shapes`` of ``dream``; without pictures, none.
@@ -170,26 +175,52 @@ def plan_shapes(
             size, octaves=octaves, octave_scale=octave_scale, smallest=smallest, sphere=sphere
         )
     ]
+    return _merged(shapes, max_pixels, pixels_worth_a_program(steps))
+
+
+def shared_shapes(
+    sizes: Sequence[Size], steps: int, *, platform: str | None = None
+) -> ShapeBuckets:
+    """The padded shapes that the octaves of one picture share.
+
+    Where compiling costs nothing, their sides are rounded up.
+
+    Args:
+        sizes: height and width of the octaves.
+        steps: of each.
+        platform: as of ``pixels_worth_a_program``.
+    """
+    worth = pixels_worth_a_program(steps, platform)
+    return _merged(sizes, 1.0, worth) if worth else ShapeBuckets()
+
+
+def _merged(shapes: Sequence[Size], max_pixels: float, worth: float) -> ShapeBuckets:
+    """Few shapes for these, with at most so many times their pixels.
+
+    Args:
+        worth: a shape less is worth so many pixels, beside those.
+    """
     if not shapes:
         return ShapeBuckets()
     true = sum(height * width for height, width in shapes)
     sides, count = _cells(shapes)
-    spare = max_pixels * true - (sides.prod(axis=1) * count).sum()
+    spare = max(0, max_pixels * true - (sides.prod(axis=1) * count).sum())
     while len(count) > 1:
         merged = np.maximum(sides[:, None], sides[None, :])
         added = (merged.prod(axis=2) - sides.prod(axis=1)) * count
         price = added + added.T  # of merging two shapes, in pixels
         price[np.tril_indices(len(count))] = np.inf
         i, j = np.unravel_index(price.argmin(), price.shape)
-        if price[i, j] > spare:
+        if price[i, j] <= spare:
+            spare -= price[i, j]
+        elif price[i, j] > worth:
             break
-        spare -= price[i, j]
         sides[i], count[i] = merged[i, j], count[i] + count[j]
         sides, count = np.delete(sides, j, axis=0), np.delete(count, j)
     return ShapeBuckets(tuple(sorted({(int(height), int(width)) for height, width in sides})))
 
 
-def _cells(shapes: list[Size]) -> tuple[np.ndarray, np.ndarray]:
+def _cells(shapes: Sequence[Size]) -> tuple[np.ndarray, np.ndarray]:
     """Shapes rounded up to a grid, (n, 2), and how many pictures have each, (n,), as floats."""
     sides = np.array(shapes, float)
     grid = _FINEST_GRID

@@ -1,0 +1,211 @@
+"""Compiled executables, kept from one run to the next, so that they need no tracing either.
+
+JAX's own cache spares the compiler, but is asked only with a program that has been traced and
+lowered, which takes as long as a small dream. So executables are kept beside it by what they
+are made from: the versions, the device, every setting of JAX, and the structure and shapes of the
+arguments. Loading one runs code from the file, so that only files are read which this user wrote
+and nobody else can write.
+"""
+
+import hashlib
+import os
+import platform
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import jax
+import numpy as np
+from jax.experimental import serialize_executable
+
+import jaxdream
+from jaxdream.errors import JaxdreamError
+from jaxdream.execution.jit import compiler_options, lower
+from jaxdream.files.reading import read_bytes
+from jaxdream.files.writing import replacing
+from jaxdream.types import Device, Flattened
+
+TreeDef: TypeAlias = jax.tree_util.PyTreeDef  # pyright: ignore[reportInvalidTypeForm]
+
+FOLDER = "executables"  # in the folder of JAX's cache; executables are kept where there is one
+_ENDING = ".executable"
+_MOST_BYTES = 1 << 30  # of all executables; the oldest make room
+_HASH = 32  # bytes of a sha256
+# Of these packages an argument's classes are known by the versions; others could change unseen.
+_KNOWN = ("jaxdream", "jax", "jaxlib", "flax", "optax", "numpy", "builtins")
+_VARIABLES = ("XLA_FLAGS", "LIBTPU_INIT_ARGS")
+
+
+def compile_or_load(call: partial, results: TreeDef) -> jax.stages.Compiled:
+    """The compiled program of a call of a ``Program``: one kept by an earlier run, or a new one.
+
+    Args:
+        call: with its arguments, or their shapes; static ones by keyword.
+        results: the structure of what the program gives.
+    """
+    folder = _folder()
+    key = folder and _key(call)
+    if folder is None or key is None:
+        return lower(call).compile()
+    path = folder / (key.hex() + _ENDING)
+    arguments = jax.tree.structure((call.args, {}))
+    if (found := _load(path, key, arguments, results)) is not None:
+        return found
+    compiled = lower(call).compile()
+    if compiled.in_tree == arguments and compiled.out_tree == results:
+        with suppress(JaxdreamError, OSError, ValueError, NotImplementedError):
+            _write(path, key, compiled)
+    return compiled
+
+
+def _folder() -> Path | None:
+    """Where executables are kept, if they are."""
+    cache_dir = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+    if not cache_dir or not jax.config.jax_enable_compilation_cache:  # pyright: ignore[reportAttributeAccessIssue]
+        return None
+    folder = Path(cache_dir) / FOLDER
+    return folder if folder.is_dir() and _is_private(folder) else None
+
+
+def _is_private(path: Path) -> bool:
+    """Whether a file or folder is this user's, and nobody else can write it."""
+    status = path.stat()
+    if not hasattr(os, "getuid"):  # Windows: the folder is in the user's own
+        return True
+    writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid == os.getuid() and not writable
+
+
+def _load(
+    path: Path, key: bytes, arguments: TreeDef, results: TreeDef
+) -> jax.stages.Compiled | None:
+    """A kept executable; None if there is none, or it is damaged or somebody else's."""
+    try:
+        if not _is_private(path):
+            return None
+        content = read_bytes(path)
+    except (JaxdreamError, OSError):
+        return None
+    digest, payload = content[:_HASH], content[_HASH:]
+    if digest != _digest(key, payload):
+        return None
+    try:
+        return serialize_executable.deserialize_and_load(
+            payload, arguments, results, execution_devices=[_device()]
+        )
+    except Exception:  # of another machine's kind, in a way that the key does not tell
+        return None
+
+
+def _write(path: Path, key: bytes, compiled: jax.stages.Compiled) -> None:
+    payload, _, _ = serialize_executable.serialize(compiled)
+    with replacing(path) as file:
+        os.chmod(file.name, 0o600)
+        file.write(_digest(key, payload) + payload)
+    _make_room(path)
+
+
+def _make_room(newest: Path) -> None:
+    """Delete the oldest executables where there are too many."""
+    found = []
+    for path in newest.parent.glob("*" + _ENDING):
+        with suppress(OSError):  # another run has removed it
+            status = path.stat()
+            found.append((status.st_mtime, status.st_size, path))
+    total = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if total <= _MOST_BYTES or path == newest:
+            return
+        path.unlink(missing_ok=True)
+        total -= size
+
+
+def _digest(key: bytes, payload: bytes) -> bytes:
+    return hashlib.sha256(key + payload).digest()
+
+
+def _device() -> Device:
+    return jax.config.jax_default_device or jax.local_devices()[0]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _key(call: partial) -> bytes | None:
+    """What an executable is known by; None if something of it may differ unseen."""
+    leaves, structure = jax.tree.flatten(call.args)
+    described = [_described(leaf) for leaf in leaves]
+    text = "\n".join([call.func.__name__, repr(structure), repr(described), repr(call.keywords)])  # pyright: ignore[reportFunctionMemberAccess]
+    if not all(map(_is_known, _classes(structure))) or " at 0x" in text or None in described:
+        return None
+    return hashlib.sha256(f"{_surroundings()}\n{text}".encode()).digest()
+
+
+def _described(leaf: Any) -> tuple | None:
+    """Shape and type of an argument; None if it is spread over devices."""
+    sharding = getattr(leaf, "sharding", None)
+    if sharding is not None and len(sharding.device_set) > 1:
+        return None
+    aval: Any = leaf if isinstance(leaf, jax.ShapeDtypeStruct) else jax.typeof(leaf)
+    return aval.shape, str(aval.dtype), bool(aval.weak_type)
+
+
+def _classes(structure: TreeDef) -> Iterator[type]:
+    if (data := structure.node_data()) is not None:
+        yield data[0]
+        if data[0] is Flattened:
+            yield from _classes(data[1][0])  # of what was flattened
+    for child in structure.children():
+        yield from _classes(child)
+
+
+def _is_known(cls: type) -> bool:
+    return cls.__module__.split(".")[0] in _KNOWN
+
+
+def _surroundings() -> str:
+    """What a program depends on beside its arguments: it differs between machines and versions."""
+    device = _device()
+    values = {
+        name: value
+        for name, value in jax.config.values.items()  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(value, str | int | float | None) and "cache" not in name
+    }
+    parts = [
+        jax.__version__,
+        version("jaxlib"),
+        _sources(),
+        device.platform,
+        device.device_kind,
+        device.client.platform_version,
+        _processor(),
+        compiler_options(),
+        sorted(values.items()),
+        [os.environ.get(name) for name in _VARIABLES],
+    ]
+    return repr(parts)
+
+
+@cache
+def _sources() -> str:
+    """A hash of this package's code, and of the libraries' versions that a step is made with."""
+    import flax
+    import optax
+
+    digest = hashlib.sha256(f"{flax.__version__} {optax.__version__} {np.__version__}".encode())
+    root = Path(jaxdream.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _processor() -> str:
+    """What this machine's processor can do, as far as the system says."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        named = [line for line in lines if line.startswith(("model name", "flags", "Features"))]
+        return "\n".join(sorted(set(named)))
+    return f"{platform.machine()} {platform.processor()}"

@@ -1,0 +1,173 @@
+"""Executables that are kept: no tracing in a second process, and nothing foreign is loaded."""
+
+import os
+import pickle
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from helpers import compilations, photograph
+
+import jaxdream as jd
+from jaxdream.execution import compile_cache, executables
+from jaxdream.objectives import custom
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A cache that is in use, and JAX's own settings afterwards."""
+    names = (
+        "jax_enable_compilation_cache",
+        "jax_compilation_cache_dir",
+        "jax_persistent_cache_min_compile_time_secs",
+    )
+    before = {name: getattr(jax.config, name) for name in names}
+    assert compile_cache.use(tmp_path / "compiled") is None
+    yield tmp_path / "compiled" / executables.FOLDER
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """The programs that were traced and lowered."""
+    names = []
+    lower = executables.lower
+    monkeypatch.setattr(
+        executables, "lower", lambda call: (names.append(call.func.__name__), lower(call))[1]
+    )
+    return names
+
+
+def dream(model, **options):
+    return jd.dream(0, model, photograph(40, 48), **{"octaves": 1, "steps": 2} | options)
+
+
+def test_a_kept_executable_is_neither_traced_nor_compiled_again(tiny, folder, traced):
+    first = dream(tiny)
+    (kept,) = folder.iterdir()
+    assert traced == ["_run_steps"]
+    assert kept.stat().st_mode & 0o077 == 0
+    jax.clear_caches()
+    with compilations() as names:
+        again = dream(tiny)
+    assert traced == ["_run_steps"]
+    assert "jit(_run_steps)" not in names
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "adam"}, {"scan": True}, {"objective": "first"}, {"clip": False},
+        {"precision": "bfloat16"}, {"mask": np.ones((40, 48))}, {"image": photograph(90, 48)},
+    ],
+)  # fmt: skip
+def test_what_makes_another_program_has_another_executable(tiny, folder, traced, options):
+    dream(tiny)
+    image = options.pop("image", photograph(40, 48))
+    expected = {"octaves": 1, "steps": 2} | options
+    got = jd.dream(0, tiny, image, **expected)
+    assert len(list(folder.iterdir())) == 2
+    assert traced == ["_run_steps"] * 2
+    jax.config.update("jax_compilation_cache_dir", None)
+    np.testing.assert_array_equal(got, jd.dream(0, tiny, image, **expected))
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_is_only_another_number_has_the_same_executable(tiny, traced):
+    for options in ({}, {"step_size": 3.0}, {"objective": "2*second"}, {"objective": "3*second"}):
+        dream(tiny, **options)
+    assert len(traced) == 2
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_setting_of_jax_makes_another_executable(tiny, traced):
+    dream(tiny)
+    before = jax.config.jax_default_matmul_precision
+    try:
+        jax.config.update("jax_default_matmul_precision", "bfloat16")
+        dream(tiny)
+    finally:
+        jax.config.update("jax_default_matmul_precision", before)
+    assert len(traced) == 2
+
+
+def test_an_objective_in_the_users_code_is_not_kept(tiny, folder, traced):
+    """Nobody can tell from outside whether a function is still the same."""
+
+    @custom("second")
+    def mean(x):
+        return x.mean()
+
+    dream(tiny, objective=mean)
+    assert traced == ["_run_steps"]
+    assert list(folder.iterdir()) == []
+
+
+class Evil:
+    def __reduce__(self):
+        return Path.touch, (Path(os.environ["EVIL"]),)
+
+
+@pytest.mark.parametrize("kind", ["cut", "flipped", "empty", "foreign", "pickle", "folder"])
+def test_a_damaged_or_foreign_file_is_compiled_again(
+    tiny, folder, traced, kind, tmp_path, monkeypatch
+):
+    expected = dream(tiny)
+    (kept,) = folder.iterdir()
+    content = kept.read_bytes()
+    monkeypatch.setenv("EVIL", str(tmp_path / "evil"))
+    if kind == "foreign":
+        kept.chmod(0o666)
+    elif kind == "folder":
+        kept.unlink()
+        kept.mkdir()
+    else:
+        evil = content[:32] + pickle.dumps(Evil())
+        changed = content[:100] + bytes([content[100] ^ 1]) + content[101:]
+        kept.write_bytes(
+            {"cut": content[:-1], "flipped": changed, "empty": b"", "pickle": evil}[kind]
+        )
+    jax.clear_caches()
+    np.testing.assert_array_equal(dream(tiny), expected)
+    assert len(traced) == 2
+    assert not (tmp_path / "evil").exists()
+
+
+def test_another_programs_file_under_this_name_is_not_loaded(tiny, folder, traced):
+    expected = dream(tiny)
+    (kept,) = folder.iterdir()
+    dream(tiny, clip=False)
+    (other,) = set(folder.iterdir()) - {kept}
+    kept.write_bytes(other.read_bytes())
+    np.testing.assert_array_equal(dream(tiny), expected)
+    assert len(traced) == 3
+
+
+def test_a_folder_that_others_can_write_is_not_used(tiny, folder, traced):
+    folder.chmod(0o777)
+    dream(tiny)
+    assert list(folder.iterdir()) == []
+    assert traced == ["_run_steps"]
+
+
+def test_the_oldest_executables_make_room(tiny, folder, monkeypatch):
+    monkeypatch.setattr(executables, "_MOST_BYTES", 1)
+    dream(tiny)
+    (first,) = folder.iterdir()
+    os.utime(first, (0, 0))
+    dream(tiny, clip=False)
+    (second,) = folder.iterdir()
+    assert first != second
+
+
+def test_nothing_is_kept_where_nobody_asked_for_it(tiny, tmp_path):
+    before = jax.config.jax_compilation_cache_dir
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    try:
+        dream(tiny)
+    finally:
+        jax.config.update("jax_compilation_cache_dir", before)
+    assert not (tmp_path / executables.FOLDER).exists()
