@@ -4,6 +4,7 @@ From a network's graph: its layers for PyTorch, its number of operations, random
 layers one by one.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import partial
@@ -14,13 +15,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.execution.jit import Program
+from jaxdream.execution.octave import Octave
+from jaxdream.execution.shapes import PaddedLayout
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.network import Network
 from jaxdream.models.ops import Conv, Dense, Relu, Weights, apply_op
 from jaxdream.models.weights.check import expected_shapes, write_weights
 from jaxdream.models.weights.local import load_file
 from jaxdream.models.weights.registry import Preprocessing, record_of
+from jaxdream.objectives.text import as_objective
 
 
 @dataclass(frozen=True)
@@ -174,3 +179,26 @@ def compile_unit(subject: Subject, unit: LayerUnit) -> tuple[Callable, Callable]
         return backward(cotangent)
 
     return partial(Program(apply), weights), partial(Program(gradient), weights)
+
+
+def host_clock(subject: Subject) -> Callable[[], float]:
+    """Seconds until the call of a compiled step returns, while the step is computed.
+
+    The picture is small: what Python does does not depend on its size.
+    """
+    model, size = subject.network(), (96, 128)
+    layout = PaddedLayout(size, (size,), one_size=True)
+    objective = as_objective(subject.layer, model)
+    compiled = Octave(model, objective, layout, np.asarray(1.5, np.float32), StepRule()).compile(1)
+    state = compiled.octave.start([np.full((*size, 3), 128, np.float32)])
+    offsets = np.zeros((1, 1, 2), np.int32)
+    compiled.run(state, offsets)[0].image.block_until_ready()
+
+    def clock() -> float:
+        begun = time.perf_counter()
+        image = compiled.run(state, offsets)[0].image
+        seconds = time.perf_counter() - begun
+        image.block_until_ready()
+        return seconds
+
+    return clock

@@ -14,8 +14,8 @@ jaxdream against the same network in PyTorch, on this machine.
 Measures, in one run and in turns: one step (a picture rolled, the gradient, the normalised step) at
 three sizes with GoogLeNet to inception_4c/output and Inception v3 to mixed_4; whole dreams of a
 photograph as processes, from start to the written picture, with an empty and with a filled cache;
-a step of ever larger pictures in one amount of memory, and of several pictures at once; the
-start-up. Prints medians with quartiles, and ratios taken round by round. Without weight files the
+a step of ever larger pictures in one amount of memory, of several pictures at once, and of several
+channels and step sizes at once; what Python does between two steps; the start-up. Prints medians with quartiles, and ratios taken round by round. Without weight files the
 weights are random: the speed does not depend on their values.
 
 With --against PATH: jaxdream against another checkout of it, with GoogLeNet (or the bundled network
@@ -24,7 +24,7 @@ and their peak memory, in turns; prints the ratios new / old. Needs no PyTorch."
 
 NETWORKS = ("googlenet", "inception_v3_2015")
 QUICK_LAYERS = ("inception_3a/output", "mixed")
-PARTS = ("steps", "runs", "large", "batches", "startup")
+PARTS = ("steps", "runs", "large", "batches", "variants", "host", "startup")
 COMPARED = ("steps", "runs")  # the parts of a comparison with another commit
 SIZES = ((224, 224), (384, 512), (575, 1024))
 LARGE = ((512, 512), (1024, 1024), (2048, 2048), (4096, 4096))

@@ -10,14 +10,14 @@ from pathlib import Path
 import jax
 import torch  # pyright: ignore[reportMissingImports]
 
-from benchmark import layers, runs, steps
+from benchmark import internals, layers, runs, steps
 from benchmark.background import RerunIfDisturbed, interleave
 from benchmark.internals import Subject, load_subject, step_flops
 from benchmark.log import log
 from benchmark.machine import describe_machine
 from benchmark.options import Options
 from benchmark.processes import write_photo
-from benchmark.results import Batches, Large, Results, Runs, Steps
+from benchmark.results import Batches, Host, Large, Results, Runs, Steps, Variants
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ def measured_parts(
         "runs": _runs,
         "large": _large,
         "batches": _batches,
+        "variants": _variants,
+        "host": _host,
         "startup": _startup,
     }
     return results, {name: partial(parts[name], context) for name in options.parts}
@@ -127,6 +129,25 @@ def _batches(context: Context, rerun: RerunIfDisturbed) -> None:
             subject, size, rounds=options.rounds, platform=context.platform, rerun=rerun
         )
         context.results.batches.append(Batches(subject.name, subject.layer, size, seconds))
+
+
+def _variants(context: Context, rerun: RerunIfDisturbed) -> None:
+    options, size = context.options, context.options.sizes[0]
+    for subject in context.subjects:
+        log(f"variants of {subject.name} at {size[0]}x{size[1]}")
+        seconds = steps.measure_variants(
+            subject, size, rounds=options.rounds, platform=context.platform, rerun=rerun
+        )
+        found = Variants(subject.name, size, steps.VARIANTS, seconds)
+        context.results.variants.append(found)
+
+
+def _host(context: Context, rerun: RerunIfDisturbed) -> None:
+    for subject in context.subjects:
+        log(f"host work of a step of {subject.name}")
+        clock = internals.host_clock(subject)
+        measured = interleave({subject.name: clock}, 10 * context.options.rounds, rerun)
+        context.results.host.append(Host(subject.name, measured[subject.name]))
 
 
 def _startup(context: Context, rerun: RerunIfDisturbed) -> None:

@@ -6,11 +6,14 @@ from typing import Any
 from benchmark.background import BUSY
 from benchmark.results import (
     FIRST,
+    IN_TURN,
     OURS,
     SECOND,
     THEIRS,
+    TOGETHER,
     Batches,
     Comparison,
+    Host,
     Large,
     LayerTimes,
     Measured,
@@ -18,6 +21,7 @@ from benchmark.results import (
     Run,
     Runs,
     Steps,
+    Variants,
     best,
     ratio,
 )
@@ -37,6 +41,10 @@ def to_markdown(results: Results) -> str:
         parts.append("### Large pictures\n\n" + large_table(results.large))
     if results.batches:
         parts.append("### Several pictures at once\n\n" + batches_table(results.batches))
+    if results.variants:
+        parts.append("### Several variants at once\n\n" + variants_table(results.variants))
+    if results.host:
+        parts.append("### The host's work between two steps\n\n" + host_table(results.host))
     if results.startup:
         parts.append("### Start-up\n\n" + startup_table(results.startup, results.runs))
     if results.comparison:
@@ -143,6 +151,24 @@ def batches_table(batches: Sequence[Batches]) -> str:
             share = ratio(seconds, item.seconds["1"])
             rows.append([name, _milliseconds(seconds), _ratio(share)])
     return table(["network, picture", "ms a step and picture", "ratio to one alone"], rows)
+
+
+def variants_table(variants: Sequence[Variants]) -> str:
+    """One row a network: a step of several variants, together and one at a time."""
+    rows = []
+    for item in variants:
+        together, in_turn = item.seconds[TOGETHER], item.seconds[IN_TURN]
+        name = f"{item.network}, {_size(item.size)}, {item.count} variants"
+        share = _ratio(ratio(together, in_turn))
+        rows.append([name, _milliseconds(together), _milliseconds(in_turn), share])
+    header = ["network, picture", f"ms a step and variant, {TOGETHER}", IN_TURN, "ratio"]
+    return table(header, rows)
+
+
+def host_table(host: Sequence[Host]) -> str:
+    """One row a network."""
+    rows = [[item.network, _milliseconds(item.seconds)] for item in host]
+    return table(["network", "ms of Python a step"], rows)
 
 
 def startup_table(startup: dict[str, list[Run]], runs: Sequence[Runs]) -> str:

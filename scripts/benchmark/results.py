@@ -10,6 +10,7 @@ import numpy as np
 LAYOUTS = ("default", "channels_last")  # of PyTorch
 OURS = "jaxdream"
 THEIRS = tuple(f"PyTorch {layout}" for layout in LAYOUTS)
+TOGETHER, IN_TURN = "in one program", "one at a time"
 FIRST, SECOND = "jaxdream, first run", "jaxdream, second run"
 
 
@@ -140,6 +141,24 @@ class Batches:
 
 
 @dataclass(frozen=True)
+class Variants:
+    """One step of one network with several step sizes and channels, in one program or in turn."""
+
+    network: str
+    size: tuple[int, int]
+    count: int
+    seconds: dict[str, Measured]  # per variant: TOGETHER, IN_TURN
+
+
+@dataclass(frozen=True)
+class Host:
+    """What Python does between two steps."""
+
+    network: str
+    seconds: Measured
+
+
+@dataclass(frozen=True)
 class Compared:
     """One quantity of two versions of jaxdream, measured in turn."""
 
@@ -178,6 +197,8 @@ class Results:
     runs: list[Runs] = field(default_factory=list)
     large: list[Large] = field(default_factory=list)
     batches: list[Batches] = field(default_factory=list)
+    variants: list[Variants] = field(default_factory=list)
+    host: list[Host] = field(default_factory=list)
     startup: dict[str, list[Run]] = field(default_factory=dict)
     comparison: Comparison | None = None
     background: dict[str, float | None] = field(default_factory=dict)  # load by part, 0..1

@@ -1,6 +1,7 @@
 """Steps of jaxdream and of PyTorch, timed in turn in one process."""
 
 import time
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import jax
@@ -12,9 +13,10 @@ import jaxdream as jd
 from benchmark import pytorch
 from benchmark.background import Clock, RerunIfDisturbed, interleave
 from benchmark.internals import Subject, describe_layers
-from benchmark.results import LAYOUTS, OURS, THEIRS, Measured
+from benchmark.results import IN_TURN, LAYOUTS, OURS, THEIRS, TOGETHER, Measured
 
 BATCHES = (1, 2, 4, 8)  # pictures at once
+VARIANTS = 8  # of step sizes and channels, in one program
 _MANY_STEPS = 1 << 16  # more than are ever taken
 
 
@@ -96,6 +98,44 @@ def measure_batches(
         return lambda: step() / count
 
     return interleave({str(count): clock(count) for count in BATCHES}, rounds, rerun)
+
+
+def measure_variants(
+    subject: Subject, size: tuple[int, int], *, rounds: int, platform: str, rerun: RerunIfDisturbed
+) -> dict[str, Measured]:
+    """Seconds of one step per variant: of channels and step sizes, together and one at a time."""
+    model, image = subject.network(), picture(size)
+    steps = 10 if platform != "cpu" else _MANY_STEPS
+    settings = jd.DreamSettings(octaves=1, steps=steps)
+    variants = [
+        jd.Variant(f"channel({subject.layer}, {n})", settings.replace(step_size=1.0 + n / 10))
+        for n in range(VARIANTS)
+    ]
+
+    def clock(group: Sequence[jd.Variant]) -> Clock:
+        states: Iterator[jd.VariantsState] = iter(())
+
+        def seconds() -> float:
+            nonlocal states
+            if platform != "cpu":
+                states = jd.iterate_variants(model, image, group)
+            start = time.perf_counter()
+            jax.block_until_ready(next(states).dream.array)
+            taken = time.perf_counter() - start
+            return taken / (len(group) * (1 if platform == "cpu" else steps))
+
+        if platform == "cpu":
+            states = jd.iterate_variants(model, image, group)
+        seconds()
+        seconds()
+        return seconds
+
+    one_after_the_other = [clock([variant]) for variant in variants]
+
+    def in_turn() -> float:
+        return sum(one() for one in one_after_the_other) / VARIANTS
+
+    return interleave({TOGETHER: clock(variants), IN_TURN: in_turn}, rounds, rerun)
 
 
 def torch_step_clock(subject: Subject, image: np.ndarray, layout: str, *, device: str) -> Clock:

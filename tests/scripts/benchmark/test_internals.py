@@ -50,3 +50,10 @@ def test_a_layer_is_timed_with_its_relu_and_computes_what_the_network_does(tiny,
         (slope,) = gradient(jnp.ones_like(y), y, x)
         assert slope.shape == x.shape
         x = y
+
+
+def test_the_hosts_work_is_timed_and_not_the_step(tiny):
+    weights = internals.random_weights(tiny.graph)
+    subject = Subject("tiny", tiny.graph, tiny.preprocessing, "second", weights, "random")
+    clock = internals.host_clock(subject)
+    assert all(0 < clock() < 1 for _ in range(3))

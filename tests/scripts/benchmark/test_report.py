@@ -8,9 +8,12 @@ import pytest
 from benchmark.report import table, to_markdown
 from benchmark.results import (
     FIRST,
+    IN_TURN,
     SECOND,
+    TOGETHER,
     Compared,
     Comparison,
+    Host,
     LayerTimes,
     Machine,
     Measured,
@@ -18,6 +21,7 @@ from benchmark.results import (
     Run,
     Runs,
     Steps,
+    Variants,
 )
 
 
@@ -43,6 +47,10 @@ def results():
     }
     results.runs.append(Runs("googlenet", "4c", (575, 1024), runs))
     results.startup["jaxdream --help"] = [Run(0.04, None, 0), Run(0.08, None, 0)]
+    results.variants.append(
+        Variants("googlenet", (224, 224), 8, {TOGETHER: ours, IN_TURN: default})
+    )
+    results.host.append(Host("googlenet", Measured((0.0004, 0.0008, 0.0009))))
     results.background = {"steps": 0.02, "runs": 0.5}
     return results
 
@@ -55,6 +63,8 @@ def test_ratios_are_to_the_best_layout_round_by_round(results):
 
 def test_tables(results):
     text = to_markdown(results)
+    assert "| googlenet, 224x224, 8 variants | 200 (150-250) | 400 (300-400) | 0.50 |" in text
+    assert "| googlenet | 0.80 (0.60-0.85) |" in text
     assert "2015-06-17; abacus, 2 cores, 16 GiB; Linux\n" in text
     assert "| googlenet 4c, 384x512 | 200 (150-250) | 400 (300-400) |" in text
     # 2 GFLOP in 0.2 s, of 2.5 GFLOP/s; the median of three ratios; compilation.
