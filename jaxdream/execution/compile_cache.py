@@ -80,7 +80,9 @@ def _use(folder: Path) -> int:
     """Have JAX keep compiled programs in a folder; how many damaged ones were removed from it."""
     try:
         make_folder(folder)
-        make_folder(folder / executables.FOLDER).chmod(0o700)
+        private = make_folder(folder / executables.FOLDER)
+        with suppress(OSError):  # somebody else's: no executables are kept in it
+            private.chmod(0o700)
         check_place(folder / _LIST)
         remove_temporaries([folder / _LIST])
         removed = _remove_damaged(folder)

@@ -81,18 +81,35 @@ def evaluate_region(
     return activations
 
 
-def _activations(
-    model: "Network", x: Array, region: Region | None, *, layers: tuple[str, ...]
-) -> tuple[Array, ...]:
+def activations_by(
+    model: "Network",
+    x: Float[AnyArray, "n h w 3"],
+    layers: Sequence[str],
+    apply: Callable[..., Array],
+    region: Region | None = None,
+) -> dict[str, Array]:
+    """``model(x, layers=layers, region=region)`` with another way to compute a node.
+
+    ``apply`` is called as ``model.apply`` is.
+    """
+
     def compute(x: Array) -> tuple[Array, ...]:
         x = x.astype(model.precision)
         if region is None:
-            activations = evaluate(model.graph, x, layers, model.apply)
+            activations = evaluate(model.graph, x, layers, apply)
         else:
-            activations = evaluate_region(model.graph, x, layers, model.apply, region)
+            activations = evaluate_region(model.graph, x, layers, apply, region)
         return tuple(activations[name].astype(jnp.float32) for name in layers)
 
-    return propagate_scaled(compute, x) if model.precision == "float16" else compute(x)
+    x = jnp.asarray(x)
+    found = propagate_scaled(compute, x) if model.precision == "float16" else compute(x)
+    return dict(zip(layers, found, strict=True))
+
+
+def _activations(
+    model: "Network", x: Array, region: Region | None, *, layers: tuple[str, ...]
+) -> dict[str, Array]:
+    return activations_by(model, x, layers, model.apply, region)
 
 
 # Where a network is called by itself: one program, and not one for each operation.
@@ -179,7 +196,7 @@ class Network(nnx.Module):
             )
         run = _activations if isinstance(x, Tracer) else _compiled_activations
         found = run(self, jnp.asarray(x), region, layers=tuple(layers))
-        return dict(zip(layers, found, strict=True))
+        return {name: found[name] for name in layers}  # in this order
 
     def __repr__(self) -> str:
         count = sum(math.prod(s) + s[-1] for s in self.graph.kernel_shapes.values())

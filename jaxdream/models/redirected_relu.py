@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdream.models.graph import Node
-from jaxdream.models.network import Network, evaluate
+from jaxdream.models.network import Network, activations_by
 from jaxdream.models.ops import Relu
 
 
@@ -48,4 +48,4 @@ def redirected_activations(
             return redirected_relu(inputs[0])
         return model.apply(node, inputs)
 
-    return evaluate(model.graph, x, layers, apply)
+    return activations_by(model, x, layers, apply)

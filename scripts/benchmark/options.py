@@ -15,7 +15,8 @@ Measures, in one run and in turns: one step (a picture rolled, the gradient, the
 three sizes with GoogLeNet to inception_4c/output and Inception v3 to mixed_4; whole dreams of a
 photograph as processes, from start to the written picture, with an empty and with a filled cache;
 a step of ever larger pictures in one amount of memory, of several pictures at once, and of several
-channels and step sizes at once; what Python does between two steps; the start-up. Prints medians with quartiles, and ratios taken round by round. Without weight files the
+channels and step sizes at once; what Python does between two steps; the start-up. Prints medians
+with quartiles, and ratios taken round by round. Without weight files the
 weights are random: the speed does not depend on their values.
 
 With --against PATH: jaxdream against another checkout of it, with GoogLeNet (or the bundled network

@@ -34,7 +34,7 @@ WRONG = {
     "--guide-weight nan": "argument --guide-weight: it is a number from -1,000,000",
     "--memory plenty": "such as 2GB or 500MB, not plenty",
     "--memory 0": "such as 2GB or 500MB, not 0",
-    "--precision float16": "argument --precision: invalid choice: 'float16'",
+    "--precision half": "argument --precision: invalid choice: 'half'",
     "--shard columns": "argument --shard: invalid choice: 'columns'",
     "--device abacus": "argument --device: invalid choice: 'abacus'",
     "--steps": "argument --steps: expected one argument",

@@ -6,7 +6,9 @@ import zlib
 import jax
 import pytest
 
-from jaxdream.execution import compile_cache
+from jaxdream.errors import JaxdreamError
+from jaxdream.execution import compile_cache, executables
+from jaxdream.execution.compile_cache import keep_programs
 
 
 @pytest.fixture
@@ -87,3 +89,20 @@ def test_a_folder_that_cannot_be_used_is_one_line(folder, tmp_path, kind):
     compile_cache.record()
     assert compile_cache.use(folder) is None
     assert jax.config.jax_enable_compilation_cache
+
+
+def test_a_folder_is_named_in_python_too(tmp_path, folder):
+    del folder  # which keeps JAX's settings
+    assert keep_programs(tmp_path / "programs") == tmp_path / "programs"
+    assert str(tmp_path / "programs") == jax.config.jax_compilation_cache_dir
+    assert (tmp_path / "programs" / executables.FOLDER).stat().st_mode & 0o077 == 0
+    (tmp_path / "file").touch()
+    with pytest.raises(JaxdreamError, match="file: cannot be a folder"):
+        keep_programs(tmp_path / "file")
+    assert str(tmp_path / "programs") == jax.config.jax_compilation_cache_dir
+
+
+def test_the_folder_of_the_command_line_is_the_default(tmp_path, folder, monkeypatch):
+    del folder
+    monkeypatch.setenv("JAXDREAM_CACHE", str(tmp_path / "cache"))
+    assert keep_programs() == tmp_path / "cache" / "compiled"

@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import metadata
 
 import jax
 import numpy as np
@@ -98,6 +99,15 @@ def test_modules_that_a_page_names_exist(page):
         if re.fullmatch(r"[\w./]+\.pyi?", code):
             places = (ROOT / code, ROOT / "jaxdream" / code, page.parent / code)
             assert any(place.exists() for place in places), code
+
+
+def test_the_extras_that_are_installed_exist():
+    """Of ``pip install 'jax[...]'`` and of the project's own, on every page and in the notebook."""
+    text = "".join(page.read_text() for page in [*PAGES, *ROOT.glob("notebooks/*.ipynb")])
+    for package, pattern in (("jax", r"\bjax\[(\w+)\]"), ("jaxdream", r"[ '\"]\.\[([\w,]+)\]")):
+        named = {extra for group in re.findall(pattern, text) for extra in group.split(",")}
+        assert named
+        assert named <= set(metadata(package).get_all("Provides-Extra")), package
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

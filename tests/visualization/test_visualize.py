@@ -271,3 +271,11 @@ def test_large_areas_stay_where_they_began(tiny, picture):
         return np.abs(np.mean(image, axis=(0, 1)) - picture.mean(axis=(0, 1))).max()
 
     assert drift(5.0) < 0.5 * drift(0.0)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_network_in_less_precision_is_visualised(tiny, precision):
+    model = tiny.with_precision(precision)
+    options = {"size": 24, "steps": 3, "transforms": False}
+    rough, exact = (visualize(0, each, channel(1), **options) for each in (model, tiny))
+    assert 0 < np.abs(np.asarray(rough) - np.asarray(exact)).mean() < 10

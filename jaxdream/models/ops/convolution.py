@@ -3,8 +3,8 @@
 The gradient of the network's first convolution with respect to the picture makes three channels out
 of many, a shape that XLA's CPU backend is slow at: 25 ms for GoogLeNet's 7x7 at 384x512 on two
 cores. ``convolve`` has a gradient of its own for it: one convolution along the columns makes all
-rows and phases of the stride at once, which are then added up and interleaved: 8.5 ms. On a TPU it
-moves a fifth of the bytes, since the compiler then keeps the maps of the network on the chip. On
+rows and phases of the stride at once, which are then added up and interleaved: 8.5 ms. On a TPU a
+step moves a third of the bytes with it, since XLA's own keeps a padded copy of the picture. On
 GPUs it is a convolution like any other, which takes fewer kernels (docs/accelerators.md).
 """
 

@@ -1,0 +1,1 @@
+"""Compiles jaxdream's programs for TPUs and GPUs that are described, not there."""
