@@ -14,6 +14,15 @@ AnyArray = jax.Array | np.ndarray
 Device: TypeAlias = jax.Device  # pyright: ignore[reportInvalidTypeForm]
 Size = tuple[int, int]  # height and width, in pixels
 
+
+def default_device() -> Device:
+    """The device that JAX computes on, where nothing else is said."""
+    chosen = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(chosen, str):
+        return jax.local_devices(backend=chosen)[0]
+    return chosen or jax.local_devices()[0]
+
+
 OneKey = Key[Array, ""] | UInt32[Array, "2"]  # a JAX random key, new or old style
 Keys = Key[Array, "*keys"] | UInt32[Array, "*keys 2"]  # one key, or one for each picture
 AnyKeys = Keys | int  # a whole number is the seed of one key

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution import executables
@@ -86,8 +87,12 @@ def _use(folder: Path) -> int:
         check_place(folder / _LIST)
         remove_temporaries([folder / _LIST])
         removed = _remove_damaged(folder)
+    except JaxdreamError:
+        raise
     except (OSError, ValueError) as error:
         raise JaxdreamError(f"{printable(folder)}: {reason(error)}") from error
+    if jax.config.jax_compilation_cache_dir != str(folder):  # pyright: ignore[reportAttributeAccessIssue]
+        compilation_cache.reset_cache()  # JAX opens its cache once
     jax.config.update("jax_enable_compilation_cache", True)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", LEAST_SECONDS)

@@ -20,8 +20,8 @@ _PRICES = {
     # On a CPU later octaves are compiled while earlier ones are computed, and every pixel counts in
     # all later dreams of the size: sharing would be slower from the second dream on.
     "cpu": Price(0.0, 700.0),
-    "gpu": Price(3.0, 25.0),
-    "tpu": Price(40.0, 15.0),
+    "gpu": Price(8.0, 25.0),
+    "tpu": Price(90.0, 15.0),
 }
 
 

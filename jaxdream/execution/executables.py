@@ -1,18 +1,19 @@
 """Compiled executables, kept from one run to the next, so that they need no tracing either.
 
 JAX's own cache spares the compiler, but is asked only with a program that has been traced and
-lowered, which takes as long as a small dream. So executables are kept beside it by what they
-are made from: the versions, the device, every setting of JAX, and the structure and shapes of the
-arguments. Loading one runs code from the file, so that only files are read which this user wrote
-and nobody else can write.
+lowered, which takes as long as a small dream. So executables are kept beside it by what they are
+made from: the versions, the kind of device, every setting of JAX, and the structure and shapes of
+the arguments. Loading one runs code from the file, so that only files are read which this user
+wrote and nobody else can write.
 """
 
 import hashlib
 import os
 import platform
 import stat
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,20 +21,20 @@ from typing import Any, TypeAlias
 
 import jax
 import numpy as np
-from jax.experimental import serialize_executable
 
 import jaxdream
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.jit import compiler_options, lower
 from jaxdream.files.reading import read_bytes
 from jaxdream.files.writing import replacing
-from jaxdream.types import Device, Flattened
+from jaxdream.models.weights.local import cache_dir
+from jaxdream.types import default_device
 
 TreeDef: TypeAlias = jax.tree_util.PyTreeDef  # pyright: ignore[reportInvalidTypeForm]
 
 FOLDER = "executables"  # in the folder of JAX's cache; executables are kept where there is one
 _ENDING = ".executable"
-_MOST_BYTES = 1 << 30  # of all executables; the oldest make room
+_MOST_BYTES = 1 << 30  # of all executables; those that were not used for longest make room
 _HASH = 32  # bytes of a sha256
 # Of these packages an argument's classes are known by the versions; others could change unseen.
 _KNOWN = ("jaxdream", "jax", "jaxlib", "flax", "optax", "numpy", "builtins")
@@ -47,8 +48,11 @@ def compile_or_load(call: partial, results: TreeDef) -> jax.stages.Compiled:
         call: with its arguments, or their shapes; static ones by keyword.
         results: the structure of what the program gives.
     """
-    folder = _folder()
-    key = folder and _key(call)
+    folder = key = None
+    # Keeping saves time and nothing else: a JAX that lacks what it takes is no error.
+    with suppress(AttributeError, ImportError, OSError):
+        if (folder := _folder()) is not None:
+            key = _key(call)
     if folder is None or key is None:
         return lower(call).compile()
     path = folder / (key.hex() + _ENDING)
@@ -57,7 +61,7 @@ def compile_or_load(call: partial, results: TreeDef) -> jax.stages.Compiled:
         return found
     compiled = lower(call).compile()
     if compiled.in_tree == arguments and compiled.out_tree == results:
-        with suppress(JaxdreamError, OSError, ValueError, NotImplementedError):
+        with suppress(Exception):  # a platform that cannot, a full disk
             _write(path, key, compiled)
     return compiled
 
@@ -74,8 +78,8 @@ def _folder() -> Path | None:
 def _is_private(path: Path) -> bool:
     """Whether a file or folder is this user's, and nobody else can write it."""
     status = path.stat()
-    if not hasattr(os, "getuid"):  # Windows: the folder is in the user's own
-        return True
+    if not hasattr(os, "getuid"):  # Windows: only the folder in the user's own
+        return cache_dir() in path.parents
     writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     return status.st_uid == os.getuid() and not writable
 
@@ -94,25 +98,32 @@ def _load(
     if digest != _digest(key, payload):
         return None
     try:
-        return serialize_executable.deserialize_and_load(
-            payload, arguments, results, execution_devices=[_device()]
+        from jax.experimental import serialize_executable
+
+        loaded = serialize_executable.deserialize_and_load(
+            payload, arguments, results, execution_devices=[default_device()]
         )
+        os.utime(path)  # those that are not used any more are the oldest
+        return loaded
     except Exception:  # of another machine's kind, in a way that the key does not tell
         return None
 
 
 def _write(path: Path, key: bytes, compiled: jax.stages.Compiled) -> None:
+    from jax.experimental import serialize_executable
+
     payload, _, _ = serialize_executable.serialize(compiled)
     with replacing(path) as file:
-        os.chmod(file.name, 0o600)
+        with suppress(OSError):  # a file system without them; ``_is_private`` decides
+            os.chmod(file.name, 0o600)
         file.write(_digest(key, payload) + payload)
     _make_room(path)
 
 
 def _make_room(newest: Path) -> None:
-    """Delete the oldest executables where there are too many."""
+    """Delete the oldest files where there are too many: what killed runs left among them."""
     found = []
-    for path in newest.parent.glob("*" + _ENDING):
+    for path in newest.parent.iterdir():
         with suppress(OSError):  # another run has removed it
             status = path.stat()
             found.append((status.st_mtime, status.st_size, path))
@@ -128,51 +139,54 @@ def _digest(key: bytes, payload: bytes) -> bytes:
     return hashlib.sha256(key + payload).digest()
 
 
-def _device() -> Device:
-    return jax.config.jax_default_device or jax.local_devices()[0]  # pyright: ignore[reportAttributeAccessIssue]
-
-
 def _key(call: partial) -> bytes | None:
     """What an executable is known by; None if something of it may differ unseen."""
     leaves, structure = jax.tree.flatten(call.args)
     described = [_described(leaf) for leaf in leaves]
-    text = "\n".join([call.func.__name__, repr(structure), repr(described), repr(call.keywords)])  # pyright: ignore[reportFunctionMemberAccess]
-    if not all(map(_is_known, _classes(structure))) or " at 0x" in text or None in described:
+    function: Any = call.func
+    parts = [function.settings, structure, described, call.keywords]
+    if None in described or not all(map(_is_stable, parts)):
         return None
+    text = "\n".join([function.__name__, *map(repr, parts)])
     return hashlib.sha256(f"{_surroundings()}\n{text}".encode()).digest()
 
 
 def _described(leaf: Any) -> tuple | None:
-    """Shape and type of an argument; None if it is spread over devices."""
+    """Shape and type of an argument; None if it is not on the device that JAX computes on."""
     sharding = getattr(leaf, "sharding", None)
-    if sharding is not None and len(sharding.device_set) > 1:
+    if sharding is not None and sharding.device_set != {default_device()}:
         return None
     aval: Any = leaf if isinstance(leaf, jax.ShapeDtypeStruct) else jax.typeof(leaf)
     return aval.shape, str(aval.dtype), bool(aval.weak_type)
 
 
-def _classes(structure: TreeDef) -> Iterator[type]:
-    if (data := structure.node_data()) is not None:
-        yield data[0]
-        if data[0] is Flattened:
-            yield from _classes(data[1][0])  # of what was flattened
-    for child in structure.children():
-        yield from _classes(child)
-
-
-def _is_known(cls: type) -> bool:
-    return cls.__module__.split(".")[0] in _KNOWN
+def _is_stable(value: Any) -> bool:
+    """Whether what is the same as text is the same: a function may be another one tomorrow."""
+    if value is None or isinstance(value, bool | int | float | str | np.dtype):
+        return True
+    if isinstance(value, tuple | list):
+        return all(map(_is_stable, value))
+    if isinstance(value, Mapping):
+        return all(map(_is_stable, value.items()))
+    if isinstance(value, TreeDef):
+        return _is_stable(value.node_data()) and all(map(_is_stable, value.children()))
+    if isinstance(value, type):
+        return value.__module__.split(".")[0] in _KNOWN
+    return is_dataclass(value) and all(
+        map(_is_stable, (type(value), *(getattr(value, each.name) for each in fields(value))))
+    )
 
 
 def _surroundings() -> str:
     """What a program depends on beside its arguments: it differs between machines and versions."""
-    device = _device()
+    device = default_device()
     values = {
         name: value
         for name, value in jax.config.values.items()  # pyright: ignore[reportAttributeAccessIssue]
         if isinstance(value, str | int | float | None) and "cache" not in name
     }
     parts = [
+        device.id,
         jax.__version__,
         version("jaxlib"),
         _sources(),

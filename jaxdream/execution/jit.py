@@ -27,14 +27,14 @@ class Program:
     """A function that is compiled with our options; under a trace it is inlined into the caller."""
 
     def __init__(self, function: Callable, **settings) -> None:
+        self.settings = settings  # of ``jax.jit``
         self._function = function
-        self._settings = settings
         self._inlined = jax.jit(function, **settings)
         update_wrapper(self, function)
 
     @cached_property
     def _compiled(self):
-        return jax.jit(self._function, compiler_options=compiler_options(), **self._settings)
+        return jax.jit(self._function, compiler_options=compiler_options(), **self.settings)
 
     def __call__(self, *arguments, **options):
         # JAX takes compiler options for whole programs only.

@@ -111,8 +111,8 @@ def compiled_ahead(
 ) -> Iterator[Callable[[int], CompiledOctave]]:
     """Plans and compiles the programs of octaves; gives a function that waits for one.
 
-    On a CPU they are traced and compiled one after the other in a thread of their own; the
-    compilers of GPUs and TPUs leave the device alone, and work side by side.
+    They are traced and compiled one after the other in a thread of their own. A TPU's compiler
+    does not need the device, so there they are compiled side by side; a GPU's tries kernels on it.
 
     Args:
         count: of steps in one call of a program.
@@ -127,7 +127,7 @@ def compiled_ahead(
     largest_first = zip(reversed(octaves), reversed(budgets), strict=True)
     octaves = [_fitting(octave, pictures, budget) for octave, budget in largest_first][::-1]
     device = jax.config.jax_default_device  # a setting of this thread's, perhaps  # pyright: ignore
-    threads = 1 if jax.default_backend() == "cpu" else os.cpu_count()
+    threads = (os.cpu_count() or 1) if jax.default_backend() == "tpu" else 1
     worker = ThreadPoolExecutor(threads, thread_name_prefix="jaxdream-compile")
 
     def compiled(octave: Octave) -> CompiledOctave:

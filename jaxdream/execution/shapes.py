@@ -175,6 +175,7 @@ def plan_shapes(
             size, octaves=octaves, octave_scale=octave_scale, smallest=smallest, sphere=sphere
         )
     ]
+    steps = DreamSettings(steps=steps).steps  # in its range
     return _merged(shapes, max_pixels, pixels_worth_a_program(steps))
 
 
@@ -195,10 +196,10 @@ def shared_shapes(
 
 
 def _merged(shapes: Sequence[Size], max_pixels: float, worth: float) -> ShapeBuckets:
-    """Few shapes for these, with at most so many times their pixels.
+    """Few shapes for these: of so many times their pixels at most, as long as merging adds more.
 
     Args:
-        worth: a shape less is worth so many pixels, beside those.
+        worth: beyond that, shapes are merged while it adds no more pixels than this.
     """
     if not shapes:
         return ShapeBuckets()

@@ -115,8 +115,8 @@ class Graph:
     def merged(self, names: tuple[str, ...]) -> tuple["Graph", Mapping[str, tuple[str, ...]]]:
         """This network, for these layers, with the 1x1 convolutions of one input as one.
 
-        Each of them is a slice of its channels: an Inception block has three, which are one matrix
-        product instead. The maps are the same.
+        Each of the old ones is some of the new one's channels. An Inception block has three of one
+        input, which become one matrix product. The maps are the same.
 
         Returns:
             The graph, and of each new convolution the scopes whose weights it has, one after the

@@ -248,7 +248,7 @@ class Network(nnx.Module):
         """This network with weights and activations of another precision.
 
         Raises:
-            JaxdreamError: an unknown precision, or another than that of a network in less than
+            JaxdreamError: an unknown precision, or another than its own for a network that is not
                 float32.
         """
         precision = resolve_precision(precision)

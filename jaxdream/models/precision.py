@@ -16,12 +16,12 @@ from jaxtyping import Array, Float
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.settings import PRECISION_OPTIONS, Precision, PrecisionOption
-from jaxdream.types import Device
+from jaxdream.types import Device, default_device
 
 # The largest absolute value that a float16 network is given to propagate back. Gradients grow on
 # their way to the picture by less than a hundred times, and shrink by more.
 LARGEST_COTANGENT = 64.0
-_SMALLEST_SCALE = 2.0**-100  # of a gradient that is zero, or nearly
+_LEAST = 2.0**-100  # a gradient that is smaller is scaled as if it were so large
 
 Propagate = Callable[..., tuple[Array, ...]]
 
@@ -53,7 +53,7 @@ def resolve_precision(option: PrecisionOption, device: Device | None = None) -> 
     check_precision(option)
     if option != "auto":
         return option
-    device = device or jax.local_devices()[0]
+    device = device or default_device()
     if device.platform == "tpu":
         return "bfloat16"
     capability = str(getattr(device, "compute_capability", ""))
@@ -94,7 +94,7 @@ def propagate_scaled(
     def backward(pullback: Propagate, cotangents: tuple[Array, ...]) -> tuple[Array, ...]:
         largest = jnp.max(jnp.stack([jnp.max(jnp.abs(ct)) for ct in cotangents]))
         # A power of two, so that scaling rounds nothing.
-        _, exponent = jnp.frexp(jnp.maximum(largest, _SMALLEST_SCALE))
+        _, exponent = jnp.frexp(jnp.maximum(largest, _LEAST))
         scale = jnp.ldexp(jnp.float32(LARGEST_COTANGENT), -exponent)
         (gradient,) = pullback(tuple(ct * scale for ct in cotangents))
         return (gradient / scale,)

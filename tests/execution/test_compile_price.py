@@ -6,6 +6,7 @@ from helpers import photograph
 
 import jaxdream as jd
 from jaxdream.algorithm.octaves import plan_octaves
+from jaxdream.errors import JaxdreamError
 from jaxdream.execution import compile_price
 from jaxdream.execution.compile_price import pixels_worth_a_program
 from jaxdream.execution.shapes import ShapeBuckets, plan_shapes, shared_shapes
@@ -55,3 +56,8 @@ def test_a_folder_shares_programs_where_compiling_is_dear():
     sizes = [(400, 600), (480, 640), (600, 400), (300, 300)]
     assert len(plan_shapes(sizes).shapes) == 1
     assert len(plan_shapes(sizes, steps=10**6).shapes) > 4
+
+
+def test_steps_out_of_range_are_one_line():
+    with pytest.raises(JaxdreamError, match="steps"):
+        plan_shapes([(40, 50)], steps=0)

@@ -2,10 +2,12 @@
 
 import os
 import pickle
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jax
 import numpy as np
+import optax
 import pytest
 from helpers import compilations, photograph
 
@@ -104,6 +106,55 @@ def test_an_objective_in_the_users_code_is_not_kept(tiny, folder, traced):
     dream(tiny, objective=mean)
     assert traced == ["_run_steps"]
     assert list(folder.iterdir()) == []
+
+
+@dataclass(frozen=True)
+class Steps:
+    """An optimiser whose text is always the same."""
+
+    size: float = field(repr=False)
+
+    def init(self, params):
+        del params
+        return optax.EmptyState()
+
+    def update(self, updates, state, params=None):
+        del params
+        return jax.tree.map(lambda update: -self.size * update, updates), state
+
+
+def test_an_optimiser_in_the_users_code_is_not_kept(tiny, folder, traced):
+    one, other = Steps(0.1), Steps(10.0)
+    assert repr(one.update) == repr(other.update)  # no address tells them apart
+    dreams = [
+        dream(tiny, optimizer=optax.GradientTransformation(each.init, each.update))
+        for each in (one, other)
+    ]
+    assert np.abs(dreams[0] - dreams[1]).max() > 0.01
+    assert traced == ["_run_steps"] * 2
+    assert list(folder.iterdir()) == []
+
+
+def test_a_function_whose_text_is_the_same_is_not_kept(tiny, folder):
+    class Mean:
+        def __init__(self, sign):
+            self.sign = sign
+
+        def __repr__(self):
+            return "Mean()"
+
+        def __call__(self, x):
+            return self.sign * x.mean()
+
+    up, down = (dream(tiny, objective=custom("second")(Mean(sign))) for sign in (1, -1))
+    assert np.abs(up - down).max() > 1
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_default_device_by_its_platform(tiny):
+    with jax.default_device("cpu"):
+        assert np.isfinite(dream(tiny)).all()
 
 
 class Evil:
