@@ -16,7 +16,7 @@ Size = tuple[int, int]  # height and width, in pixels
 
 
 def default_device() -> Device:
-    """The device that JAX computes on, where nothing else is said."""
+    """The device that JAX computes on by default."""
     chosen = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
     if isinstance(chosen, str):
         return jax.local_devices(backend=chosen)[0]

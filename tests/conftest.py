@@ -56,6 +56,22 @@ def compile_quickly(request):
     jax.config.update("jax_disable_most_optimizations", not optimised)
 
 
+@pytest.fixture
+def jax_cache():
+    """A test that changes where JAX keeps compiled programs: afterwards it is as before."""
+    import jax
+
+    names = (
+        "jax_enable_compilation_cache",
+        "jax_compilation_cache_dir",
+        "jax_persistent_cache_min_compile_time_secs",
+    )
+    before = {name: getattr(jax.config, name) for name in names}
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The reference material beside the project: skipped without, but CI must have it."""

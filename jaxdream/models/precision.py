@@ -68,10 +68,10 @@ def resolve_precision(option: PrecisionOption, device: Device | None = None) -> 
 def product_precision() -> jax.lax.Precision:
     """How exactly XLA multiplies float32 numbers on the platform that JAX computes on.
 
-    By default it rounds them to less on TPUs and some GPUs. A TPU makes a product of three bfloat16
-    products (HIGH) or of six (HIGHEST); with three a step differs by less than a hundredth of a
-    level on average (docs/accelerators.md). On GPUs HIGH allows TF32, which has the digits of
-    float16. bfloat16 and float16 stay what they are with either.
+    A TPU makes a product of three bfloat16 products (HIGH) or of six (HIGHEST); with three a step
+    differs by less than a hundredth of a level on average (docs/accelerators.md). On GPUs HIGH
+    allows TF32, which has the digits of float16. bfloat16 and float16 stay what they are with
+    either.
     """
     on_tpu = jax.default_backend() == "tpu"
     return jax.lax.Precision.HIGH if on_tpu else jax.lax.Precision.HIGHEST

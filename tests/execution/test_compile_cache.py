@@ -12,22 +12,15 @@ from jaxdream.execution.compile_cache import keep_programs
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A folder with two entries that are in the list, and JAX's own settings afterwards."""
-    names = (
-        "jax_enable_compilation_cache",
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-    )
-    before = {name: getattr(jax.config, name) for name in names}
+def folder(tmp_path, jax_cache):
+    """A folder with two entries that are in the list."""
+    del jax_cache
     folder = tmp_path / "compiled"
     assert compile_cache.use(folder) is None
     for name in "ab":
         (folder / f"{name}-cache").write_bytes(zlib.compress(name.encode() * 100))
     compile_cache.record()
-    yield folder
-    for name, value in before.items():
-        jax.config.update(name, value)
+    return folder
 
 
 def entries(folder):

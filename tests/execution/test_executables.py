@@ -17,18 +17,11 @@ from jaxdream.objectives import custom
 
 
 @pytest.fixture
-def folder(tmp_path):
-    """A cache that is in use, and JAX's own settings afterwards."""
-    names = (
-        "jax_enable_compilation_cache",
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-    )
-    before = {name: getattr(jax.config, name) for name in names}
+def folder(tmp_path, jax_cache):
+    """The executables of a cache that is in use."""
+    del jax_cache
     assert compile_cache.use(tmp_path / "compiled") is None
-    yield tmp_path / "compiled" / executables.FOLDER
-    for name, value in before.items():
-        jax.config.update(name, value)
+    return tmp_path / "compiled" / executables.FOLDER
 
 
 @pytest.fixture
