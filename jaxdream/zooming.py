@@ -1,10 +1,10 @@
 """The frames loop of 2015: dream a frame, warp it a little, dream that, and so on.
 
-``plan_zoom`` says how far each frame moves; ``iterate_zoom`` makes the frames. Nothing in either
-depends on the frames a second at which they are shown.
+``plan_zoom`` says how far each frame moves; ``iterate_zoom`` makes the frames. Of the frames a
+second at which they are shown, only curves depend.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -14,25 +14,25 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdream.algorithm.keys import single_key
-from jaxdream.deepdream import DreamState, iterate_dream
+from jaxdream.curves.curve import OBJECTIVE, Curve
+from jaxdream.curves.easing import ease
+from jaxdream.curves.names import zoom_curve_settings
+from jaxdream.curves.objectives import CrossFade, cross_fade
+from jaxdream.curves.text import parse_curves
+from jaxdream.curves.times import Moment, Timeline
+from jaxdream.deepdream import DreamState, as_pixels, iterate_dream
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.resample import warp
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
+from jaxdream.objectives.files import ObjectiveFiles
 from jaxdream.objectives.text import as_objective
-from jaxdream.settings import Compute, DreamSettings, ZoomSettings, takes_settings
+from jaxdream.objectives.tokens import shortened
+from jaxdream.settings import Compute, DreamSettings, ZoomSettings, describe, takes_settings
 from jaxdream.types import AnyArray, OneKey
 
 # The mean and the standard deviation of each channel of a frame, in levels.
 Contrast = Float[AnyArray, "2 3"]
-
-# The share of the whole movement that is done after a share t of the warps.
-_CURVES: dict[str, Callable[[Fraction], Fraction]] = {
-    "linear": lambda t: t,
-    "in": lambda t: t**2,
-    "out": lambda t: 1 - (1 - t) ** 2,
-    "in-out": lambda t: t**2 * (3 - 2 * t),
-}
 
 
 class Movement(NamedTuple):
@@ -70,39 +70,103 @@ class ZoomState:
 
 
 @takes_settings(zoom_settings=ZoomSettings)
-def plan_zoom(*, zoom_settings: ZoomSettings) -> tuple[Movement, ...]:
+def plan_zoom(
+    *, zoom_settings: ZoomSettings, curves: Sequence[str] = (), fps: float | int = 25
+) -> tuple[Movement, ...]:
     """The warps between the frames of a zoom, one fewer than frames.
 
-    The amounts are those of a frame on average; the easing spreads them. With n warps and the curve
-    E, warp i (from 0) moves ``w = n * (E((i + 1) / n) - E(i / n))`` times as far as on average:
-    ``w * rotate`` degrees, ``w * shift`` pixels and a zoom of ``1 - (1 - zoom) ** w``, a power
-    because zooms multiply. So every easing ends at the same enlargement, rotation and sum of
-    shifts. The curves:
+    The amounts are those of a frame on average; the easing spreads them. With n warps and the
+    easing E (``curves.easing.ease``), warp i (from 0) moves
+    ``w = n * (E((i + 1) / n) - E(i / n))`` times as far as on average: ``w * rotate`` degrees,
+    ``w * shift`` pixels and a zoom of ``1 - (1 - zoom) ** w``, a power because zooms multiply. So
+    every easing ends at the same enlargement, rotation and sum of shifts. Only with ``linear`` are
+    the first warps the same whatever the number of frames.
 
-    - ``linear``: ``E(t) = t``, all warps alike;
-    - ``in``: ``E(t) = t**2``, from slow to twice as fast;
-    - ``out``: ``E(t) = 1 - (1 - t)**2``, from twice as fast to slow;
-    - ``in-out``: ``E(t) = t**2 * (3 - 2 * t)``, slow, 1.5 times as fast in the middle, slow.
-
-    Only with ``linear`` are the first warps the same whatever the number of frames.
+    Where an amount has a curve, that alone says what it is: warp i has the value of frame i + 1.
 
     Args:
         {settings}
+        curves: as of ``iterate_zoom``.
+        fps: as of ``iterate_zoom``.
 
     Raises:
-        JaxdreamError: a setting out of range, an unknown easing.
+        JaxdreamError: a setting out of range, an unknown easing, or as ``parse_curves``.
     """
-    return tuple(_movement(zoom_settings, number) for number in range(1, zoom_settings.frames))
+    plan = _plan(zoom_settings, curves, fps)
+    return tuple(plan.movement(number) for number in range(1, zoom_settings.frames))
 
 
-def _movement(zoom: ZoomSettings, number: int) -> Movement:
-    """How frame ``number`` (from 1) was moved since the one before."""
-    curve, warps = _CURVES[zoom.easing], zoom.frames - 1
-    # In fractions, so that the shares of a linear curve are 1 and not nearly so.
-    ends = curve(Fraction(number, warps)), curve(Fraction(number - 1, warps))
-    share = float(warps * (ends[0] - ends[1]))
-    x, y = zoom.shift
-    return Movement(1 - (1 - zoom.zoom) ** share, share * zoom.rotate, (share * x, share * y))
+@dataclass(frozen=True)
+class _Plan:
+    """What each frame of a zoom is made with."""
+
+    zoom: ZoomSettings
+    curves: Mapping[str, Curve]
+    timeline: Timeline
+
+    def moment(self, number: int) -> Moment:
+        return self.timeline.at(number)
+
+    def value(self, name: str, number: int, otherwise: float) -> float:
+        """What a curve says for frame ``number``, or what holds where there is none."""
+        curve = self.curves.get(name)
+        return otherwise if curve is None else curve.at(self.moment(number))
+
+    def movement(self, number: int) -> Movement:
+        """How frame ``number`` (from 1) was moved since the one before."""
+        easing, warps = self.zoom.easing, self.zoom.frames - 1
+        # In fractions, so that the shares of a linear easing are 1 and not nearly so.
+        start, end = (ease(easing, Fraction(n, warps)) for n in (number - 1, number))
+        share = float(warps * (end - start))
+        x, y = self.zoom.shift
+        return Movement(
+            self.value("zoom", number, 1 - (1 - self.zoom.zoom) ** share),
+            self.value("rotate", number, share * self.zoom.rotate),
+            (
+                self.value("shift_x", number, share * x),
+                self.value("shift_y", number, share * y),
+            ),
+        )
+
+    def damping(self, number: int) -> float:
+        return self.value("damping", number, self.zoom.damping)
+
+    def settings(self, settings: DreamSettings, number: int) -> DreamSettings:
+        """How frame ``number`` is dreamed."""
+        changing = [name for name in self.curves if name in describe(DreamSettings)]
+        changed = {name: self.curves[name].at(self.moment(number)) for name in changing}
+        return settings.replace(**changed)
+
+
+def _plan(zoom: ZoomSettings, curves: Sequence[str], fps: float | int, *, first: int = 0) -> _Plan:
+    """What the frames of a zoom are made with, checked from frame ``first`` on."""
+    timeline = Timeline(fps, zoom.frames)
+    parsed = parse_curves(curves, zoom_curve_settings())
+    for curve in parsed.values():
+        curve.check(timeline, first=first)
+    return _Plan(zoom, parsed, timeline)
+
+
+def _fade(
+    plan: _Plan,
+    model: Network,
+    objective: Objective | str | None,
+    picture: AnyArray,
+    files: ObjectiveFiles | None,
+) -> CrossFade | None:
+    """What the curve of the objective means for a network; None without one.
+
+    Raises:
+        JaxdreamError: as ``cross_fade``, or there is an objective beside the curve.
+    """
+    curve = plan.curves.get(OBJECTIVE)
+    if curve is None:
+        return None
+    if objective is not None:
+        raise curve.error(
+            f"there is also the objective {shortened(str(objective))!r}: give one of the two"
+        )
+    return cross_fade(curve, model, as_pixels(picture), files=files)
 
 
 @takes_settings(zoom_settings=ZoomSettings, settings=DreamSettings, compute=Compute)
@@ -118,6 +182,10 @@ def iterate_zoom(
     frames_done: int = 0,
     contrast: Contrast | None = None,
     mask: Float[AnyArray, "h w"] | None = None,
+    curves: Sequence[str] = (),
+    fps: float | int = 25,
+    first_image: Float[AnyArray, "h w 3"] | None = None,
+    files: ObjectiveFiles | None = None,
 ) -> Iterator[ZoomState]:
     """Dream a zoom, yielding its state after every step.
 
@@ -142,35 +210,42 @@ def iterate_zoom(
         frames_done: how many frames there are already.
         contrast: of the first frame (``ZoomState.contrast``), where frames are done already.
         mask: as of ``dream``; it stays where it is while the picture moves.
+        curves: what changes from frame to frame, instead of its setting, as texts such as
+            ``"zoom: 0 0.02, 4s 0.05"`` (``curves.text``): zoom, rotate, shift_x, shift_y, damping,
+            step_size, strength, and objective in the place of ``objective``. A frame is made with
+            their values at that frame; its movement is the one since the frame before.
+        fps: frames a second, for the seconds in curves.
+        first_image: the picture of which the first frame is the dream, where frames are done and
+            there is a curve of the objective: its objectives are balanced on that picture.
+        files: reads the files that the curve of the objective names, as of ``parse_objective``.
 
     Raises:
-        JaxdreamError: as of ``dream``, a setting of the zoom out of range, or no contrast of the
-            first frame, when it is called.
+        JaxdreamError: as of ``dream``, a setting of the zoom out of range, no contrast or picture
+            of the first frame where it is needed, or as ``parse_curves``, when it is called.
 
     Source: the last cells of Google's 2015 notebook ``deepdream/dream.ipynb``.
     """
     zoom_settings.check_with(settings)
-    objective = as_objective(objective, model)
-    key = single_key(key)
     if frames_done < 0:
         raise JaxdreamError(f"frames_done must be at least 0, not {frames_done}")
-    damping = zoom_settings.damping
-    if frames_done and damping and contrast is None:
-        raise JaxdreamError(
-            "contrast is missing: where frames are done, give that of the first frame, which is in "
-            "every later state, or damping=0"
-        )
+    plan = _plan(zoom_settings, curves, fps, first=frames_done)
+    key = single_key(key)
+    _check_resumed(plan, frames_done, contrast, first_image)
+    fade = _fade(plan, model, objective, image if first_image is None else first_image, files)
+    only = as_objective(objective, model) if fade is None else None
 
     def dreamed(before: AnyArray, number: int, contrast: Contrast | None) -> Iterator[DreamState]:
         """The dream of frame ``number``, from the frame before it."""
         if number > 0:
-            movement = _movement(zoom_settings, number)
+            movement = plan.movement(number)
             before = warp(before, **movement._asdict(), classic=zoom_settings.classic_warp)
+            damping = plan.damping(number)
             if damping and contrast is not None:
                 before = _damped(before, contrast, damping, mask)
         return iterate_dream(
-            jax.random.fold_in(key, number), model, before, objective,
-            settings=settings, compute=compute, mask=mask,
+            jax.random.fold_in(key, number), model, before,
+            only if fade is None else fade.at(plan.moment(number)),
+            settings=plan.settings(settings, number), compute=compute, mask=mask,
         )  # fmt: skip
 
     def run(states: Iterator[DreamState], contrast: Contrast | None) -> Iterator[ZoomState]:
@@ -186,6 +261,28 @@ def iterate_zoom(
     # The first frame's dream checks the arguments now.
     done = frames_done >= zoom_settings.frames
     return iter(()) if done else run(dreamed(image, frames_done, contrast), contrast)
+
+
+def _check_resumed(
+    plan: _Plan, frames_done: int, contrast: Contrast | None, first_image: AnyArray | None
+) -> None:
+    """Make sure that there is what only the frames that are done already have shown.
+
+    Raises:
+        JaxdreamError: it is missing.
+    """
+    if not frames_done:
+        return
+    if contrast is None and (plan.zoom.damping or "damping" in plan.curves):
+        raise JaxdreamError(
+            "contrast is missing: where frames are done, give that of the first frame, which is in "
+            "every later state, or damping=0"
+        )
+    if first_image is None and OBJECTIVE in plan.curves:
+        raise JaxdreamError(
+            "first_image is missing: where frames are done and the objective has a curve, give the "
+            "picture that the first frame was dreamed from"
+        )
 
 
 @jax.jit

@@ -165,3 +165,101 @@ def test_zooming_out_is_steady(tiny, picture):
     frames = zoomed(tiny, picture, frames=3, zoom=-0.1)
     assert np.isfinite(frames).all()
     assert np.shape(frames) == (3, *picture.shape)
+
+
+CURVES = [
+    "zoom: 0 0.02, 1s 0.1 in",
+    "rotate: 3*sin(t)",
+    "shift_x: 0 1, 3 -1",
+    "damping: 0 0, 2 0.5 hold",
+    "step_size: 0 0.5, 100% 2.0 in-out",
+    "strength: 0 1, 3 0.7",
+    "objective: 0 first, 100% 0.5*second + l1(relu)",
+]
+
+
+def test_curves_move_the_frames():
+    curves = ["zoom: 0 0.02, 1s 0.1", "shift_y: 2*f", "rotate: 0 0, 100% 4"]
+    plan = plan_zoom(frames=5, shift=(4, 1), easing="in", curves=curves, fps=4)
+    np.testing.assert_allclose([m.zoom for m in plan], [0.04, 0.06, 0.08, 0.1])
+    assert [m.rotate for m in plan] == [1, 2, 3, 4]
+    # What has no curve moves by its setting and the easing.
+    assert [m.shift for m in plan] == [(1, 2), (3, 4), (5, 6), (7, 8)]
+
+
+def test_curves_change_the_settings_of_each_frame(tiny, picture):
+    curves = ["step_size: 1 + f", "strength: 0 1, 2 0.5", "zoom: 0.1*f"]
+    frames = zoomed(tiny, picture, frames=3, damping=0.0, curves=curves)
+    expected = picture
+    for number, frame in enumerate(frames):
+        if number > 0:
+            expected = warp(expected, zoom=0.1 * number)
+        changing = {"step_size": 1.0 + number, "strength": 1 - number / 4}
+        key = jax.random.fold_in(KEY, number)
+        expected = jd.dream(key, tiny, expected, **QUICK | changing)
+        np.testing.assert_allclose(frame, expected, atol=1e-3)
+
+
+def test_damping_that_begins_later(tiny, picture):
+    still = {"frames": 4, "zoom": 0.0, "step_size": 9.0}
+    none, all_along = (zoomed(tiny, picture, damping=d, **still) for d in (0.0, 0.5))
+    late = zoomed(tiny, picture, curves=["damping: 0 0, 3 0.5 hold"], **still)
+    np.testing.assert_array_equal(late[2], none[2])
+    assert np.abs(late[3] - none[3]).max() > 0.1
+    assert np.abs(late[2] - all_along[2]).max() > 0.1
+
+
+def test_an_objective_fades_into_another(tiny, picture):
+    still = {"frames": 3, "zoom": 0.0, "damping": 0.0, "step_size": 9.0}
+    fading = zoomed(tiny, picture, curves=["objective: 0 first, 2 second:2"], **still)
+    one = zoomed(tiny, picture, objective="first", **still)
+    np.testing.assert_allclose(fading[0], one[0], atol=1e-2)
+    assert np.abs(fading[1] - one[1]).max() > 1
+    key = jax.random.fold_in(KEY, 2)
+    last = jd.dream(key, tiny, fading[1], "second:2", step_size=9.0, **QUICK)
+    np.testing.assert_allclose(fading[2], last, atol=1e-2)
+
+
+def test_a_zoom_with_curves_goes_on_as_if_never_interrupted(tiny, picture):
+    settings = {"frames": 4, "curves": CURVES, "fps": 4, "first_image": picture}
+    states = [s for s in iterate_zoom(KEY, tiny, picture, **QUICK | settings) if s.is_finished]
+    whole = [np.asarray(state.image) for state in states]
+    contrast = np.asarray(states[2].contrast)
+    rest = zoomed(tiny, whole[1], frames_done=2, contrast=contrast, **settings)
+    np.testing.assert_array_equal(np.stack(rest), np.stack(whole[2:]))
+
+
+def test_curves_compile_nothing_between_frames(tiny):
+    # A size of its own, so that nothing is compiled yet.
+    image = np.random.default_rng(2).uniform(0, 255, (27, 35, 3)).astype(np.float32)
+    states = iterate_zoom(KEY, tiny, image, frames=8, curves=CURVES, fps=4, **QUICK)
+    with compilations() as names:
+        while next(states).frame < 3:  # the third frame is the first that is damped
+            pass
+        assert names
+        names.clear()
+        assert sum(state.is_finished for state in states) >= 4
+    assert names == []
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"curves": ["zom: 0.1"]}, "curve 'zom: 0.1': .* did you mean zoom"),
+        ({"curves": ["zoom: 0 0.1, 4s 2"]}, "zoom is a number from -0.99 to 0.99, not 2.0"),
+        ({"curves": ["zoom: t"]}, "at frame 25 zoom is a number"),
+        ({"curves": ["zoom: 0 0, 50% 0, 9 0"]}, r"9 \(frame 9\) does not come after 50%"),
+        ({"curves": ["steps: 3"]}, "nothing named 'steps' can have a curve: did you mean step_si"),
+        ({"curves": ["objective: first"], "objective": "second"}, "also the objective 'second'"),
+        ({"curves": ["objective: frist"]}, "frist"),
+        ({"curves": ["damping: 0.5"], "damping": 0.0, "frames_done": 1}, "contrast is missing"),
+        (
+            {"curves": ["objective: first"], "damping": 0.0, "frames_done": 1},
+            "first_image is missing",
+        ),
+        ({"fps": 0}, "fps is a number over 0"),
+    ],
+)
+def test_curves_that_cannot_be_are_said_at_once(tiny, picture, options, says):
+    with pytest.raises(JaxdreamError, match=says):
+        iterate_zoom(KEY, tiny, picture, **options)
