@@ -10,7 +10,7 @@ import operator
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
@@ -29,7 +29,7 @@ from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.execution.choosing import choose
 from jaxdream.execution.jit import steps_per_call
-from jaxdream.execution.octave import Octave
+from jaxdream.execution.octave import CompiledOctave, Octave
 from jaxdream.execution.planner import compiled_ahead, plan_layouts
 from jaxdream.execution.shapes import Layout
 from jaxdream.execution.sharding import Sharding, chosen_sharding
@@ -225,6 +225,8 @@ def dream_pictures(
     masks: Sequence[AnyArray] | None = None,
     objective_axes: Axes | None = None,
     step_size: Float[AnyArray, "..."] | None = None,
+    chunk: int | None = None,
+    programs: dict[int, CompiledOctave] | None = None,
 ) -> Iterator[DreamState]:
     """The loop over octaves and steps, for a batch of pictures of any sizes.
 
@@ -240,6 +242,10 @@ def dream_pictures(
         masks: how much of each step a pixel takes, (h, w), 0..1, of each picture.
         objective_axes: where each picture has an objective of its own, from ``stack_objectives``.
         step_size: instead of that of the settings, for all pictures or for each.
+        chunk: steps in a call of a program, of which the steps are a multiple; by default all, or
+            one on a CPU.
+        programs: of each octave, which are used if they are there, and else kept here: for a
+            further dream of pictures of the same sizes, with all else of the same structure.
 
     Yields:
         The state after every call of a compiled program.
@@ -251,7 +257,8 @@ def dream_pictures(
     rule = StepRule.of(settings)
     asked = settings.step_size if step_size is None else step_size
     asked = asked if isinstance(asked, Tracer) else np.asarray(asked, np.float32)
-    chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
+    if chunk is None:
+        chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
     wrap, finishing = wrapped_axes(settings.seamless), Finishing.of(settings)
     bases = _bases(pictures, layouts, wrap)
     smallest = bases[0]
@@ -264,13 +271,15 @@ def dream_pictures(
     pixels = [sum(map(math.prod, layout.sizes)) for layout in layouts]
     done, total = 0, settings.steps * sum(pixels)
     detail: list[AnyArray] | None = None
-    ahead = nullcontext(None) if traced else compiled_ahead(octaves, chunk, compute.memory)
-    with ahead as ready:
+    with _programs(octaves, chunk, compute.memory, programs, traced=traced) as ready:
         jitter = offsets() if callable(offsets) else offsets
         for number, planned in enumerate(octaves):
             base = bases.pop(0)
             compiled = None if ready is None else ready(number)
-            octave = planned if compiled is None else compiled.octave  # perhaps tiled
+            if compiled is not None:  # perhaps it is tiled
+                octave = replace(planned, layout=compiled.octave.layout)
+            else:
+                octave = planned
             state = _begin(octave, base, detail, wrap)
             if detail is not None and objective.depends_on_octave:
                 dreams = octave.layout.take(state.image)
@@ -290,6 +299,32 @@ def dream_pictures(
                 )  # fmt: skip
             if bases:
                 detail = list(map(operator.sub, octave.layout.take(state.image), base))
+
+
+@contextmanager
+def _programs(
+    octaves: Sequence[Octave],
+    chunk: int,
+    memory: int | None,
+    kept: dict[int, CompiledOctave] | None,
+    *,
+    traced: bool,
+) -> Iterator[Callable[[int], CompiledOctave] | None]:
+    """What gives the programs of an octave; None where they become part of the caller's."""
+    if traced:
+        yield None
+    elif kept:
+        yield kept.__getitem__
+    else:
+        with compiled_ahead(octaves, chunk, memory) as ready:
+            yield ready if kept is None else partial(_keep, kept, ready)
+
+
+def _keep(
+    kept: dict[int, CompiledOctave], ready: Callable[[int], CompiledOctave], number: int
+) -> CompiledOctave:
+    kept[number] = ready(number)
+    return kept[number]
 
 
 def _begin(

@@ -84,7 +84,7 @@ def check_animation_writable(
     if not MIN_FPS <= fps <= chosen.max_fps:
         raise JaxdreamError(
             f"{printable(path)}: {chosen.name} plays {MIN_FPS} to {chosen.max_fps} frames a "
-            f"second, not {fps}"
+            f"second, not {fps:.6g}"
         )
     if chosen.name == "MP4":
         _video_library(path)

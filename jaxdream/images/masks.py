@@ -186,13 +186,24 @@ class MaskSource:
             line = f"the mask {self.name} is {width}x{height} pixels: it is resized for {path}"
             self._told.append(line)
             self.notify(line)
-        smaller = average_areas(self.shares, (min(height, size[0]), min(width, size[1])))
-        return np.asarray(resize(smaller[..., None], size))[..., 0].clip(0, 1)
+        return resize_mask(self.shares, size)
+
+
+def resize_mask(mask: Float[np.ndarray, "h w"], size: Size) -> Float[np.ndarray, "oh ow"]:
+    """A mask at another height and width: averaged where that is smaller, else interpolated."""
+    height, width = mask.shape
+    smaller = average_areas(mask, (min(height, size[0]), min(width, size[1])))
+    return np.asarray(resize(smaller[..., None], size))[..., 0].clip(0, 1)
 
 
 def brightness(picture: Picture) -> Float[np.ndarray, "h w"]:
     """The brightness of a picture's pixels, 0..1; what is transparent is black."""
-    shares = picture.pixels @ np.array(LUMA) / 255  # in float64, so that white is 1
+    shares = pixel_brightness(picture.pixels)
     if picture.alpha is not None:
         shares *= picture.alpha / 255
     return shares.clip(0, 1).astype(np.float32)
+
+
+def pixel_brightness(pixels: Num[np.ndarray, "h w 3"]) -> Float[np.ndarray, "h w"]:
+    """The brightness of pixels (RGB, 0..255), 0..1, in float64, so that white is 1."""
+    return pixels @ np.array(LUMA) / 255

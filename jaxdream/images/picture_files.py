@@ -30,7 +30,7 @@ from jaxdream.images.decoding import (
     picture_bytes,
     rgb,
 )
-from jaxdream.images.formats import picture_format
+from jaxdream.images.formats import PICTURE_SUFFIXES, picture_format
 from jaxdream.images.pixels import check_picture, check_size, to_levels
 
 RECIPE_CHUNK = "jaxdream"
@@ -202,7 +202,7 @@ def is_own(path: PathLike) -> bool:
     Of a format that keeps no recipe (BMP) nobody can tell.
     """
     try:
-        if Path(path).suffix.lower() == ".mp4":
+        if Path(path).suffix.lower() not in PICTURE_SUFFIXES:
             return _is_own_film(path)
         with header(path) as image:
             return _is_own_text(_recipe_text(image))
@@ -217,7 +217,7 @@ def mark(kind: str) -> str:
 
 def _is_own_text(text: str | None) -> bool:
     try:
-        return not {"recipe", "zoom"}.isdisjoint(decode(text or "", dict[str, Any]))
+        return not {"recipe", "zoom", "video"}.isdisjoint(decode(text or "", dict[str, Any]))
     except JaxdreamError:
         return False
 
@@ -227,7 +227,8 @@ def _is_own_film(path: PathLike) -> bool:
         import av
 
         with open_regular(path), av.open(os.fspath(path)) as film:
-            return _is_own_text(film.metadata.get("comment"))
+            # MKV has its names in capitals.
+            return _is_own_text(film.metadata.get("comment") or film.metadata.get("COMMENT"))
     except (ImportError, OSError, ValueError):  # PyAV's errors are of the last two
         return False
 

@@ -33,13 +33,14 @@ from jaxdream.settings.machine import (
     Precision,
     PrecisionOption,
 )
+from jaxdream.settings.video import AUTO, ClipSettings, VideoSettings
 from jaxdream.settings.visualizing import VisualizeSettings
 from jaxdream.settings.zooming import CLASSIC_ZOOM, EASINGS, ZoomSettings
 
 __all__ = [
-    "CLASSIC", "CLASSIC_ZOOM", "EASINGS", "MASK_AND_SEAMLESS", "PRECISIONS", "PRECISION_OPTIONS",
-    "SEAMLESS", "SHARDS", "SPHERE", "Compute", "DreamSettings", "Precision", "PrecisionOption",
-    "Setting", "Settings", "SourceSettings", "VisualizeSettings", "ZoomSettings", "check_value",
-    "default", "default_text", "describe", "json_fields", "option_name", "setting",
-    "settings_table", "takes_settings",
+    "AUTO", "CLASSIC", "CLASSIC_ZOOM", "EASINGS", "MASK_AND_SEAMLESS", "PRECISIONS",
+    "PRECISION_OPTIONS", "SEAMLESS", "SHARDS", "SPHERE", "ClipSettings", "Compute", "DreamSettings",
+    "Precision", "PrecisionOption", "Setting", "Settings", "SourceSettings", "VideoSettings",
+    "VisualizeSettings", "ZoomSettings", "check_value", "default", "default_text", "describe",
+    "json_fields", "option_name", "setting", "settings_table", "takes_settings",
 ]  # fmt: skip
