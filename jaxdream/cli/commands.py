@@ -5,13 +5,22 @@ A command names the function that runs it, which is imported only then.
 
 import argparse
 
-from jaxdream.cli.options import Parser, add_settings, number, whole_number
+from jaxdream.cli.command_parts import (
+    add_command,
+    add_device,
+    add_network,
+    add_objective,
+    add_overwrite,
+    add_processes,
+    add_weights_option,
+)
+from jaxdream.cli.film_commands import add_video, add_zoom
+from jaxdream.cli.options import Parser, add_settings, whole_number
 from jaxdream.settings import (
     Compute,
     DreamSettings,
     SourceSettings,
     VisualizeSettings,
-    ZoomSettings,
 )
 
 # Settings of the source that belong to an objective, or to other settings of a dream.
@@ -36,8 +45,8 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     parser.commands = commands.choices
     for add in (
-        _add_dream, _add_batch, _add_replay, _add_zoom, _add_visualize, _add_filters, _add_looks,
-        _add_layers, _add_models, _add_classes, _add_weights, _add_info,
+        _add_dream, _add_batch, _add_replay, add_zoom, add_video, _add_visualize, _add_filters,
+        _add_looks, _add_layers, _add_models, _add_classes, _add_weights, _add_info,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -52,16 +61,8 @@ class _Version(argparse.Action):
         parser.exit(0)
 
 
-def _command(commands, name: str, run: str, help: str, examples: str = "") -> Parser:
-    """A command, with its help and examples."""
-    epilog = f"examples:\n{examples}" if examples else None
-    parser = commands.add_parser(name, help=help, description=help, epilog=epilog)
-    parser.set_defaults(run=run, parser=parser)
-    return parser
-
-
 def _add_dream(commands) -> None:
-    parser = _command(
+    parser = add_command(
         commands, "dream", "dream.dream_pictures", "dream pictures",
         "  jaxdream dream sky.jpg\n"
         "  jaxdream dream sky.jpg -o out.png --steps 20 --octaves 5\n"
@@ -74,13 +75,13 @@ def _add_dream(commands) -> None:
         "-o", "--output", metavar="OUT",
         help="where to write: a picture, or a folder (default: IN_dream.png)",
     )  # fmt: skip
-    _add_overwrite(parser)
-    _add_objective(parser)
+    add_overwrite(parser)
+    add_objective(parser)
     add_settings(parser, DreamSettings, absent=True)
     add_settings(parser, SourceSettings)
-    _add_network(parser)
+    add_network(parser)
     add_settings(parser, Compute)
-    _add_device(parser)
+    add_device(parser)
     add = parser.add_argument_group("seeing it happen").add_argument
     add("--preview", metavar="DIR", help="write a picture of every step into this folder")
     add("--gif", metavar="FILE", help="write an animation of the steps: .gif, .webp or .mp4")
@@ -96,7 +97,7 @@ def _add_dream(commands) -> None:
 
 
 def _add_batch(commands) -> None:
-    parser = _command(
+    parser = add_command(
         commands, "batch", "batch.dream_batch",
         "dream a folder of pictures; run again, it does what is missing or changed",
         "  jaxdream batch photos -o dreams --size 1024\n"
@@ -116,17 +117,17 @@ def _add_batch(commands) -> None:
     add("--batch", type=whole_number(1, 10**6, "batch"), metavar="N",
         help="dream at most so many pictures at once (default: as many as fit into the "
         "memory)")  # fmt: skip
-    _add_objective(parser)
+    add_objective(parser)
     add_settings(parser, DreamSettings, absent=True)
     add_settings(parser, SourceSettings, without=("begin",))
-    _add_network(parser)
+    add_network(parser)
     add_settings(parser, Compute, defaults={"shard": "pictures"})
-    _add_device(parser)
-    _add_processes(parser)
+    add_device(parser)
+    add_processes(parser)
 
 
 def _add_replay(commands) -> None:
-    parser = _command(
+    parser = add_command(
         commands, "replay", "replay.replay_picture",
         "make a dreamed picture again from its recipe, or dream another picture with it",
         "  jaxdream replay dream.png sky.jpg\n"
@@ -137,7 +138,7 @@ def _add_replay(commands) -> None:
     add("input", nargs="?", metavar="IN", help="the picture it was dreamed from; none if it began "
         "from noise")  # fmt: skip
     add("-o", "--output", metavar="OUT", help="where to write (default: DREAMED_replay.png)")
-    _add_overwrite(parser)
+    add_overwrite(parser)
     add("--other-picture", action="store_true", help="dream IN with the same settings, even if it "
         "is another picture")  # fmt: skip
     add("--size", metavar="N|WxH", help="size to dream at (default: the recipe's, or the other "
@@ -145,44 +146,13 @@ def _add_replay(commands) -> None:
     add("--guide", action="append", default=[], metavar="FILE", help="a file that its objective "
         "names, where it is not beside IN")  # fmt: skip
     add("--mask", metavar="FILE", help="the mask of its recipe, where it is not beside IN")
-    _add_weights_option(parser)
+    add_weights_option(parser)
     add_settings(parser, Compute, without=("precision",))
-    _add_device(parser)
-
-
-def _add_zoom(commands) -> None:
-    parser = _command(
-        commands, "zoom", "zoom.zoom_picture", "dream a zoom into a picture: frames or a film",
-        "  jaxdream zoom sky.jpg -o zoom.mp4\n"
-        "  jaxdream zoom sky.jpg -o frames --rotate 1 --shift 2 0 --easing in-out\n",
-    )  # fmt: skip
-    add = parser.add_argument
-    add("input", nargs="?", metavar="IN", help="the picture to begin from")
-    add("-o", "--output", metavar="OUT", help="where to write: a .mp4, .webp, .gif, or a folder "
-        "of frames (default: IN_zoom.mp4)")  # fmt: skip
-    _add_overwrite(parser)
-    add_settings(parser, ZoomSettings, absent=True)
-    add("--classic", action="store_true", help="the loop of 2015: its zoom, and nothing damped; "
-        "what is given beside it wins")  # fmt: skip
-    group = parser.add_argument_group("the film").add_argument
-    group("--fps", type=number(0.01, 240.0, "fps"), default=25.0, metavar="N",
-          help="frames a second (default: 25)")  # fmt: skip
-    group("--ping-pong", action="store_true", help="play the frames forwards, then backwards, so "
-          "that the film repeats without a jump")  # fmt: skip
-    group("--loop", type=whole_number(1, 10**5, "loop"), nargs="?", const=12, metavar="N",
-          help="fade the last N frames of the film into its first (12 where N is not given), so "
-          "that it repeats without a jump")  # fmt: skip
-    group("--keep-frames", action="store_true", help="keep the folder OUT.frames of a film")
-    _add_objective(parser)
-    add_settings(parser, DreamSettings, absent=True)
-    add_settings(parser, SourceSettings)
-    _add_network(parser)
-    add_settings(parser, Compute)
-    _add_device(parser)
+    add_device(parser)
 
 
 def _add_visualize(commands) -> None:
-    parser = _command(
+    parser = add_command(
         commands, "visualize", "visualize.visualize",
         "make pictures of what a class, channel, neuron or direction looks like",
         "  jaxdream visualize --class banana -o banana.png\n"
@@ -206,7 +176,7 @@ def _add_visualize(commands) -> None:
     add = parser.add_argument_group("pictures").add_argument
     add("-o", "--output", metavar="OUT", help="where to write: a picture, or a folder for several "
         "(default: named by what is shown)")  # fmt: skip
-    _add_overwrite(parser)
+    add_overwrite(parser)
     add("-n", "--count", type=whole_number(1, 10**4, "count"), default=1, metavar="N",
         help="make so many pictures of it (default: 1)")  # fmt: skip
     add("--grid", action="store_true", help="put several pictures on one labelled sheet")
@@ -225,30 +195,30 @@ def _add_visualize(commands) -> None:
         help={"size": "size of the pictures: a side, or width and height; 224 unless they begin "
               "from a photograph"},
     )  # fmt: skip
-    _add_network(parser)
+    add_network(parser)
     add_settings(parser, Compute, without=("memory", "shard"))
-    _add_device(parser)
+    add_device(parser)
 
 
 def _add_filters(commands) -> None:
-    parser = _command(
+    parser = add_command(
         commands, "filters", "filters.show_filters", "show the filters of a network's first layer"
     )
     add = parser.add_argument
     add("-o", "--output", metavar="OUT", default="filters.png",
         help="where to write (default: filters.png)")  # fmt: skip
-    _add_overwrite(parser)
+    add_overwrite(parser)
     add("--scale", type=whole_number(1, 100, "scale"), default=8, metavar="N",
         help="pixels that a weight is wide (default: 8)")  # fmt: skip
     add("--columns", type=whole_number(1, 10**4, "columns"), metavar="N",
         help="filters in a row (default: as many as rows)")  # fmt: skip
-    _add_network(parser)
+    add_network(parser)
     add_settings(parser, Compute, without=("memory", "shard"))
-    _add_device(parser)
+    add_device(parser)
 
 
 def _add_looks(commands) -> None:
-    parser = _command(
+    parser = add_command(
         commands, "looks", "looks.show_looks",
         "list the looks, or dream a picture with each of them",
         "  jaxdream looks\n"
@@ -258,31 +228,31 @@ def _add_looks(commands) -> None:
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="where to write the sheet (default: IN_looks.png)"
     )
-    _add_overwrite(parser)
+    add_overwrite(parser)
     add_settings(
         parser, SourceSettings, without=_OF_A_DREAM,
         help={"size": "size to dream at: the longest side, or width and height; 384 at most "
               "unless it is given"},
     )  # fmt: skip
-    _add_network(parser)
+    add_network(parser)
     add_settings(parser, Compute, without=("shard",))
-    _add_device(parser)
+    add_device(parser)
 
 
 def _add_layers(commands) -> None:
-    parser = _command(commands, "layers", "networks.list_layers", "list the layers of a network")
-    _add_network(parser)
+    parser = add_command(commands, "layers", "networks.list_layers", "list the layers of a network")
+    add_network(parser)
 
 
 def _add_models(commands) -> None:
-    _command(
+    add_command(
         commands, "models", "networks.list_models",
         "list the networks, their licences, and which are on this machine",
     )  # fmt: skip
 
 
 def _add_classes(commands) -> None:
-    parser = _command(
+    parser = add_command(
         commands, "classes", "networks.list_classes", "list the classes that networks know",
         "  jaxdream classes dog\n",
     )  # fmt: skip
@@ -297,20 +267,20 @@ def _add_weights(commands) -> None:
     actions = weights.add_subparsers(metavar="ACTION", required=True)
     known = ".caffemodel, .onnx, .safetensors, .pth, .bin"
     network = "the network that the file is for (default: found by its content)"
-    convert = _command(
+    convert = add_command(
         actions, "convert", "networks.convert_weights", "turn a weight file into safetensors"
     )
     convert.add_argument("input", metavar="IN", help=f"a weight file: {known}")
     convert.add_argument("output", metavar="OUT", help="the .safetensors file to write")
-    _add_overwrite(convert)
+    add_overwrite(convert)
     convert.add_argument("--model", default="auto", help=network)
-    verify = _command(
+    verify = add_command(
         actions, "verify", "networks.verify_weights",
         "check names, shapes, values and hash of a weight file",
     )  # fmt: skip
     verify.add_argument("input", metavar="FILE", help=f"a weight file: {known}")
     verify.add_argument("--model", default="auto", help=network)
-    use = _command(
+    use = add_command(
         actions, "use", "networks.use_weights", "remember a weight file for every later command"
     )
     use.add_argument("input", nargs="?", metavar="FILE", help=f"a weight file: {known}")
@@ -318,64 +288,8 @@ def _add_weights(commands) -> None:
     use.add_argument("--forget", action="store_true", help="use none any more")
 
 
-def _add_overwrite(parser: Parser) -> None:
-    parser.add_argument(
-        "--overwrite", action="store_true",
-        help="replace files that are there already, also those that jaxdream did not write",
-    )  # fmt: skip
-
-
 def _add_info(commands) -> None:
-    _command(
+    add_command(
         commands, "info", "info.show_info",
         "show versions, devices, memory and caches: what a report of an error needs",
     )  # fmt: skip
-
-
-def _add_objective(parser: Parser) -> None:
-    add = parser.add_argument_group("what to dream").add_argument
-    add("--layer", help="a layer, such as 4c or inception_3b/output (`jaxdream layers` lists them; "
-        "default: the network's best known)")  # fmt: skip
-    add("--guide", action="append", default=[], metavar="FILE",
-        help="a picture whose features the layer dreams; may be repeated")  # fmt: skip
-    add("--guide-weight", action="append", type=number(-1e6, 1e6, "guide_weight"), default=[],
-        metavar="W", help="how much each guide counts, in their order (default: 1)")  # fmt: skip
-    add("--look", metavar="NAME", help="settings and an objective that go well together, or random "
-        "(`jaxdream looks` lists them); what is given beside it wins")  # fmt: skip
-    add("--objective", metavar="TEXT", help='anything else to maximise, such as "0.5*3b + 4c:12"')
-
-
-def _add_network(parser: Parser) -> None:
-    _add_weights_option(parser)
-    parser.add_argument(
-        "--model", default="auto",
-        help="a network by its name (`jaxdream models` lists them; default: the network of 2015, "
-        "or the small one that comes with jaxdream)",
-    )  # fmt: skip
-
-
-def _add_weights_option(parser: Parser) -> None:
-    parser.add_argument(
-        "--weights", metavar="FILE",
-        help="a weight file of your own (default: JAXDREAM_WEIGHTS, or the one that `jaxdream "
-        "weights use` remembers)",
-    )  # fmt: skip
-
-
-def _add_device(parser: Parser) -> None:
-    parser.add_argument(
-        "--device", choices=("cpu", "gpu", "tpu"), help="where to compute (default: the best)"
-    )
-
-
-def _add_processes(parser: Parser) -> None:
-    add = parser.add_argument_group("several machines").add_argument
-    add("--distributed", action="store_true", help="take a share of the work beside other "
-        "processes, which a TPU pod, Slurm or Open MPI names")  # fmt: skip
-    add("--coordinator", metavar="HOST:PORT", help="otherwise: where process 0 can be reached,")
-    add("--processes", type=whole_number(1, 10**5, "processes"), metavar="N",
-        help="how many processes there are,")  # fmt: skip
-    add("--process-id", type=whole_number(0, 10**5, "process_id"), metavar="I",
-        help="and which of them this is, from 0")  # fmt: skip
-    add("--wait", type=whole_number(1, 10**6, "wait"), default=300, metavar="SECONDS",
-        help="how long to wait for the other processes (default: 300)")  # fmt: skip

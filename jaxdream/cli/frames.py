@@ -1,10 +1,12 @@
-"""A folder of the frames of a zoom, in which a run that was stopped goes on.
+"""A folder of the frames of a film, in which a run that was stopped goes on.
 
-It holds ``0001.png`` and so on; ``zoom.json``, the settings they were made with; and
-``zoom.safetensors``, the last frame as it was computed, not rounded. That file is replaced after
-its picture is written, so it tells how many frames are finished.
+It holds ``0001.png`` and so on; for a zoom ``zoom.json``, the settings they were made with; and
+``zoom.safetensors``, what the next frame depends on, not rounded. That file is replaced after its
+picture is written, so it tells which frames are finished. For a video the two are ``video.json``
+and ``video.safetensors``.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -26,39 +28,36 @@ from jaxdream.files.safetensors_bytes import safetensors_bytes
 from jaxdream.files.schema import convert, decode
 from jaxdream.files.writing import make_folder, remove_temporaries, replacing
 from jaxdream.images.picture_files import check_png, mark, write_image
+from jaxdream.recipe import Recipe
 
-SCHEMA = 2
 _LONGEST = 60  # characters of a setting in a message
 _SHORT_HASH = 12
-_LOCK = ".zoom.lock"
+_LOCK = ".zoom.lock"  # for all kinds, so that two of them do not share a folder
 _MAX_JSON = 1 << 20  # bytes
 _MAX_STATE = 1 << 32
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MARK = mark("frame")
-
-
-class _ZoomFile(msgspec.Struct):
-    """What ``zoom.json`` holds."""
-
-    zoom: int  # ``SCHEMA``
-    settings: dict[str, Any]
-    made_with: dict[str, Any]
+# Of a recipe's values, what matters for nothing except rounding.
+_ROUNDING = ("jaxdream", "jax", "platform", "input_name", "shapes")
 
 
 class _StateMetadata(msgspec.Struct):
-    """What ``zoom.safetensors`` says beside the last frame."""
+    """What ``zoom.safetensors`` says beside the state."""
 
     done: Annotated[str, Meta(pattern="^[0-9]{1,7}$")]  # how many frames are finished
     sha256: str
 
 
 class FrameFolder:
-    """The frames made so far, ``done`` of them, and the last one as it was computed."""
+    """The frames made so far, ``done`` of them, and the state that the next one depends on."""
+
+    kind: str  # what the frames are of
+    schema: int  # of the files
 
     def __init__(
         self, path: Path, settings: dict, provenance: dict, *, overwrite: bool = False
     ) -> None:
-        """Open the folder of a zoom, or prepare to make it; nothing is written yet.
+        """Open a folder of frames, or prepare to make it; nothing is written yet.
 
         Args:
             settings: what the frames depend on, as JSON can hold it.
@@ -72,95 +71,110 @@ class FrameFolder:
         self.done = 0
         self.damaged: list[int] = []  # numbers of frames made so far that must be made again
         self.problem = ""  # a line for the user about damage
-        self.last: np.ndarray | None = None  # (h, w, 3), RGB, 0..255
-        self.contrast: np.ndarray | None = None  # of the first, as of ``ZoomState``
+        self.tensors: dict[str, np.ndarray] = {}  # the state
         self.begun_with: dict = provenance
         numbered = path.is_dir() and any(re.fullmatch(r"\d+\.png", p.name) for p in path.iterdir())
         if not overwrite and (numbered or self._recipe.exists() or self._state.exists()):
             self._check_settings()
             if self._state.exists():
                 self._read_state()
-        remove_temporaries(
-            [self._recipe, self._state, *self.paths(self.done), *self.paths(self.done + 1)]
-        )
+        unfinished = [self._picture(max(self.numbers, default=0) + 1)]
+        remove_temporaries([self._recipe, self._state, *self.paths(), *unfinished])
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of the frames that are finished, from 1, in order."""
+        return list(range(1, self.done + 1))
+
+    def fits(self, tensors: dict[str, np.ndarray], done: int) -> bool:
+        """Whether this can be the state of so many frames of these settings."""
+        raise NotImplementedError
 
     @property
     def _recipe(self) -> Path:
-        return self.path / "zoom.json"
+        return self.path / f"{self.kind}.json"
 
     @property
     def _state(self) -> Path:
-        return self.path / "zoom.safetensors"
+        return self.path / f"{self.kind}.safetensors"
 
-    def paths(self, count: int) -> list[Path]:
-        """The first ``count`` pictures."""
-        return [self.path / f"{number:04d}.png" for number in range(1, count + 1)]
+    def _picture(self, number: int) -> Path:
+        return self.path / f"{number:04d}.png"
+
+    def paths(self) -> list[Path]:
+        """The pictures of the finished frames, in order."""
+        return [self._picture(number) for number in self.numbers]
 
     def restore(self, number: int, frame) -> None:
         """Write one of the damaged frames again: RGB, 0..255, (h, w, 3), NumPy or JAX."""
-        write_image(self.paths(number)[-1], np.array(frame, np.float32), recipe=_MARK)
+        self.write(number, frame)
         self.damaged.remove(number)
 
-    def add(self, frame, contrast) -> None:
-        """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX.
+    def write(self, number: int, frame) -> None:
+        """Write the picture of a frame: RGB, 0..255, (h, w, 3), NumPy or JAX.
 
-        Args:
-            contrast: of the first frame, as ``ZoomState`` has it; or None.
+        It is finished when ``keep`` says so: a run that ends before makes this frame again.
         """
         if self.done == 0:
-            # The state of another zoom. If it cannot be removed, writing in its place says why.
+            # The state of another film. If it cannot be removed, writing in its place says why.
             with suppress(OSError):
                 self._state.unlink()
             with replacing(self._recipe) as file:
                 file.write(self.to_json(indent=1).encode("ascii") + b"\n")
-        values = np.array(frame, np.float32)
-        tensors = {"frame": values}
-        if contrast is not None:  # a zoom of before there was damping has none
-            tensors["contrast"] = self.contrast = np.array(contrast, np.float32)
-        write_image(self.paths(self.done + 1)[-1], values, recipe=_MARK)
-        # Last, and at once: a run that ends before this line makes this frame again.
-        done = str(self.done + 1)
-        metadata = {"zoom": str(SCHEMA), "done": done, "sha256": _hash(tensors, done)}
+        write_image(self._picture(number), np.array(frame, np.float32), recipe=_MARK)
+
+    def keep(self, tensors: dict[str, np.ndarray], done: int) -> None:
+        """Keep the state after so many frames, whose pictures are written."""
+        text = str(done)
+        metadata = {self.kind: str(self.schema), "done": text, "sha256": _hash(tensors, text)}
         content = safetensors_bytes(tensors, metadata)
         with replacing(self._state) as file:
             file.write(content)
-        self.done, self.last = self.done + 1, values
+        self.done, self.tensors = done, tensors
 
     def to_json(self, indent: int | None = None) -> str:
         """The settings as ASCII."""
-        values = {"zoom": SCHEMA, "settings": self.settings, "made_with": self.provenance}
+        values = {
+            self.kind: self.schema,
+            "settings": self.settings,
+            "made_with": self.provenance,
+        }
         return json.dumps(values, indent=indent)
 
     def remove(self) -> None:
         """Delete what this wrote."""
-        for path in (*self.paths(self.done), self._state, self._recipe):
+        for path in (*self.paths(), self._state, self._recipe):
             path.unlink(missing_ok=True)
 
     def _check_settings(self) -> None:
+        name = self._recipe.name
         try:
-            there = decode(read_bytes(self._recipe, limit=_MAX_JSON), _ZoomFile)
-        except JaxdreamError:
+            there = decode(read_bytes(self._recipe, limit=_MAX_JSON), dict[str, Any])
+            settings, self.begun_with = there["settings"], there["made_with"]
+            schema = there[self.kind]
+            if not (isinstance(settings, dict) and isinstance(self.begun_with, dict)):
+                raise JaxdreamError("settings are no object")
+        except (JaxdreamError, KeyError):
             if not self._recipe.exists():
                 raise JaxdreamError(
-                    f"{self.path} holds frames, but not the zoom.json of a zoom: choose another "
-                    "folder, or give --overwrite"
+                    f"{self.path} holds frames, but not the {name} of a {self.kind}: choose "
+                    "another folder, or give --overwrite"
                 ) from None
             raise JaxdreamError(
-                f"{self._recipe} is not the zoom.json of a zoom, or is damaged: choose another "
-                "folder, or give --overwrite to begin again"
+                f"{self._recipe} is not the {name} of a {self.kind}, or is damaged: choose "
+                "another folder, or give --overwrite to begin again"
             ) from None
-        settings, known = there.settings, there.zoom == SCHEMA
-        self.begun_with = there.made_with
         wanted = json.loads(json.dumps(self.settings))
-        if not known or settings != wanted:
+        if schema != self.schema or settings != wanted:
             names = [name for name in {**wanted, **settings} if _differ(name, settings, wanted)]
             which = ", ".join(
                 f"{name} {_short(settings.get(name))} there and {_short(wanted.get(name))} now"
                 for name in names
             )
             raise JaxdreamError(
-                f"{self.path} holds frames of another zoom ({which or 'of another jaxdream'}): "
-                "give the same settings, or another output, or delete it to begin again"
+                f"{self.path} holds frames of another {self.kind} "
+                f"({which or 'of another jaxdream'}): give the same settings, or another output, "
+                "or delete it to begin again"
             )
 
     def _read_state(self) -> None:
@@ -171,22 +185,17 @@ class FrameFolder:
             with safe_open(self._state, framework="np") as file:
                 metadata = convert(file.metadata(), _StateMetadata)
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                frame, contrast = tensors["frame"], tensors.get("contrast")
+            fits = self.fits(tensors, int(metadata.done))
         except Exception:  # of many kinds, depending on the damage
             return self._begin_again()
-        # A state of before there was damping has no contrast.
-        fits = frame.shape == (*self.settings["size"], 3) and (
-            not self.settings.get("damping") if contrast is None else contrast.shape == (2, 3)
-        )
         if not fits or metadata.sha256 != _hash(tensors, metadata.done):
             return self._begin_again()
-        self.done, self.last, self.contrast = int(metadata.done), frame, contrast
-        paths = self.paths(self.done)
-        self.damaged = [number for number, path in enumerate(paths, 1) if self._is_damaged(path)]
+        self.done, self.tensors = int(metadata.done), tensors
+        self.damaged = [n for n in self.numbers if self._is_damaged(self._picture(n))]
         if self.damaged:
-            first = self.paths(self.damaged[0])[-1]
-            what = f"{first} and {len(self.damaged) - 1} others are"
-            what = what if self.damaged[1:] else f"{first} is"
+            first = self._picture(self.damaged[0])
+            others = len(self.damaged) - 1
+            what = f"{first} is" if not others else f"{first} and {others} more are"
             self.problem = f"{what} damaged or missing: made again"
         return None
 
@@ -212,6 +221,76 @@ class FrameFolder:
             f"{path} is not the frame that was written there: move it away, or give --overwrite to "
             "begin again"
         )
+
+
+class ZoomFolder(FrameFolder):
+    """The frames of a zoom: the state is the last one, and the contrast of the first."""
+
+    kind, schema = "zoom", 2
+
+    @property
+    def last(self) -> np.ndarray | None:
+        """The last frame, (h, w, 3), RGB, 0..255, not rounded."""
+        return self.tensors.get("frame")
+
+    @property
+    def contrast(self) -> np.ndarray | None:
+        """Of the first frame, as of ``ZoomState``."""
+        return self.tensors.get("contrast")
+
+    def fits(self, tensors: dict[str, np.ndarray], done: int) -> bool:
+        del done
+        contrast = tensors.get("contrast")
+        # A state of before there was damping has no contrast.
+        return tensors["frame"].shape == (*self.settings["size"], 3) and (
+            not self.settings.get("damping") if contrast is None else contrast.shape == (2, 3)
+        )
+
+    def add(self, frame, contrast) -> None:
+        """Write the next frame: RGB, 0..255, (h, w, 3), NumPy or JAX.
+
+        Args:
+            contrast: of the first frame, as ``ZoomState`` has it; or None.
+        """
+        tensors = {"frame": np.array(frame, np.float32)}
+        if contrast is not None:  # a zoom of before there was damping has none
+            tensors["contrast"] = np.array(contrast, np.float32)
+        self.write(self.done + 1, frame)
+        self.keep(tensors, self.done + 1)
+
+
+def recorded_frames(recipe: Recipe, more: dict) -> tuple[dict, dict]:
+    """What frames depend on, and what they are made with, as ``FrameFolder`` takes them.
+
+    Args:
+        more: that they depend on, beside what a recipe of a picture has.
+    """
+    made_with = dataclasses.asdict(recipe.provenance) | {"input_name": recipe.input_name}
+    settings = {name: v for name, v in (recipe.values() | more).items() if name not in _ROUNDING}
+    return settings, made_with
+
+
+def say_what_is_there(frames: FrameFolder, recipe: Recipe, going_on: str) -> None:
+    """Tell the user of frames that are there already.
+
+    Args:
+        going_on: the line, where some are missing.
+    """
+    if frames.problem:
+        session.say(frames.problem)
+    if not going_on or not frames.done:
+        return
+    session.say(going_on)
+    then = [str(frames.begun_with.get(name)) for name in ("jax", "platform")]
+    if then != [recipe.provenance.jax, recipe.provenance.platform]:
+        session.say(
+            f"they were begun with jax {' on '.join(then)[:60]}: the same except for rounding"
+        )
+
+
+def number_of_frames(count: int) -> str:
+    """A number of frames in words."""
+    return f"{count} frame" if count == 1 else f"{count} frames"
 
 
 @contextmanager
@@ -245,10 +324,11 @@ def check_folder(path: Path) -> None:
 
 
 def _hash(tensors: dict[str, np.ndarray], done: str) -> str:
-    """Of the last frame, its number and the contrast, by which damage is found."""
-    named = [tensors[name] for name in ("frame", "contrast") if name in tensors]
-    content = b"".join(np.ascontiguousarray(values).tobytes() for values in named)
-    return hashlib.sha256(done.encode() + content).hexdigest()
+    """Of the state and its number of frames, by which damage is found."""
+    digest = hashlib.sha256(done.encode())
+    for name in sorted(tensors, reverse=True):
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
 
 
 def _differ(name: str, there: dict, now: dict) -> bool:

@@ -1,16 +1,31 @@
 """``jaxdream zoom``; returns the exit code."""
 
 import argparse
-import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from jaxdream.cli import session
+from jaxdream.cli.curve_options import (
+    NamedCurves,
+    check_curves,
+    curve_files,
+    film_objective,
+    named_curves,
+)
 from jaxdream.cli.exit_codes import INTERRUPTED
-from jaxdream.cli.frames import FrameFolder, check_folder, locked
-from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
+from jaxdream.cli.frames import (
+    ZoomFolder,
+    check_folder,
+    locked,
+    number_of_frames,
+    recorded_frames,
+    say_what_is_there,
+)
+from jaxdream.cli.objective_options import check_objective, dream_settings
 from jaxdream.cli.options import read_settings
+from jaxdream.curves.names import zoom_curve_settings
+from jaxdream.curves.times import Timeline
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import PathLike
@@ -26,9 +41,6 @@ from jaxdream.images.seamless import make_seamless
 from jaxdream.recipe import Recipe, provenance
 from jaxdream.settings import CLASSIC_ZOOM, Compute, SourceSettings, ZoomSettings
 
-# Of the provenance, what matters for nothing except rounding.
-_ROUNDING = ("jaxdream", "jax", "platform")
-
 
 def zoom_picture(options: argparse.Namespace) -> int:
     zoom = read_settings(options, ZoomSettings, base=CLASSIC_ZOOM if options.classic else None)
@@ -36,6 +48,7 @@ def zoom_picture(options: argparse.Namespace) -> int:
     source = read_settings(options, SourceSettings)
     source.check_with(dream_settings(options))
     zoom.check_with(dream_settings(options))
+    curves = check_curves(options, zoom_curve_settings(), Timeline(options.fps, zoom.frames))
     given = [] if options.input is None else [options.input]
     if options.loop is not None and options.ping_pong:
         raise JaxdreamError("--loop and --ping-pong are two ways to repeat: give one of them")
@@ -50,6 +63,8 @@ def zoom_picture(options: argparse.Namespace) -> int:
         guard.add_read(guide, what="the guide")
     for mask in session.mask_files(source.mask, compute.memory):
         guard.add_read(mask, what="the mask")
+    for path in curve_files(curves, compute.memory):
+        guard.add_read(path, what="a file of a curve")
     animation, folder = _targets(options, guard)
     picture = session.read_or_make(options.input, source, compute.memory)
     if animation is not None:
@@ -58,17 +73,18 @@ def zoom_picture(options: argparse.Namespace) -> int:
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
     with locked(folder):
-        return _zoom(options, zoom, compute, picture, model, animation, folder, guard)
+        return _zoom(options, zoom, compute, curves, picture, model, animation, folder, guard)
 
 
 def _zoom(
-    options, zoom: ZoomSettings, compute: Compute, picture, model, animation, folder, guard
+    options, zoom: ZoomSettings, compute: Compute, curves, picture, model, animation, folder, guard
 ) -> int:
-    from jaxdream.folder.worker import named_mask, named_objective
+    from jaxdream.folder.worker import named_mask
 
     source = read_settings(options, SourceSettings)
-    text = asked_objective(options, model)
-    objective, named, read = named_objective(text, model, source.guide_size, session.say)
+    reading = model, source.guide_size, session.say
+    curves = named_curves(curves, *reading)
+    objective, named, read = film_objective(options, curves, *reading)
     for path in read:
         guard.add_read(path, what="a file of the objective")
     masks, source, named = named_mask(source, named, session.say)
@@ -82,16 +98,18 @@ def _zoom(
         objective=named.text, files=named.files, input_name=Path(options.input).name,
         input_sha256=picture.sha256, provenance=provenance(model),
     )  # fmt: skip
-    frames = _open(folder, zoom, recipe, overwrite=options.overwrite)
+    frames = _open(folder, zoom, recipe, curves, options)
     if frames.done == 0 and animation is not None and animation.exists():
         session.say(
-            f"dreaming all {_number(zoom.frames)}: those of {animation} were not kept "
+            f"dreaming all {number_of_frames(zoom.frames)}: those of {animation} were not kept "
             "(--keep-frames keeps them)"
         )
     if picture.alpha is not None:
         session.say(f"{options.input}: its transparency is left out")
     name = (animation or folder).name
-    interrupted = _make(frames, name, zoom, compute, model, objective, picture, mask, recipe)
+    interrupted = _make(
+        frames, name, zoom, compute, model, objective, picture, mask, recipe, curves, options
+    )
     return _finish(frames, options, zoom, animation, interrupted=interrupted)
 
 
@@ -117,31 +135,29 @@ def _targets(options: argparse.Namespace, guard: FileGuard) -> tuple[Path | None
     return None, path
 
 
-def _open(folder: Path, zoom: ZoomSettings, recipe: Recipe, *, overwrite: bool) -> FrameFolder:
+def _open(
+    folder: Path,
+    zoom: ZoomSettings,
+    recipe: Recipe,
+    curves: NamedCurves,
+    options: argparse.Namespace,
+) -> ZoomFolder:
     """The frames there are of the zoom that is asked for."""
-    made_with = dataclasses.asdict(recipe.provenance)
-    made_with["input_name"] = recipe.input_name
-    settings = recipe.values() | zoom.recorded()
-    settings = {k: v for k, v in settings.items() if k not in (*_ROUNDING, "input_name", "shapes")}
-    if zoom.easing == "linear":
-        del settings["frames"]  # on which the movement of no frame depends
-    frames = FrameFolder(folder, settings, made_with, overwrite=overwrite)
-    if frames.problem:
-        session.say(frames.problem)
+    settings, made_with = recorded_frames(recipe, zoom.recorded() | curves.recorded(options.fps))
+    if zoom.easing == "linear" and not curves.depends_on_count:
+        del settings["frames"]  # on which no frame depends
+    frames = ZoomFolder(folder, settings, made_with, overwrite=options.overwrite)
     if frames.done >= zoom.frames:
-        session.say(f"{folder} has {_number(frames.done)} already: nothing to dream")
-    elif frames.done > 0:
-        session.say(f"going on after frame {frames.done} of {zoom.frames} in {folder}")
-        then = [str(frames.begun_with.get(name)) for name in ("jax", "platform")]
-        if then != [recipe.provenance.jax, recipe.provenance.platform]:
-            session.say(
-                f"they were begun with jax {' on '.join(then)[:60]}: the same except for rounding"
-            )
+        say_what_is_there(frames, recipe, "")
+        session.say(f"{folder} has {number_of_frames(frames.done)} already: nothing to dream")
+    else:
+        going_on = f"going on after frame {frames.done} of {zoom.frames} in {folder}"
+        say_what_is_there(frames, recipe, going_on)
     return frames
 
 
 def _make(
-    frames: FrameFolder,
+    frames: ZoomFolder,
     name: str,
     zoom: ZoomSettings,
     compute: Compute,
@@ -150,6 +166,8 @@ def _make(
     picture: Picture,
     mask,
     recipe: Recipe,
+    curves: NamedCurves,
+    options: argparse.Namespace,
 ) -> bool:
     """Make the frames that are missing; whether it was interrupted on the way."""
     import jax
@@ -160,7 +178,8 @@ def _make(
         for state in iterate_zoom(
             jax.random.key(recipe.source.seed), model, start, objective, zoom_settings=zoom,
             settings=recipe.settings, compute=compute, frames_done=done, mask=mask,
-            contrast=frames.contrast,
+            contrast=frames.contrast, curves=options.curves, fps=options.fps,
+            first_image=picture.pixels, files=curves.files,
         ):  # fmt: skip
             run.show_state(state.dream, f"frame {state.frame + 1}/{zoom.frames} ", state.done)
             if state.is_finished:
@@ -180,7 +199,7 @@ def _make(
 
 
 def _finish(
-    frames: FrameFolder,
+    frames: ZoomFolder,
     options: argparse.Namespace,
     zoom: ZoomSettings,
     animation: Path | None,
@@ -192,22 +211,27 @@ def _finish(
         session.say("interrupted before the first frame: nothing written")
         return INTERRUPTED
     count = min(frames.done, zoom.frames)
+    # A run can be interrupted while a damaged frame is made again.
+    shown = min(count, min(frames.damaged, default=count + 1) - 1)
     written = False
-    if animation is not None:
+    if animation is not None and shown:
         if interrupted:
-            session.say(f"interrupted: writing {animation} of the {_number(count)} made so far")
+            session.say(
+                f"interrupted: writing {animation} of the {number_of_frames(shown)} made so far"
+            )
         try:
-            film: Sequence[PathLike | FadedFrame] = frames.paths(count)
+            film: Sequence[PathLike | FadedFrame] = frames.paths()[:shown]
             if options.ping_pong:  # the first and the last once
                 film = [*film, *film[-2:0:-1]]
             elif options.loop is not None:
-                film = faded_loop(film, min(options.loop, (count - 1) // 2))
+                film = faded_loop(film, min(options.loop, (shown - 1) // 2))
             write_animation(animation, film, fps=options.fps, recipe=frames.to_json())
             written = True
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:
-        also = f", and {animation} shows them" if written else ""
+        which = "them" if shown == count else f"the first {shown}"
+        also = f", and {animation} shows {which}" if written else ""
         session.say(
             f"interrupted: {count} of {zoom.frames} frames are in {frames.path}{also}; "
             "the same command goes on from there"
@@ -215,9 +239,5 @@ def _finish(
         return INTERRUPTED
     if animation is not None and not options.keep_frames and frames.done == count:
         frames.remove()
-    session.report(f"wrote {animation or frames.path}: {_number(count)}")
+    session.report(f"wrote {animation or frames.path}: {number_of_frames(count)}")
     return 0
-
-
-def _number(count: int) -> str:
-    return f"{count} frame" if count == 1 else f"{count} frames"

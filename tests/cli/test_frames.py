@@ -10,7 +10,7 @@ from safetensors.numpy import save
 
 import jaxdream as jd
 from jaxdream import JaxdreamError, read_image
-from jaxdream.cli.frames import FrameFolder, check_folder, locked
+from jaxdream.cli.frames import ZoomFolder, check_folder, locked
 
 SETTINGS = {"size": (4, 6), "steps": 10, "weights_sha256": "ab" * 32, "damping": 0.5}
 CONTRAST = np.array([[120, 110, 100], [50, 40, 30]], np.float32)
@@ -23,7 +23,7 @@ def frame(number):
 
 
 def folder_of(path, count=2):
-    frames = FrameFolder(path, SETTINGS, MADE_WITH)
+    frames = ZoomFolder(path, SETTINGS, MADE_WITH)
     for number in range(count):
         path.mkdir(parents=True, exist_ok=True)
         frames.add(frame(number), CONTRAST)
@@ -37,13 +37,13 @@ def names(path):
 def test_opens_where_it_stopped(tmp_path):
     path = tmp_path / "frames"
     folder_of(path)
-    opened = FrameFolder(path, SETTINGS, MADE_WITH | {"jax": "2"})
+    opened = ZoomFolder(path, SETTINGS, MADE_WITH | {"jax": "2"})
     assert (opened.done, opened.begun_with) == (2, MADE_WITH)
     np.testing.assert_array_equal(opened.last, frame(1))
     np.testing.assert_array_equal(opened.contrast, CONTRAST)
     opened.add(frame(2), opened.contrast)
-    assert [p.name for p in opened.paths(3)] == ["0001.png", "0002.png", "0003.png"]
-    np.testing.assert_array_equal(read_image(opened.paths(3)[2]), frame(2).clip(0, 255).round())
+    assert [p.name for p in opened.paths()] == ["0001.png", "0002.png", "0003.png"]
+    np.testing.assert_array_equal(read_image(opened.paths()[2]), frame(2).clip(0, 255).round())
     assert names(path) == {"0001.png", "0002.png", "0003.png", "zoom.json", STATE}
 
 
@@ -56,19 +56,19 @@ def test_a_frame_whose_number_was_not_yet_kept_is_made_again(tmp_path):
     (tmp_path / ".0002.png.0123abcd").write_bytes(b"half")
     (tmp_path / f".{STATE}.0123abcd").write_bytes(b"half")
     (tmp_path / ".mine").write_bytes(b"")
-    assert FrameFolder(tmp_path, SETTINGS, MADE_WITH).done == 1
+    assert ZoomFolder(tmp_path, SETTINGS, MADE_WITH).done == 1
     assert names(tmp_path) == {
         "0001.png", "0002.png", ".0003.png.0123abcd", "zoom.json", STATE, ".mine"
     }  # fmt: skip
     (tmp_path / STATE).unlink()
-    assert FrameFolder(tmp_path, SETTINGS, MADE_WITH).done == 0
+    assert ZoomFolder(tmp_path, SETTINGS, MADE_WITH).done == 0
 
 
 def test_other_settings_are_named(tmp_path):
     folder_of(tmp_path)
     other = {"size": (4, 6), "steps": 5, "weights_sha256": "cd" * 32, "frames": 100}
     with pytest.raises(JaxdreamError) as error:
-        FrameFolder(tmp_path, other, MADE_WITH)
+        ZoomFolder(tmp_path, other, MADE_WITH)
     for text in (
         "steps 10 there and 5 now",
         'weights_sha256 "abababababab" there and "cdcdcdcdcdcd" now',
@@ -78,7 +78,7 @@ def test_other_settings_are_named(tmp_path):
     assert "size" not in str(error.value)
     (tmp_path / STATE).unlink()  # pictures alone are enough
     with pytest.raises(JaxdreamError, match="another zoom"):
-        FrameFolder(tmp_path, other, MADE_WITH)
+        ZoomFolder(tmp_path, other, MADE_WITH)
 
 
 def test_removes_only_what_it_wrote(tmp_path):
@@ -173,18 +173,18 @@ def test_damaged_frames_are_made_again(tmp_path, case):
     damage, numbers, says = DAMAGED_FRAMES[case]
     folder_of(tmp_path)
     damage(tmp_path)
-    frames = FrameFolder(tmp_path, SETTINGS, MADE_WITH)
+    frames = ZoomFolder(tmp_path, SETTINGS, MADE_WITH)
     assert (frames.done, frames.damaged) == (2, numbers)
     assert re.search(says, frames.problem)
     frames.restore(numbers[0], frame(numbers[0] - 1))
-    assert FrameFolder(tmp_path, SETTINGS, MADE_WITH).problem == ""
+    assert ZoomFolder(tmp_path, SETTINGS, MADE_WITH).problem == ""
 
 
 @pytest.mark.parametrize("case", DAMAGED_STATES)
 def test_without_its_state_a_zoom_begins_again(tmp_path, case):
     folder_of(tmp_path)
     DAMAGED_STATES[case](tmp_path)
-    frames = FrameFolder(tmp_path, SETTINGS, MADE_WITH)
+    frames = ZoomFolder(tmp_path, SETTINGS, MADE_WITH)
     assert (frames.done, frames.last) == (0, None)
     assert frames.problem == f"{tmp_path / STATE} is damaged: all frames are made again"
 
@@ -192,10 +192,10 @@ def test_without_its_state_a_zoom_begins_again(tmp_path, case):
 def test_overwrite_begins_again_whatever_is_there(tmp_path):
     folder_of(tmp_path)
     (tmp_path / "zoom.json").write_text("mine")
-    frames = FrameFolder(tmp_path, SETTINGS, MADE_WITH, overwrite=True)
+    frames = ZoomFolder(tmp_path, SETTINGS, MADE_WITH, overwrite=True)
     assert (frames.done, frames.problem) == (0, "")
     frames.add(frame(0), CONTRAST)
-    assert FrameFolder(tmp_path, SETTINGS, MADE_WITH).done == 1
+    assert ZoomFolder(tmp_path, SETTINGS, MADE_WITH).done == 1
 
 
 @pytest.mark.parametrize("case", DAMAGE)
@@ -204,7 +204,7 @@ def test_damage_is_one_line(tmp_path, case):
     folder_of(tmp_path)
     damage(tmp_path)
     with pytest.raises(JaxdreamError, match=says) as error:
-        FrameFolder(tmp_path, SETTINGS, MADE_WITH)
+        ZoomFolder(tmp_path, SETTINGS, MADE_WITH)
     assert "\n" not in str(error.value)
 
 
@@ -216,7 +216,7 @@ def test_no_flipped_byte_goes_unnoticed(tmp_path):
         flipped = bytearray(whole)
         flipped[position] ^= 1 << int(random.integers(8))
         (tmp_path / STATE).write_bytes(flipped)
-        opened = FrameFolder(tmp_path, SETTINGS, MADE_WITH)
+        opened = ZoomFolder(tmp_path, SETTINGS, MADE_WITH)
         if opened.done:  # it was a byte of the version, which is not read
             assert opened.done == 2
             np.testing.assert_array_equal(opened.last, frame(1))

@@ -81,6 +81,73 @@ def test_a_film_with_and_without_its_frames(cli, photo, tmp_path):
         assert '"easing": "in-out"' in container.metadata["comment"]
 
 
+CURVES = ["--curve", "zoom: 0 0.02, 3 0.1 in", "--curve", "shift_x: 2*sin(f)"]
+CURVES += ["--curve", "step_size: 1 + f/4", "--curve", "damping: 0 0, 2 0.5 hold"]
+
+
+def test_curves_are_those_of_python_and_more_frames_can_be_added(cli, photo, tmp_path):
+    cli("zoom", photo, "-o", "out", "--frames", "2", *QUICK, *CURVES)
+    done = cli("zoom", photo, "-o", "out", "--frames", "4", *QUICK, *CURVES, "--fps", "9")
+    assert done.stderr == "jaxdream: going on after frame 2 of 4 in out\n"
+    states = jd.iterate_zoom(
+        0, jd.load_model("googlenet_mini"), resize_picture(read_picture(photo), (40, 48)).pixels,
+        "conv2/3x3", frames=4, steps=2, octaves=1, jitter=4, curves=CURVES[1::2],
+    )  # fmt: skip
+    frames = [np.asarray(state.image) for state in states if state.is_finished]
+    expected = np.stack(frames).clip(0, 255).round()
+    np.testing.assert_array_equal(pictures(tmp_path / "out", 4), expected)
+    settings = json.loads((tmp_path / "out" / "zoom.json").read_text())["settings"]
+    assert settings["curves"] == [
+        "damping: 0 0, 2 0.5 hold", "shift_x: 0 2*sin(f)", "step_size: 0 1 + f/4",
+        "zoom: 0 0.02, 3 0.1 in",
+    ]  # fmt: skip
+    assert not {"fps", "frames"} & set(settings)
+    (line,) = cli("zoom", photo, "-o", "out", "--frames", "5", *QUICK, *CURVES[:-2], code=2).notes
+    assert "out holds frames of another zoom (curves [" in line
+
+
+def test_the_frames_a_second_matter_to_curves_in_seconds_alone(cli, photo):
+    command = ["zoom", photo, "-o", "out", *QUICK, "--frames", "1", "--curve"]
+    cli(*command, "rotate: 2*t", "--fps", "10")
+    cli(*command, "rotate: 2*t", "--fps", "10")
+    (line,) = cli(*command, "rotate: 2*t", code=2).notes
+    assert "fps 10.0 there and 25.0 now" in line
+    cli(*command, "rotate: 2*f", "--fps", "10", "--overwrite")
+    assert "nothing to dream" in cli(*command, "rotate: 2*f").stderr
+
+
+def test_with_shares_of_the_film_more_frames_are_another_zoom(cli, photo):
+    command = ["zoom", photo, "-o", "out", *QUICK, "--curve", "zoom: 0 0.02, 100% 0.1", "--frames"]
+    cli(*command, "2")
+    (line,) = cli(*command, "3", code=2).notes
+    assert "out holds frames of another zoom (frames 2 there and 3 now): give the same" in line
+
+
+def test_an_objective_fades_into_another_and_goes_on(cli, photo, tmp_path, press_ctrl_c):
+    Image.fromarray(np.full((30, 40, 3), (200, 90, 30), np.uint8)).save(tmp_path / "guide.png")
+    curve = "objective: 0 conv2/3x3, 3 guide('guide.png', pool1/3x3_s2) in-out"
+    command = ["zoom", photo, *QUICK[:-4], *QUICK[-2:], "--frames", "4", "--curve", curve]
+    press_ctrl_c(at=6)  # in the third frame
+    cli(*command, "-o", "z.webp", "--keep-frames", code=130)
+    done = cli(*command, "-o", "z.webp", "--keep-frames")
+    assert done.stderr == "jaxdream: going on after frame 2 of 4 in z.webp.frames\n"
+    cli(*command, "-o", "whole", "--look", "classic")
+    frames = pictures(tmp_path / "z.webp.frames", 4)
+    np.testing.assert_array_equal(frames, pictures(tmp_path / "whole", 4))
+    cli("zoom", photo, *QUICK, "--frames", "2", "-o", "first")
+    first = pictures(tmp_path / "first", 2)
+    np.testing.assert_allclose(frames[0], first[0], atol=1)
+    assert np.abs(frames[1] - first[1]).max() > 1
+    settings = json.loads(read_recipe_text(tmp_path / "z.webp"))["settings"]
+    assert settings["objective"] == ""
+    assert settings["curves"] == [curve.replace("'", '"')]
+    assert list(settings["files"]) == ["guide.png"]
+    # Another picture under that name is another zoom.
+    Image.fromarray(np.full((30, 40, 3), (20, 90, 30), np.uint8)).save(tmp_path / "guide.png")
+    (line,) = cli(*command, "-o", "whole", code=2).notes
+    assert "whole holds frames of another zoom (files " in line
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".webp"])
 def test_animations(cli, photo, tmp_path, suffix):
     alpha = np.full((60, 72), 9, np.uint8)

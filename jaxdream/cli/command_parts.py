@@ -1,0 +1,67 @@
+"""What several commands of the command line have in common."""
+
+from jaxdream.cli.options import Parser, number, whole_number
+
+
+def add_command(commands, name: str, run: str, help: str, examples: str = "") -> Parser:
+    """A command, with its help and examples."""
+    epilog = f"examples:\n{examples}" if examples else None
+    parser = commands.add_parser(name, help=help, description=help, epilog=epilog)
+    parser.set_defaults(run=run, parser=parser)
+    return parser
+
+
+def add_overwrite(parser: Parser) -> None:
+    parser.add_argument(
+        "--overwrite", action="store_true",
+        help="replace files that are there already, also those that jaxdream did not write",
+    )  # fmt: skip
+
+
+def add_objective(parser: Parser) -> None:
+    add = parser.add_argument_group("what to dream").add_argument
+    add("--layer", help="a layer, such as 4c or inception_3b/output (`jaxdream layers` lists them; "
+        "default: the network's best known)")  # fmt: skip
+    add("--guide", action="append", default=[], metavar="FILE",
+        help="a picture whose features the layer dreams; may be repeated")  # fmt: skip
+    add("--guide-weight", action="append", type=number(-1e6, 1e6, "guide_weight"), default=[],
+        metavar="W", help="how much each guide counts, in their order (default: 1)")  # fmt: skip
+    add("--look", metavar="NAME", help="settings and an objective that go well together, or random "
+        "(`jaxdream looks` lists them); what is given beside it wins")  # fmt: skip
+    add("--objective", metavar="TEXT", help='anything else to maximise, such as "0.5*3b + 4c:12"')
+
+
+def add_network(parser: Parser) -> None:
+    add_weights_option(parser)
+    parser.add_argument(
+        "--model", default="auto",
+        help="a network by its name (`jaxdream models` lists them; default: the network of 2015, "
+        "or the small one that comes with jaxdream)",
+    )  # fmt: skip
+
+
+def add_weights_option(parser: Parser) -> None:
+    parser.add_argument(
+        "--weights", metavar="FILE",
+        help="a weight file of your own (default: JAXDREAM_WEIGHTS, or the one that `jaxdream "
+        "weights use` remembers)",
+    )  # fmt: skip
+
+
+def add_device(parser: Parser) -> None:
+    parser.add_argument(
+        "--device", choices=("cpu", "gpu", "tpu"), help="where to compute (default: the best)"
+    )
+
+
+def add_processes(parser: Parser) -> None:
+    add = parser.add_argument_group("several machines").add_argument
+    add("--distributed", action="store_true", help="take a share of the work beside other "
+        "processes, which a TPU pod, Slurm or Open MPI names")  # fmt: skip
+    add("--coordinator", metavar="HOST:PORT", help="otherwise: where process 0 can be reached,")
+    add("--processes", type=whole_number(1, 10**5, "processes"), metavar="N",
+        help="how many processes there are,")  # fmt: skip
+    add("--process-id", type=whole_number(0, 10**5, "process_id"), metavar="I",
+        help="and which of them this is, from 0")  # fmt: skip
+    add("--wait", type=whole_number(1, 10**6, "wait"), default=300, metavar="SECONDS",
+        help="how long to wait for the other processes (default: 300)")  # fmt: skip

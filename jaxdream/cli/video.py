@@ -1,0 +1,226 @@
+"""``jaxdream video``; returns the exit code."""
+
+import argparse
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from jaxdream.cli import session
+from jaxdream.cli.curve_options import check_curves, curve_files, film_objective, named_curves
+from jaxdream.cli.exit_codes import INTERRUPTED
+from jaxdream.cli.frames import locked, number_of_frames, recorded_frames, say_what_is_there
+from jaxdream.cli.objective_options import check_objective, dream_settings
+from jaxdream.cli.options import read_settings
+from jaxdream.cli.video_frames import VideoFolder
+from jaxdream.cli.video_target import VideoTarget
+from jaxdream.curves.names import dream_curve_settings
+from jaxdream.curves.times import Timeline
+from jaxdream.files.guard import FileGuard
+from jaxdream.files.reading import file_hash
+from jaxdream.images.pixels import parse_size
+from jaxdream.recipe import Recipe, provenance
+from jaxdream.settings import ClipSettings, Compute, DreamSettings, SourceSettings, VideoSettings
+from jaxdream.types import Size
+from jaxdream.video.clips import split_scenes
+from jaxdream.video.cuts import CutFinder
+from jaxdream.video.flow import flow_library
+from jaxdream.video.masks import VideoMasks
+from jaxdream.video.opening import MAX_VIDEO_BYTES, VideoInfo
+from jaxdream.video.reading import open_video
+from jaxdream.video.source import ClipSource
+
+if TYPE_CHECKING:
+    from jaxdream.video.dreamer import Dreamer, VideoState
+
+_LONGEST = 640  # pixels of the longer side at most, where no size is given
+_PREVIEW_EVERY, _PREVIEW_LONGEST = 10, 320
+
+
+class Asked(NamedTuple):
+    """The settings that the options ask for."""
+
+    dream: DreamSettings
+    video: VideoSettings
+    clip: ClipSettings
+    source: SourceSettings
+    compute: Compute
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> "Asked":
+        clip = read_settings(options, ClipSettings)
+        if options.preview:
+            clip = clip.replace(every=_PREVIEW_EVERY * clip.every)
+        asked = cls(
+            dream_settings(options), read_settings(options, VideoSettings), clip,
+            read_settings(options, SourceSettings), read_settings(options, Compute),
+        )  # fmt: skip
+        asked.source.check_with(asked.dream)
+        asked.video.check_with(asked.dream)
+        return asked
+
+
+def dream_video(options: argparse.Namespace) -> int:
+    asked = Asked.of(options)
+    check_objective(options)
+    flow_library()
+    guard = session.file_guard(options, [options.input])
+    for guide in session.guide_files(options.guide, asked.compute.memory):
+        guard.add_read(guide, what="the guide")
+    target = VideoTarget.asked(options, guard)
+    with open_video(options.input, notify=session.say) as reader:
+        size = _size(reader.info, asked.source, preview=options.preview)
+        masks = VideoMasks.asked(asked.source, size, session.say)
+        for mask in masks.files if masks else ():
+            guard.add_read(mask, what="the mask")
+        source = ClipSource(reader, asked.clip, size, masks)
+        target.check(source)
+        return _dream(options, asked, source, target, guard)
+
+
+def _size(info: VideoInfo, source: SourceSettings, *, preview: bool) -> Size:
+    """Height and width to dream at."""
+    height, width = info.size
+    longest = _PREVIEW_LONGEST if preview else _LONGEST
+    text = source.size or str(min(longest, max(height, width)))
+    return parse_size(text, height, width)
+
+
+def _dream(
+    options: argparse.Namespace,
+    asked: Asked,
+    source: ClipSource,
+    target: VideoTarget,
+    guard: FileGuard,
+) -> int:
+    first = source.first()
+    timeline = Timeline(float(source.fps), _count(options, source))
+    curves = check_curves(options, dream_curve_settings(), timeline)
+    for path in curve_files(curves, asked.compute.memory):
+        guard.add_read(path, what="a file of a curve")
+    input_sha256 = file_hash(options.input, "sha256", limit=MAX_VIDEO_BYTES)
+    session.start_jax(options.device, asked.compute.memory)
+    model = session.load(options, asked.compute)
+    from jaxdream.video.dreaming import plan_video
+
+    named = named_curves(curves, model, asked.source.guide_size, session.say)
+    objective, text, read = film_objective(
+        options, named, model, asked.source.guide_size, session.say
+    )
+    for path in read:
+        guard.add_read(path, what="a file of the objective")
+    if options.plan:
+        from jaxdream.cli.video_plan import print_plan
+
+        return print_plan(source, asked, model, objective)
+    dreamer = plan_video(
+        asked.source.seed, model, objective, video_settings=asked.video, settings=asked.dream,
+        compute=asked.compute, timeline=timeline, curves=options.curves,
+        first_image=first.pixels, files=named.files,
+    )  # fmt: skip
+    recipe = Recipe(
+        settings=asked.dream, source=_recorded(asked.source), size=source.size,
+        objective=text.text, files=text.files, input_name=Path(options.input).name,
+        input_sha256=input_sha256, provenance=provenance(model),
+    )  # fmt: skip
+    more = {**asked.clip.recorded(), **asked.video.recorded(), **named.recorded(timeline.fps)}
+    if source.masks is not None:
+        more["mask_sha256"] = source.masks.sha256
+    with locked(target.folder):
+        frames = VideoFolder(
+            target.folder, *recorded_frames(recipe, more), overwrite=options.overwrite
+        )
+        going_on = f"going on after {number_of_frames(frames.done)} in {target.folder}"
+        say_what_is_there(frames, recipe, going_on)
+        interrupted = _make(frames, target.path.name, source, dreamer, first.time)
+        return _finish(frames, options, source, target, interrupted=interrupted)
+
+
+def _count(options: argparse.Namespace, source: ClipSource) -> int | None:
+    """How many frames there are, where a curve has shares of them; then they are counted."""
+    if not any("%" in text for text in options.curves):
+        return None
+    return len(source.scan().times)
+
+
+def _recorded(source: SourceSettings) -> SourceSettings:
+    """The settings as they are recorded: without the folders of files."""
+    return source if source.mask is None else source.replace(mask=Path(source.mask).name)
+
+
+def _make(
+    frames: VideoFolder, name: str, source: ClipSource, dreamer: "Dreamer", begin: Fraction
+) -> bool:
+    """Make the frames that are missing; whether it was interrupted on the way."""
+    expected = source.expected
+    of = "" if expected is None else f"/{expected}"
+    with session.running(name) as run:
+        if frames.damaged:
+            scenes = split_scenes(source.frames(begin), CutFinder(dreamer.video_settings))
+            for state in dreamer.dream(scenes):
+                run.show(f"frame {state.number + 1} again", 0.0)
+                if state.number + 1 in frames.damaged:
+                    frames.restore(state.number + 1, state.image)
+                if not frames.damaged:
+                    break
+        for state in _missing(frames, source, dreamer, begin):
+            frames.add(state, begin + (state.seconds or 0))
+            share = 0.0 if expected is None else min(frames.done / expected, 1.0)
+            run.show(f"frame {frames.done}{of}", share)
+    return run.interrupted
+
+
+def _missing(
+    frames: VideoFolder, source: ClipSource, dreamer: "Dreamer", begin: Fraction
+) -> "Iterator[VideoState]":
+    """The frames that are missing, dreamed: one scene after the other, or several at once."""
+    lanes = dreamer.useful_lanes(source.size)
+    if lanes == 1 and frames.in_order:
+        if not frames.done:
+            finder = CutFinder(dreamer.video_settings)
+            return dreamer.dream(split_scenes(source.frames(begin), finder))
+        last = frames.finished[-1]
+        carried = frames.carried[last.number]
+        finder = CutFinder(dreamer.video_settings, carried.frame, carried.frames)
+        return dreamer.dream(split_scenes(source.frames(begin, after=last), finder, carried))
+    session.say("reading the video once, to find its scenes")
+    scanned = source.scan(CutFinder(dreamer.video_settings))
+    finished = [place.number for place in frames.finished]
+    scenes = source.scenes(scanned, finished, frames.carried)
+    return dreamer.dream(scenes, lanes=min(lanes, len(scanned.cuts)))
+
+
+def _finish(
+    frames: VideoFolder,
+    options: argparse.Namespace,
+    source: ClipSource,
+    target: VideoTarget,
+    *,
+    interrupted: bool,
+) -> int:
+    """Write the film of the frames there are, and say where everything is."""
+    if frames.done == 0:
+        session.say("interrupted before the first frame: nothing written")
+        return INTERRUPTED
+    is_folder = target.path == target.folder
+    count, shown, written = number_of_frames(frames.done), len(frames.playable), False
+    if not is_folder and shown:
+        if interrupted:
+            session.say(f"interrupted: writing {target.path} of the frames made so far")
+        try:
+            target.write(frames, source, whole=not interrupted)
+            written = True
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        which = "them" if shown == frames.done else f"the first {shown}"
+        also = f", and {target.path} shows {which}" if written else ""
+        session.say(
+            f"interrupted: {count} of the video are in {frames.path}{also}; the same command goes "
+            "on from there"
+        )
+        return INTERRUPTED
+    if not is_folder and not options.keep_frames:
+        frames.remove()
+    session.report(f"wrote {target.path}: {count}")
+    return 0
