@@ -110,6 +110,31 @@ def zoom(model: jd.Network) -> np.ndarray:
     )
 
 
+def _panned(name: str, count: int) -> list[np.ndarray]:
+    """The frames of a camera that moves over a photograph: uint8."""
+    photo = fit(name, 480).round().astype(np.uint8)
+    return [photo[60 + t : 260 + t, 10 + 5 * t : 330 + 5 * t] for t in range(count)]
+
+
+def video(model: jd.Network) -> np.ndarray:
+    """Three frames of a video in a row, dreamed one by one, and as a video."""
+    frames, shown = _panned("china.jpg", 9), (6, 7, 8)
+    alone = [jd.dream(KEY, model, frames[n].astype(np.float32)) for n in shown]
+    states = jd.iterate_video(KEY, model, frames, cuts="none")
+    carried = [state.image for state in states]
+    labels = [f"frame {n + 1}, {way}" for way in ("by itself", "as a video") for n in shown]
+    return jd.contact_sheet([*alone, *(carried[n] for n in shown)], labels, columns=3)
+
+
+def cross_fade(model: jd.Network) -> np.ndarray:
+    """Frames of a video whose objective fades from one layer to another."""
+    frames = _panned("china.jpg", 25)
+    curve = "objective: 0 3b/5x5_reduce, 24 4c in-out"
+    states = jd.iterate_video(KEY, model, frames, curves=[curve], cuts="none")
+    shown = {state.number: state.image for state in states if state.number % 6 == 0}
+    return jd.contact_sheet(list(shown.values()), [f"frame {n + 1}" for n in shown], columns=3)
+
+
 def looks(model: jd.Network) -> np.ndarray:
     """One photograph with every look."""
     cat = fit("chelsea.png", 288)
@@ -176,6 +201,8 @@ SHEETS: Mapping[str, tuple[str, Callable[[jd.Network], np.ndarray]]] = {
     "channels.jpg": ("googlenet", channels),
     "filters.png": ("googlenet", filters),
     "zoom.jpg": ("googlenet", zoom),
+    "video.jpg": ("googlenet", video),
+    "video_cross_fade.jpg": ("googlenet", cross_fade),
     "looks_googlenet.jpg": ("googlenet", looks),
     "looks_googlenet_mini.jpg": ("googlenet_mini", looks),
     "masks.jpg": ("googlenet", masks),

@@ -19,6 +19,7 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 TABLES: dict[str, tuple[type[Settings], ...]] = {
     "settings": (jd.DreamSettings, jd.SourceSettings, jd.Compute),
     "zoom settings": (jd.ZoomSettings,),
+    "video settings": (jd.VideoSettings, jd.ClipSettings),
     "visualize settings": (jd.VisualizeSettings,),
 }
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmark.log import log
-from benchmark.options import Options, parse
+from benchmark.options import WITHOUT_PYTORCH, Options, parse
 from benchmark.results import Results
 
 INTERRUPTED = 130  # the exit code
@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     # By default JAX takes most of a GPU's memory at once, and leaves PyTorch none.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    if options.against is None and importlib.util.find_spec("torch") is None:
+    needs_torch = options.against is None and not set(options.parts) <= set(WITHOUT_PYTORCH)
+    if needs_torch and importlib.util.find_spec("torch") is None:
         sys.exit("bench: needs PyTorch: pip install '.[bench]'")
     # Imported late: these import JAX, which ``--help`` does not need.
     from benchmark.report import to_markdown
@@ -47,6 +48,10 @@ def measure(options: Options) -> Results:
         from benchmark.against import compared_parts
 
         results, parts = compared_parts(options)
+    elif set(options.parts) <= set(WITHOUT_PYTORCH):
+        from benchmark.video import video_parts
+
+        results, parts = video_parts(options)
     else:
         from benchmark.parts import measured_parts
 

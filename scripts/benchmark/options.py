@@ -15,7 +15,8 @@ Measures, in one run and in turns: one step (a picture rolled, the gradient, the
 three sizes with GoogLeNet to inception_4c/output and Inception v3 to mixed_4; whole dreams of a
 photograph as processes, from start to the written picture, with an empty and with a filled cache;
 a step of ever larger pictures in one amount of memory, of several pictures at once, and of several
-channels and step sizes at once; what Python does between two steps; the start-up. Prints medians
+channels and step sizes at once; what Python does between two steps; the start-up; how coherent
+dreamed videos are, and the time of a frame (--only video needs no PyTorch). Prints medians
 with quartiles, and ratios taken round by round. Without weight files the
 weights are random: the speed does not depend on their values.
 
@@ -25,9 +26,10 @@ and their peak memory, in turns; prints the ratios new / old. Needs no PyTorch."
 
 NETWORKS = ("googlenet", "inception_v3_2015")
 QUICK_LAYERS = ("inception_3a/output", "mixed")
-PARTS = ("steps", "runs", "large", "batches", "variants", "host", "startup")
+PARTS = ("steps", "runs", "large", "batches", "variants", "host", "startup", "video")
 COMPARED = ("steps", "runs")  # the parts of a comparison with another commit
 SIZES = ((224, 224), (384, 512), (575, 1024))
+WITHOUT_PYTORCH = ("video",)
 LARGE = ((512, 512), (1024, 1024), (2048, 2048), (4096, 4096))
 LARGE_MEMORY = "2.8GB"
 PHOTO = Path(__file__).parents[2] / "docs" / "pictures" / "rocket.jpg"
@@ -57,6 +59,10 @@ class Options:
     matmul: int = 2048
     layers: Mapping[str, str] = field(default_factory=dict)  # by network, if not its default
     dream: Mapping[str, Any] = field(default_factory=lambda: dict(DREAM))
+    clips: tuple[Path, ...] = ()  # videos to be dreamed, beside those that are made
+    video_frames: int = 16
+    video_longest: int = 320  # pixels of the longer side
+    video_timed: int = 640  # the same where the time of a frame is measured
 
     @property
     def compared_sizes(self) -> tuple[Size, ...]:
@@ -71,6 +77,9 @@ _QUICK = {
     "large": ((96, 96), (192, 192)),
     "matmul": 256,
     "layers": dict(zip(NETWORKS, QUICK_LAYERS, strict=True)),
+    "video_frames": 4,
+    "video_longest": 96,
+    "video_timed": 96,
     "dream": DREAM | {"steps": 2, "octaves": 1, "jitter": 8},
 }
 
@@ -101,6 +110,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         against=given.against,
         json=given.json,
         markdown=given.markdown,
+        clips=tuple(given.clips),
         **quick,
     )
 
@@ -128,6 +138,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--rerun-seconds", type=float, default=120, metavar="SECONDS",
         help="limit, for each part, on the time lost by repeating measurements that other programs "
         "disturbed (default: %(default)s)")  # fmt: skip
+    add("--clips", nargs="+", type=Path, default=[], metavar="FILE",
+        help="videos to dream, beside a panned photograph and a still one")  # fmt: skip
     add("--quick", action="store_true", help="tiny sizes and few rounds: only to see it run")
     add("--json", type=Path, metavar="OUT", help="write all measurements")
     add("--markdown", type=Path, metavar="OUT", help="write the tables")

@@ -10,7 +10,7 @@ from pathlib import Path
 import jax
 import torch  # pyright: ignore[reportMissingImports]
 
-from benchmark import internals, layers, runs, steps
+from benchmark import internals, layers, runs, steps, video
 from benchmark.background import RerunIfDisturbed, interleave
 from benchmark.internals import Subject, load_subject, step_flops
 from benchmark.log import log
@@ -59,6 +59,7 @@ def measured_parts(
         "variants": _variants,
         "host": _host,
         "startup": _startup,
+        "video": _video,
     }
     return results, {name: partial(parts[name], context) for name in options.parts}
 
@@ -153,3 +154,7 @@ def _host(context: Context, rerun: RerunIfDisturbed) -> None:
 def _startup(context: Context, rerun: RerunIfDisturbed) -> None:
     log("start-up")
     context.results.startup = runs.measure_startup(min(context.options.rounds, 5), rerun)
+
+
+def _video(context: Context, rerun: RerunIfDisturbed) -> None:
+    video.measure(context.options, context.results, rerun)

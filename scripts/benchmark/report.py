@@ -12,7 +12,9 @@ from benchmark.results import (
     THEIRS,
     TOGETHER,
     Batches,
+    Coherence,
     Comparison,
+    FrameTime,
     Host,
     Large,
     LayerTimes,
@@ -47,6 +49,10 @@ def to_markdown(results: Results) -> str:
         parts.append("### The host's work between two steps\n\n" + host_table(results.host))
     if results.startup:
         parts.append("### Start-up\n\n" + startup_table(results.startup, results.runs))
+    if results.coherence:
+        parts.append("### Coherence of videos\n\n" + coherence_table(results.coherence))
+    if results.frame_times:
+        parts.append("### A frame of a video\n\n" + frame_table(results.frame_times))
     if results.comparison:
         parts.append("### New against old\n\n" + comparison_table(results.comparison))
     return "\n\n".join(parts) + "\n"
@@ -184,6 +190,35 @@ def startup_table(startup: dict[str, list[Run]], runs: Sequence[Runs]) -> str:
                 name = f"`jaxdream dream` to the first step shown, {item.network}, {kind[10:]}"
                 rows.append([name, _number(Measured(tuple(first)), digits=2)])
     return table(["command", "s"], rows)
+
+
+def coherence_table(coherence: Sequence[Coherence]) -> str:
+    """One row a clip and way; ratios are to the first way of the same clip."""
+    header = ["clip, dreamed", "warp error, levels²", "ratio", "of the clip itself, levels²"]
+    header += ["change of the detail, levels", "mean abs. detail, levels"]
+    first: dict[str, Coherence] = {}
+    rows = []
+    for item in coherence:
+        reference = first.setdefault(item.clip, item)
+        row = [f"{item.clip}, {item.way}", f"{item.warp_error:.1f}"]
+        share = item.warp_error / reference.warp_error if reference.warp_error else None
+        row += ["" if share is None else f"{share:.2f}", f"{item.own_error:.1f}"]
+        rows.append([*row, f"{item.detail_change:.2f}", f"{item.strength:.1f}"])
+    return table(header, rows)
+
+
+def frame_table(times: Sequence[FrameTime]) -> str:
+    """One row a clip."""
+    header = ["clip", "frames a second", "s a frame", "s of flow", "s of reading and writing"]
+    rows = [
+        [
+            f"{item.clip}, {_size(item.size)}",
+            f"{1 / (item.frame + item.codec):.2f}",
+            *(f"{seconds:.3f}" for seconds in (item.frame, item.flow, item.codec)),
+        ]
+        for item in times
+    ]
+    return table(header, rows)
 
 
 def comparison_table(comparison: Comparison) -> str:

@@ -159,6 +159,30 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Coherence:
+    """How much the dream of a video changes where its content does not."""
+
+    clip: str
+    way: str  # to dream it
+    warp_error: float  # mean square of frame minus warped frame before, levels**2
+    own_error: float  # the same of the frames before they are dreamed
+    detail_change: float  # mean |detail minus warped detail before|, levels
+    strength: float  # mean |detail|, levels
+    seconds: float  # of a frame, with all that is compiled
+
+
+@dataclass(frozen=True)
+class FrameTime:
+    """Where the time of a frame of a video goes, in seconds."""
+
+    clip: str
+    size: tuple[int, int]
+    flow: float
+    frame: float  # from frame to frame, with the flow, which is computed beside the dream before
+    codec: float  # to read and to write it
+
+
+@dataclass(frozen=True)
 class Compared:
     """One quantity of two versions of jaxdream, measured in turn."""
 
@@ -200,6 +224,8 @@ class Results:
     variants: list[Variants] = field(default_factory=list)
     host: list[Host] = field(default_factory=list)
     startup: dict[str, list[Run]] = field(default_factory=dict)
+    coherence: list[Coherence] = field(default_factory=list)
+    frame_times: list[FrameTime] = field(default_factory=list)
     comparison: Comparison | None = None
     background: dict[str, float | None] = field(default_factory=dict)  # load by part, 0..1
     interrupted: bool = False  # before everything was measured

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-from attack import folders, kills, pictures, recipes, servers, texts, weights
+from attack import folders, kills, pictures, recipes, servers, texts, videos, weights
 from attack.case import make_place
 from attack.invariants import snapshot, violations
 from attack.program import Program
@@ -19,6 +19,7 @@ GENERATORS = {
     "recipes": recipes.odd_recipe,
     "batch": folders.odd_batch,
     "zoom": folders.odd_zoom,
+    "videos": videos.odd_video,
     "weights": weights.odd_weights,
     "vectors": weights.odd_vector,
     "objectives": texts.odd_objective,

@@ -168,6 +168,7 @@ def test_the_readmes_tables_of_settings_are_todays():
     tables = {
         "settings": (jd.DreamSettings, jd.SourceSettings, jd.Compute),
         "zoom settings": (jd.ZoomSettings,),
+        "video settings": (jd.VideoSettings, jd.ClipSettings),
         "visualize settings": (jd.VisualizeSettings,),
     }
     for name, classes in tables.items():

@@ -50,6 +50,13 @@ def test_a_bad_weight_file_is_one_line(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
+def test_videos_are_measured_without_pytorch(tmp_path):
+    done = bench("--quick", "--only", "video", "--markdown", tmp_path / "out.md")
+    assert done.returncode == 0, done.stderr
+    assert "a still photograph, carried | 0.0 |" in (tmp_path / "out.md").read_text()
+
+
 def bench(*arguments):
     command = [sys.executable, ROOT / "scripts" / "bench.py", *arguments]
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
