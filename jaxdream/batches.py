@@ -16,7 +16,7 @@ from jaxdream.algorithm.ascent import gradient_errors
 from jaxdream.algorithm.keys import AnyKey, drawn_offsets, picture_keys
 from jaxdream.algorithm.octaves import check_work, octave_options, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
-from jaxdream.deepdream import DreamState, as_pixels, dream_pictures
+from jaxdream.deepdream import DreamState, dream_pictures
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import available
 from jaxdream.execution.planner import allows_padding, useful_batch
@@ -24,6 +24,7 @@ from jaxdream.execution.shapes import ExactLayout, Layout, PaddedLayout, ShapeBu
 from jaxdream.execution.sharding import Sharding, chosen_sharding
 from jaxdream.execution.tiles import round_up
 from jaxdream.images.masks import check_mask
+from jaxdream.images.pixels import as_pixels
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.text import as_objective

@@ -7,7 +7,6 @@ pictures of one size and of several; ``iterate_dream`` and ``dream`` are what a 
 
 import math
 import operator
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,9 +23,9 @@ from jaxtyping import Array, Float, Integer
 from jaxdream.algorithm.ascent import AscentState, StepInfo, check_gradients
 from jaxdream.algorithm.finishing import Finishing
 from jaxdream.algorithm.keys import AnyKey, Offsets, given_offsets
-from jaxdream.algorithm.octaves import check_work, octave_bases, octave_options, plan_octaves
+from jaxdream.algorithm.octaves import octave_bases, octave_sizes
 from jaxdream.algorithm.optimizers import StepRule
-from jaxdream.errors import JaxdreamError, JaxdreamWarning
+from jaxdream.errors import JaxdreamError
 from jaxdream.execution.choosing import choose
 from jaxdream.execution.jit import steps_per_call
 from jaxdream.execution.octave import CompiledOctave, Octave
@@ -41,7 +40,7 @@ from jaxdream.models.network import Network
 from jaxdream.objectives.base import Axes, Objective
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import MASK_AND_SEAMLESS, Compute, DreamSettings, takes_settings
-from jaxdream.types import AnyArray, Size
+from jaxdream.types import AnyArray
 
 Masks = Float[AnyArray, "*n h w"] | None
 Image = Float[AnyArray, "*n h w 3"] | Integer[AnyArray, "*n h w 3"]
@@ -313,7 +312,7 @@ def _programs(
     """What gives the programs of an octave; None where they become part of the caller's."""
     if traced:
         yield None
-    elif kept:
+    elif kept and len(kept) == len(octaves):  # of a whole dream
         yield kept.__getitem__
     else:
         with compiled_ahead(octaves, chunk, memory) as ready:
@@ -393,36 +392,3 @@ def checked_states(states: Iterator[DreamState], objective: Objective) -> Iterat
 
 def _is_traced(*values: object) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
-
-
-def as_pixels(image: AnyArray) -> Float[np.ndarray, "h w 3"]:
-    """A picture as the dream takes it.
-
-    Raises:
-        JaxdreamError: it is not (h, w, 3), RGB, 0..255.
-    """
-    check_picture(image, name="image")
-    if np.ndim(image) != 3:
-        raise JaxdreamError(f"image is (h, w, 3), not {np.shape(image)}: RGB, 0..255")
-    return np.asarray(image, np.float32)
-
-
-def octave_sizes(
-    model: Network, objective: Objective, size: Size, settings: DreamSettings
-) -> tuple[Size, ...]:
-    """The sizes of the octaves, with a warning where there are fewer than were asked for."""
-    minimum = model.graph.minimum_size(*objective.layers)
-    sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)
-    check_work(sizes, settings.steps)
-    if settings.smallest is None and len(sizes) < settings.octaves:
-        line = fewer_octaves(len(sizes), settings.octaves, minimum)
-        warnings.warn(line, JaxdreamWarning, stacklevel=4)
-    return sizes
-
-
-def fewer_octaves(planned: int, octaves: int, minimum: int) -> str:
-    """The line that says why a dream has fewer octaves than were asked for."""
-    return (
-        f"dreaming {planned} of the {octaves} octaves asked for: smaller ones would be under the "
-        f"{minimum} pixels that the layer needs"
-    )

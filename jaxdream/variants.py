@@ -13,12 +13,13 @@ from jaxtyping import Array, Float
 
 from jaxdream.algorithm.finishing import Finishing
 from jaxdream.algorithm.keys import drawn_offsets, single_key
-from jaxdream.algorithm.octaves import octave_options
+from jaxdream.algorithm.octaves import octave_options, octave_sizes
 from jaxdream.algorithm.optimizers import StepRule
-from jaxdream.deepdream import DreamState, as_pixels, checked_states, dream_pictures, octave_sizes
+from jaxdream.deepdream import DreamState, checked_states, dream_pictures
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import available
 from jaxdream.execution.planner import plan_layouts, useful_batch
+from jaxdream.images.pixels import as_pixels
 from jaxdream.models.network import Network
 from jaxdream.objectives.base import Objective, stack_objectives
 from jaxdream.objectives.text import as_objective

@@ -20,8 +20,9 @@ from jaxdream.curves.names import zoom_curve_settings
 from jaxdream.curves.objectives import CrossFade, cross_fade
 from jaxdream.curves.text import parse_curves
 from jaxdream.curves.times import Moment, Timeline
-from jaxdream.deepdream import DreamState, as_pixels, iterate_dream
+from jaxdream.deepdream import DreamState, iterate_dream
 from jaxdream.errors import JaxdreamError
+from jaxdream.images.pixels import as_pixels
 from jaxdream.images.resample import warp
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective

@@ -1,13 +1,16 @@
 """The sizes that a picture is dreamed at: each octave a fixed factor smaller than the next."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from jaxtyping import Float
 
-from jaxdream.errors import JaxdreamError
+from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.images.resample import resize
 from jaxdream.images.seamless import check_sphere
+from jaxdream.models.network import Network
+from jaxdream.objectives.base import Objective
 from jaxdream.settings import SPHERE, DreamSettings, describe
 from jaxdream.types import AnyArray, Size
 
@@ -107,3 +110,24 @@ def octave_bases(
     for size in reversed(sizes[:-1]):
         bases.append(resize(bases[-1], size, wrap=wrap))
     return tuple(reversed(bases))
+
+
+def octave_sizes(
+    model: Network, objective: Objective, size: Size, settings: DreamSettings
+) -> tuple[Size, ...]:
+    """The sizes of the octaves, with a warning where there are fewer than were asked for."""
+    minimum = model.graph.minimum_size(*objective.layers)
+    sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)
+    check_work(sizes, settings.steps)
+    if settings.smallest is None and len(sizes) < settings.octaves:
+        line = fewer_octaves(len(sizes), settings.octaves, minimum)
+        warnings.warn(line, JaxdreamWarning, stacklevel=4)
+    return sizes
+
+
+def fewer_octaves(planned: int, octaves: int, minimum: int) -> str:
+    """The line that says why a dream has fewer octaves than were asked for."""
+    return (
+        f"dreaming {planned} of the {octaves} octaves asked for: smaller ones would be under the "
+        f"{minimum} pixels that the layer needs"
+    )

@@ -17,10 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxdream.algorithm.octaves import octave_options, plan_octaves
+from jaxdream.algorithm.octaves import fewer_octaves, octave_options, plan_octaves
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.batches import plan_batches
-from jaxdream.deepdream import fewer_octaves
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.compiling import compiled_programs
 from jaxdream.execution.distributed import Process, shard

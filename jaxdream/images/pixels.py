@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.types import AnyArray
 
 LUMA = (0.299, 0.587, 0.114)  # of R, G and B: ITU-R BT.601
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 27)  # above, Pillow refuses to decode
@@ -47,6 +48,18 @@ def check_picture(image, *, name: str) -> None:
         values = np.asarray(image)
         _check_real(values.dtype, name)
         _check_values(values, name)
+
+
+def as_pixels(image: AnyArray) -> Float[np.ndarray, "h w 3"]:
+    """A picture as the dream takes it.
+
+    Raises:
+        JaxdreamError: it is not (h, w, 3), RGB, 0..255.
+    """
+    check_picture(image, name="image")
+    if np.ndim(image) != 3:
+        raise JaxdreamError(f"image is (h, w, 3), not {np.shape(image)}: RGB, 0..255")
+    return np.asarray(image, np.float32)
 
 
 def to_levels(values, *, name: str) -> UInt8[np.ndarray, "..."]:

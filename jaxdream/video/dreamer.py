@@ -14,12 +14,12 @@ from jaxtyping import Float
 from jaxdream.algorithm.ascent import gradient_errors
 from jaxdream.algorithm.finishing import Finishing
 from jaxdream.algorithm.keys import drawn_offsets
-from jaxdream.algorithm.octaves import octave_bases
+from jaxdream.algorithm.octaves import octave_bases, octave_sizes
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.curves.curve import OBJECTIVE, Curve
 from jaxdream.curves.objectives import CrossFade, cross_fade
 from jaxdream.curves.times import Moment, Timeline
-from jaxdream.deepdream import as_pixels, dream_pictures, octave_sizes
+from jaxdream.deepdream import dream_pictures
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.execution.choosing import choose
 from jaxdream.execution.jit import steps_per_call
@@ -29,6 +29,7 @@ from jaxdream.execution.planner import plan_layouts, useful_batch
 from jaxdream.execution.shapes import Layout
 from jaxdream.execution.sharding import Sharding
 from jaxdream.images.masks import check_shares
+from jaxdream.images.pixels import as_pixels
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.base import Axes, stack_objectives

@@ -12,8 +12,8 @@ import numpy as np
 from jax.sharding import Sharding, SingleDeviceSharding
 
 from jaxdream.algorithm.keys import picture_keys
+from jaxdream.algorithm.octaves import octave_sizes
 from jaxdream.algorithm.optimizers import StepRule
-from jaxdream.deepdream import octave_sizes
 from jaxdream.execution.octave import Octave
 from jaxdream.execution.planner import plan_layouts
 from jaxdream.execution.shapes import Layout, PaddedLayout, shared_shapes
