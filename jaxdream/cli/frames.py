@@ -27,7 +27,7 @@ from jaxdream.files.reading import read_bytes
 from jaxdream.files.safetensors_bytes import safetensors_bytes
 from jaxdream.files.schema import convert, decode
 from jaxdream.files.writing import make_folder, remove_temporaries, replacing
-from jaxdream.images.picture_files import check_png, mark, write_image
+from jaxdream.images.picture_files import check_png, is_own, mark, write_image
 from jaxdream.recipe import Recipe
 
 _LONGEST = 60  # characters of a setting in a message
@@ -73,6 +73,7 @@ class FrameFolder:
         self.problem = ""  # a line for the user about damage
         self.tensors: dict[str, np.ndarray] = {}  # the state
         self.begun_with: dict = provenance
+        self._prepared = False  # to be written into
         numbered = path.is_dir() and any(re.fullmatch(r"\d+\.png", p.name) for p in path.iterdir())
         if not overwrite and (numbered or self._recipe.exists() or self._state.exists()):
             self._check_settings()
@@ -115,10 +116,14 @@ class FrameFolder:
 
         It is finished when ``keep`` says so: a run that ends before makes this frame again.
         """
-        if self.done == 0:
+        if self.done == 0 and not self._prepared:
+            self._prepared = True
             # The state of another film. If it cannot be removed, writing in its place says why.
             with suppress(OSError):
                 self._state.unlink()
+            for path in self.path.iterdir():  # the frames of another film
+                if re.fullmatch(r"\d{4,}\.png", path.name) and is_own(path):
+                    path.unlink()
             with replacing(self._recipe) as file:
                 file.write(self.to_json(indent=1).encode("ascii") + b"\n")
         write_image(self._picture(number), np.array(frame, np.float32), recipe=_MARK)
@@ -319,7 +324,7 @@ def check_folder(path: Path) -> None:
         JaxdreamError: it cannot.
     """
     if os.path.exists(path) and not os.path.isdir(path):  # which a name too long does not upset
-        raise JaxdreamError(f"{path} is a file: name a folder, or a .gif, .webp or .mp4")
+        raise JaxdreamError(f"{path} is a file: move it away, or give another --output")
     session.check_folder(path)
 
 

@@ -16,6 +16,8 @@ from jaxdream.cli.video_frames import VideoFolder
 from jaxdream.cli.video_target import VideoTarget
 from jaxdream.curves.names import dream_curve_settings
 from jaxdream.curves.times import Timeline
+from jaxdream.errors import JaxdreamError
+from jaxdream.execution.tiles import round_up
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import file_hash
 from jaxdream.images.pixels import parse_size
@@ -57,6 +59,8 @@ class Asked(NamedTuple):
         )  # fmt: skip
         asked.source.check_with(asked.dream)
         asked.video.check_with(asked.dream)
+        if options.preview and asked.video.cut_frames():
+            raise JaxdreamError("--preview has other frames than --cuts names: leave out one")
         return asked
 
 
@@ -75,6 +79,10 @@ def dream_video(options: argparse.Namespace) -> int:
             guard.add_read(mask, what="the mask")
         source = ClipSource(reader, asked.clip, size, masks)
         target.check(source)
+        if masks is not None and masks.one_for_each:
+            if options.preview:
+                raise JaxdreamError("--preview takes some frames only, and no folder of masks")
+            masks.check_count(len(source.scan().times))
         return _dream(options, asked, source, target, guard)
 
 
@@ -96,6 +104,10 @@ def _dream(
     first = source.first()
     timeline = Timeline(float(source.fps), _count(options, source))
     curves = check_curves(options, dream_curve_settings(), timeline)
+    if timeline.frames is None and source.expected is not None:
+        # What an expression is at the end should not be found out there.
+        for curve in curves.values():
+            curve.check(Timeline(timeline.fps, source.expected))
     for path in curve_files(curves, asked.compute.memory):
         guard.add_read(path, what="a file of a curve")
     input_sha256 = file_hash(options.input, "sha256", limit=MAX_VIDEO_BYTES)
@@ -109,31 +121,53 @@ def _dream(
     )
     for path in read:
         guard.add_read(path, what="a file of the objective")
-    if options.plan:
-        from jaxdream.cli.video_plan import print_plan
-
-        return print_plan(source, asked, model, objective)
     dreamer = plan_video(
         asked.source.seed, model, objective, video_settings=asked.video, settings=asked.dream,
         compute=asked.compute, timeline=timeline, curves=options.curves,
         first_image=first.pixels, files=named.files,
     )  # fmt: skip
+    if options.plan:
+        from jaxdream.cli.video_plan import print_plan
+
+        return print_plan(source, asked, dreamer)
     recipe = Recipe(
         settings=asked.dream, source=_recorded(asked.source), size=source.size,
         objective=text.text, files=text.files, input_name=Path(options.input).name,
         input_sha256=input_sha256, provenance=provenance(model),
     )  # fmt: skip
-    more = {**asked.clip.recorded(), **asked.video.recorded(), **named.recorded(timeline.fps)}
-    if source.masks is not None:
-        more["mask_sha256"] = source.masks.sha256
+    more = _depended_on(asked, source) | named.recorded(timeline.fps)
+    if named.depends_on_count:
+        more["frames"] = timeline.frames
     with locked(target.folder):
         frames = VideoFolder(
             target.folder, *recorded_frames(recipe, more), overwrite=options.overwrite
         )
         going_on = f"going on after {number_of_frames(frames.done)} in {target.folder}"
         say_what_is_there(frames, recipe, going_on)
+        # Of an earlier run that was not stopped: a part of the same film must not replace it.
+        whole_film = not frames.done and target.path != target.folder and target.path.exists()
+        if whole_film:
+            session.say(
+                f"dreaming all frames: those of {target.path} were not kept (--keep-frames keeps "
+                "them)"
+            )
         interrupted = _make(frames, target.path.name, source, dreamer, first.time)
-        return _finish(frames, options, source, target, interrupted=interrupted)
+        replace = not (interrupted and whole_film)
+        return _finish(frames, options, source, target, interrupted=interrupted, replace=replace)
+
+
+def _depended_on(asked: Asked, source: ClipSource) -> dict[str, object]:
+    """What frames depend on, beside what a recipe has.
+
+    How many there are is left out, so that a longer film goes on from a shorter one.
+    """
+    recorded = {**asked.clip.recorded(), **asked.video.recorded()}
+    recorded = {k: v for k, v in recorded.items() if k not in ("end", "max_frames")}
+    if cuts := asked.video.cut_frames():
+        recorded["cuts"] = sorted(cuts)
+    if source.masks is not None:
+        recorded["mask_sha256"] = source.masks.sha256
+    return recorded
 
 
 def _count(options: argparse.Namespace, source: ClipSource) -> int | None:
@@ -156,15 +190,13 @@ def _make(
     of = "" if expected is None else f"/{expected}"
     with session.running(name) as run:
         if frames.damaged:
-            scenes = split_scenes(source.frames(begin), CutFinder(dreamer.video_settings))
-            for state in dreamer.dream(scenes):
+            scanned = source.scan(CutFinder(dreamer.video_settings))
+            for state in dreamer.dream(source.repairs(scanned, [n - 1 for n in frames.damaged])):
                 run.show(f"frame {state.number + 1} again", 0.0)
                 if state.number + 1 in frames.damaged:
                     frames.restore(state.number + 1, state.image)
-                if not frames.damaged:
-                    break
-        for state in _missing(frames, source, dreamer, begin):
-            frames.add(state, begin + (state.seconds or 0))
+        for states in _missing(frames, source, dreamer, begin):
+            frames.add(states, begin)
             share = 0.0 if expected is None else min(frames.done / expected, 1.0)
             run.show(f"frame {frames.done}{of}", share)
     return run.interrupted
@@ -172,22 +204,24 @@ def _make(
 
 def _missing(
     frames: VideoFolder, source: ClipSource, dreamer: "Dreamer", begin: Fraction
-) -> "Iterator[VideoState]":
+) -> "Iterator[list[VideoState]]":
     """The frames that are missing, dreamed: one scene after the other, or several at once."""
     lanes = dreamer.useful_lanes(source.size)
     if lanes == 1 and frames.in_order:
         if not frames.done:
             finder = CutFinder(dreamer.video_settings)
-            return dreamer.dream(split_scenes(source.frames(begin), finder))
+            return dreamer.turns(split_scenes(source.frames(begin), finder))
         last = frames.finished[-1]
         carried = frames.carried[last.number]
         finder = CutFinder(dreamer.video_settings, carried.frame, carried.frames)
-        return dreamer.dream(split_scenes(source.frames(begin, after=last), finder, carried))
+        return dreamer.turns(split_scenes(source.frames(begin, after=last), finder, carried))
     session.say("reading the video once, to find its scenes")
     scanned = source.scan(CutFinder(dreamer.video_settings))
     finished = [place.number for place in frames.finished]
-    scenes = source.scenes(scanned, finished, frames.carried)
-    return dreamer.dream(scenes, lanes=min(lanes, len(scanned.cuts)))
+    scenes = list(source.scenes(scanned, finished, frames.carried))
+    # A multiple of the devices, which share them evenly; what is idle costs nothing.
+    lanes = round_up(min(lanes, max(len(scenes), 1)), dreamer.devices)
+    return dreamer.turns(scenes, lanes=lanes)
 
 
 def _finish(
@@ -197,14 +231,19 @@ def _finish(
     target: VideoTarget,
     *,
     interrupted: bool,
+    replace: bool,
 ) -> int:
-    """Write the film of the frames there are, and say where everything is."""
+    """Write the film of the frames there are, and say where everything is.
+
+    Args:
+        replace: whether a film that is there may be replaced.
+    """
     if frames.done == 0:
         session.say("interrupted before the first frame: nothing written")
         return INTERRUPTED
     is_folder = target.path == target.folder
     count, shown, written = number_of_frames(frames.done), len(frames.playable), False
-    if not is_folder and shown:
+    if not is_folder and shown and replace:
         if interrupted:
             session.say(f"interrupted: writing {target.path} of the frames made so far")
         try:
@@ -215,12 +254,14 @@ def _finish(
     if interrupted:
         which = "them" if shown == frames.done else f"the first {shown}"
         also = f", and {target.path} shows {which}" if written else ""
+        again = "the same command without --overwrite" if options.overwrite else "the same command"
         session.say(
-            f"interrupted: {count} of the video are in {frames.path}{also}; the same command goes "
-            "on from there"
+            f"interrupted: {count} of the video are in {frames.path}{also}; {again} goes on from "
+            "there"
         )
         return INTERRUPTED
-    if not is_folder and not options.keep_frames:
+    made = sum(map(source.has, frames.finished))
+    if not is_folder and not options.keep_frames and made == frames.done:
         frames.remove()
-    session.report(f"wrote {target.path}: {count}")
+    session.report(f"wrote {target.path}: {number_of_frames(made)}")
     return 0

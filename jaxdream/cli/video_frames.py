@@ -1,6 +1,6 @@
 """A folder of the frames of a video, in which a run that was stopped goes on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -81,15 +81,22 @@ class VideoFolder(FrameFolder):
             and all(each.shape == size for n, each in tensors.items() if n.endswith(".dreamed"))
         )
 
-    def add(self, state: VideoState, time: Fraction) -> None:
-        """Write a frame, which is at this second of the video."""
-        number = state.number
-        self.write(number + 1, state.image)
-        times = np.zeros((max(len(self._times), number + 1), 2), np.int64)
+    def add(self, states: Sequence[VideoState], begin: Fraction) -> None:
+        """Write frames, and then what the next ones depend on.
+
+        Args:
+            begin: the second of the video of the first frame of all.
+        """
+        count = max(len(self._times), *(state.number + 1 for state in states))
+        times = np.zeros((count, 2), np.int64)
         times[: len(self._times)] = self._times
-        times[number] = time.numerator, time.denominator
-        carried = state.carried._asdict().items()
-        values = {f"{number}.{name}": np.asarray(v) for name, v in carried if v is not None}
+        values = {}
+        for state in states:
+            number, time = state.number, begin + (state.seconds or 0)
+            self.write(number + 1, state.image)
+            times[number] = time.numerator, time.denominator
+            carried = state.carried._asdict().items()
+            values |= {f"{number}.{name}": np.asarray(v) for name, v in carried if v is not None}
         # What a frame hands on is not needed any more when the next one is finished.
         kept = {
             name: array for name, array in {**self.tensors, **values}.items()

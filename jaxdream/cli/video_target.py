@@ -110,7 +110,7 @@ class VideoTarget:
         Raises:
             JaxdreamError: it cannot be written.
         """
-        places = frames.playable
+        places = list(filter(source.has, frames.playable))
         paths = frames.paths()[: len(places)]
         if self.is_animation:
             recipe = frames.to_json()

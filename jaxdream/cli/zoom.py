@@ -232,9 +232,10 @@ def _finish(
     if interrupted:
         which = "them" if shown == count else f"the first {shown}"
         also = f", and {animation} shows {which}" if written else ""
+        again = "the same command without --overwrite" if options.overwrite else "the same command"
         session.say(
             f"interrupted: {count} of {zoom.frames} frames are in {frames.path}{also}; "
-            "the same command goes on from there"
+            f"{again} goes on from there"
         )
         return INTERRUPTED
     if animation is not None and not options.keep_frames and frames.done == count:

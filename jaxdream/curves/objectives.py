@@ -64,7 +64,7 @@ def cross_fade(
 
     Args:
         curve: of the objective.
-        picture: RGB, 0..255; the same one where a film is gone on with.
+        picture: RGB, 0..255; the same one where a film is resumed.
         files: as of ``parse_objective``.
 
     Raises:

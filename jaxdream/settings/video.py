@@ -73,8 +73,8 @@ class VideoSettings(Settings):
     )
     cuts: str = setting(
         default=AUTO,
-        help="frames that begin a scene, of which nothing of the dream before is kept: auto finds "
-        "them, none for no cuts, or their numbers from 0, such as 120,355",
+        help="frames that begin a scene, which takes nothing from the dream before: auto finds "
+        "them, none for no cuts, or their numbers from 0 among those that are made, such as 120,355",
         metavar="auto|none|N,N",
     )
 

@@ -35,7 +35,7 @@ class Scene(NamedTuple):
 def clip_frames(
     frames: Iterable[Frame], masks: Mask | Iterable[Mask] | None, first: int
 ) -> Iterator[ClipFrame]:
-    """Pictures as the frames of a video.
+    """Pictures as the frames of a video: copies, since a camera may fill one array again and again.
 
     Args:
         masks: one for all, or one for each in turn.
@@ -46,14 +46,14 @@ def clip_frames(
     """
     if masks is None or (isinstance(masks, AnyArray) and masks.ndim == 2):
         for number, pixels in enumerate(frames, first):
-            yield ClipFrame(number, pixels, None, masks)
+            yield ClipFrame(number, np.array(pixels), None, masks)
         return
     each = iter(masks)
     for number, pixels in enumerate(frames, first):
         mask = next(each, None)
         if mask is None:
             raise JaxdreamError(f"there is no mask for frame {number}: give one for each frame")
-        yield ClipFrame(number, pixels, None, mask)
+        yield ClipFrame(number, np.array(pixels), None, mask)
 
 
 def levels(pixels: Frame) -> np.ndarray:

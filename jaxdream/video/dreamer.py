@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import reduce
+from operator import add
 from typing import NamedTuple
 
 import jax
@@ -34,6 +36,7 @@ from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.base import Axes, stack_objectives
 from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.text import parse_objective
 from jaxdream.settings import Compute, DreamSettings, VideoSettings, describe
 from jaxdream.types import Size
 from jaxdream.video.clips import ClipFrame, Frame, Scene, levels
@@ -101,6 +104,7 @@ class Dreamer:
     files: ObjectiveFiles | None = None  # of the objective's curve
     sharding: Sharding | None = None  # the devices that compute, if several
     _fade: CrossFade | None = None
+    _warned: bool = False
     _lanes: int = 0  # for which the programs are
     _layouts: list[Layout] = field(default_factory=list)
     _programs: dict[int, CompiledOctave] = field(default_factory=dict)
@@ -127,14 +131,32 @@ class Dreamer:
         One on a CPU, whose cores do not compute several any faster; as many as fit into the memory
         of each device else.
         """
-        devices = self.sharding.pictures if self.sharding else 1
-        if jax.default_backend() == "cpu" or self.objective is None:
-            return devices
+        if jax.default_backend() == "cpu":
+            return self.devices
         budget = available(self.compute.memory, self.sharding and self.sharding.devices)
-        return devices * useful_batch(self.model, self.objective, size, budget)
+        return self.devices * useful_batch(self.model, self.any_objective, size, budget)
+
+    @property
+    def devices(self) -> int:
+        """How many devices share the frames of several scenes."""
+        return self.sharding.pictures if self.sharding else 1
+
+    @property
+    def any_objective(self) -> Objective:
+        """The objective, or the sum of those of its curve, whose programs are alike."""
+        if self.objective is not None:
+            return self.objective
+        texts = self.curves[OBJECTIVE].texts
+        terms = (parse_objective(text, self.model, files=self.files) for text in texts)
+        return reduce(add, (1.0 * term for term in terms))
 
     def dream(self, scenes: Iterable[Scene], *, lanes: int = 1) -> Iterator[VideoState]:
-        """Dream scenes, so many side by side; their frames come in the order of their scene.
+        """The frames of ``turns``, one by one."""
+        for states in self.turns(scenes, lanes=lanes):
+            yield from states
+
+    def turns(self, scenes: Iterable[Scene], *, lanes: int = 1) -> Iterator[list[VideoState]]:
+        """Dream scenes, so many side by side, and give one frame of each at a time.
 
         Raises:
             JaxdreamError: as of ``iterate_video``, for what depends on the frames.
@@ -153,7 +175,7 @@ class Dreamer:
                 states = self._dream_frames([(each, carried) for _, each, carried in turn], lanes)
                 for (frames, _, _), state in zip(turn, states, strict=True):
                     running.append((frames, state.carried))
-                yield from states
+                yield states
 
     def _prepared(self, scene: Scene) -> Iterator[_Prepared]:
         """The frames of a scene, checked, with their motion."""
@@ -170,7 +192,7 @@ class Dreamer:
         expected = self.size or (size if before is None else before.shape[:2])
         if size != expected:
             raise JaxdreamError(
-                f"frame {frame.number} is {size[1]}x{size[0]} pixels and the one before "
+                f"frame {frame.number} is {size[1]}x{size[0]} pixels and those before "
                 f"{expected[1]}x{expected[0]}: give frames of one size"
             )
         if frame.mask is not None:
@@ -205,8 +227,14 @@ class Dreamer:
         steps, frame_steps = self.steps
         if each.carried is None:  # the dream of a still
             return steps
-        due = each.start.mean
+        # An optimiser that is an object cannot take larger steps.
+        due = float(each.start.steps.max()) if self._fixed else each.start.mean
         return iterations(due, steps=steps, frame_steps=frame_steps, chunk=self.chunk)
+
+    @property
+    def _fixed(self) -> bool:
+        """Whether the step size is the optimiser's own."""
+        return not isinstance(self.settings.optimizer, str)
 
     def _plan(self, prepared: _Prepared, lanes: int) -> None:
         """Plan the octaves, when the size of the frames is known."""
@@ -240,7 +268,7 @@ class Dreamer:
         """The dreams after so many steps in each octave, not finished."""
         begun = [*begun, *[begun[0]] * (lanes - len(begun))]  # idle lanes have to dream something
         weights = [each.start.steps / count for each in begun]
-        largest = [float(each.max()) or 1.0 for each in weights]
+        largest = [1.0 if self._fixed else float(each.max()) or 1.0 for each in weights]
         sizes = [
             float(self._settings(each.prepared.frame).step_size) * scale
             for each, scale in zip(begun, largest, strict=True)
@@ -250,14 +278,13 @@ class Dreamer:
         settings = self.settings.replace(
             steps=count, keep_colours=False, keep_contrast=False, strength=1.0
         )
-        fixed = not isinstance(settings.optimizer, str)  # its step size is its own
         states = dream_pictures(
             np.stack([self._jitter(each, count) for each in begun], axis=1),
             self.model, [each.start.picture for each in begun], objective, self._layouts,
             settings=settings, compute=self.compute, objective_axes=axes,
             sharding=self._sharding_of(lanes),
-            masks=[each / scale for each, scale in zip(weights, largest, strict=True)],
-            step_size=None if fixed else np.array(sizes if lanes > 1 else sizes[0], np.float32),
+            masks=[np.minimum(w / scale, 1) for w, scale in zip(weights, largest, strict=True)],
+            step_size=None if self._fixed else _stacked(sizes),
             chunk=self.chunk, programs=self._programs,
         )  # fmt: skip
         state = next(states)
@@ -279,14 +306,15 @@ class Dreamer:
         self.sharding.check((lanes,) if lanes > 1 else (), self.settings)
         return self.sharding
 
-    @staticmethod
-    def _check_gradients(begun: Sequence[_Begun], largest: np.ndarray, what: str) -> None:
+    def _check_gradients(self, begun: Sequence[_Begun], largest: np.ndarray, what: str) -> None:
         for each, value, error in zip(begun, largest, gradient_errors(largest, what), strict=True):
             if error is not None and each.start.steps.any():
                 line = f"frame {each.prepared.frame.number}: {error}"
                 if not np.isfinite(value):
                     raise JaxdreamError(line)
-                warnings.warn(line, JaxdreamWarning, stacklevel=2)
+                if not self._warned:  # once: a black passage has many such frames
+                    warnings.warn(line, JaxdreamWarning, stacklevel=2)
+                self._warned = True
 
     def _jitter(self, each: _Begun, count: int) -> np.ndarray:
         """The offsets of a frame's steps: in each octave the first ones of a still."""
@@ -361,3 +389,8 @@ def _mean(detail: Float[np.ndarray, "h w 3"], mask: Shares | None) -> Float[np.n
     """The mean of each channel of detail, where something is dreamed; 0 if that is nowhere."""
     dreamed = detail.reshape(-1, 3) if mask is None else detail[mask > 0]
     return dreamed.mean(0) if len(dreamed) else np.zeros(3, np.float32)
+
+
+def _stacked(sizes: Sequence[float]) -> np.ndarray:
+    """The step size of each frame; of a single one without an axis."""
+    return np.array(sizes if len(sizes) > 1 else sizes[0], np.float32)

@@ -51,7 +51,8 @@ def iterate_video(
 
         pictures = [state.image for state in jd.iterate_video(0, model, frames)]
 
-    One frame is read ahead of the one that is dreamed, and its flow computed meanwhile.
+    One frame is read ahead of the one that is dreamed, and its flow computed meanwhile. Where the
+    iterator is closed before its end, it waits for that frame.
 
     Args:
         key: a JAX random key, or a whole number.
@@ -84,6 +85,8 @@ def iterate_video(
     )  # fmt: skip
     if frames_done < 0:
         raise JaxdreamError(f"frames_done must be at least 0, not {frames_done}")
+    if carried is not None and not frames_done:
+        raise JaxdreamError("frames_done is missing: say how many frames carried comes after")
     if frames_done and carried is None:
         raise JaxdreamError(
             "carried is missing: where frames are done, give that of the last one's state"

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import file_hash, printable
+from jaxdream.files.reading import file_hash, printable, reason
 from jaxdream.images.formats import PICTURE_SUFFIXES
 from jaxdream.images.masks import ALPHA, brightness, feather, pixel_brightness, resize_mask
 from jaxdream.images.picture_files import read_picture
@@ -53,7 +53,10 @@ class VideoMasks:
             raise JaxdreamError("a video has no transparency: give a picture, a folder or a video")
         masks = cls(path, (), None, size, source.mask_invert, source.mask_feather)
         if os.path.isdir(path):
-            found = sorted(filter(_is_picture, Path(path).iterdir()), key=_in_order)
+            try:
+                found = sorted(filter(_is_picture, Path(path).iterdir()), key=_in_order)
+            except OSError as error:
+                raise JaxdreamError(f"cannot read {printable(path)}: {reason(error)}") from error
             if not found:
                 raise JaxdreamError(f"{printable(path)} has no pictures that could be masks")
             return replace(masks, pictures=tuple(found))
@@ -67,6 +70,23 @@ class VideoMasks:
             return masks
         with open_video(path, notify=notify) as reader:
             return replace(masks, video=reader)
+
+    @property
+    def one_for_each(self) -> bool:
+        """Whether each frame has a picture of its own."""
+        return len(self.pictures) > 1
+
+    def check_count(self, frames: int) -> None:
+        """Make sure that there is a picture for each of so many frames, where each has its own.
+
+        Raises:
+            JaxdreamError: there are fewer.
+        """
+        if self.one_for_each and len(self.pictures) < frames:
+            raise JaxdreamError(
+                f"{printable(self.path)} has {len(self.pictures)} pictures and the video {frames} "
+                "frames to dream: give one for each frame, or a single file"
+            )
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -147,7 +167,9 @@ def _chained(first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[VideoFra
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in PICTURE_SUFFIXES and path.suffix.lower() != ".gif"
+    known = path.suffix.lower() in PICTURE_SUFFIXES and path.suffix.lower() != ".gif"
+    # Names that begin with a dot are other files' data on some systems.
+    return known and not path.name.startswith(".")
 
 
 def _in_order(path: Path) -> tuple[list[tuple[int, str]], str]:

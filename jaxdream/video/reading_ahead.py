@@ -27,7 +27,9 @@ def ahead(items: Iterator[Item], *, count: int = 1) -> Iterator[Item]:
             yield item
     finally:
         if not is_finalizing():
-            worker.shutdown(wait=True, cancel_futures=True)
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
+            try:
+                worker.shutdown(wait=True, cancel_futures=True)
+            finally:  # also where that is interrupted
+                close = getattr(items, "close", None)
+                if close is not None:
+                    close()

@@ -117,7 +117,7 @@ class ClipSource:
 
         Args:
             finished: numbers of the frames that are there.
-            carried: with which some of them are gone on from.
+            carried: what some of them hand to the next, by their numbers.
         """
         there = set(finished)
         ends = [*scanned.cuts[1:], len(scanned.times)]
@@ -132,6 +132,25 @@ class ClipSource:
                 self.frames(scanned.times[0], after=after, end=end),
                 carried[number - 1] if number > start else None,
             )
+
+    def repairs(self, scanned: Scanned, damaged: Iterable[int]) -> Iterator[Scene]:
+        """The scenes with damaged frames, each from its first frame to the last damaged one.
+
+        Args:
+            damaged: numbers of frames.
+        """
+        wanted = sorted(damaged)
+        ends = [*scanned.cuts[1:], len(scanned.times)]
+        for start, end in zip(scanned.cuts, ends, strict=True):
+            within = [number for number in wanted if start <= number < end]
+            if within:
+                after = Place(start - 1, scanned.times[start - 1]) if start else None
+                yield Scene(self.frames(scanned.times[0], after=after, end=within[-1] + 1))
+
+    def has(self, place: Place) -> bool:
+        """Whether a frame is one of the clip's, which an earlier run may have made longer."""
+        most, last = self.clip.max_frames, _exact(self.clip.end)
+        return (most is None or place.number < most) and (last is None or place.time < last)
 
     def _selected(self, after: Place | None, end: int | None) -> Iterator[tuple[Place, VideoFrame]]:
         clip, last = self.clip, _exact(self.clip.end)

@@ -26,6 +26,7 @@ from jaxdream.video.writing import write_video
 FRAME_BY_FRAME, BLENDED, CARRIED = "frame by frame", "blended", "carried"
 _PAN = (3, 1)  # pixels from frame to frame, to the right and down
 _NOISE = 4.0  # levels, standard deviation
+_FEWEST = 4  # frames whose times are measured
 _BLEND, _BLENDED_STEPS = 0.5, 5  # of DeepDreamVideo (2015)
 
 Frames = Sequence[np.ndarray]  # uint8, RGB, (h, w, 3)
@@ -149,6 +150,8 @@ def measure_frame_time(options: Options, model: jd.Network) -> list[FrameTime]:
     for path in options.clips:
         log(f"time of a frame of {path.name}")
         frames = _read(path, options.video_frames, options.video_timed)
+        if len(frames) < _FEWEST:
+            raise jd.JaxdreamError(f"{path} has {len(frames)} frames: give a longer video")
         flow = [_seconds(find_motion, *pair) for pair in pairwise(frames)]
         whole, begun = [], time.perf_counter()
         for _ in jd.iterate_video(0, model, frames, cuts="none"):

@@ -166,7 +166,7 @@ def test_animations(cli, walk, tmp_path, suffix):
         image.load()
         assert (image.n_frames, image.size) == (3, (WIDTH, HEIGHT))
     settings = json.loads(read_recipe_text(tmp_path / f"d{suffix}"))["settings"]
-    assert settings["max_frames"] == 3
+    assert "max_frames" not in settings, "a longer film goes on from a shorter one"
     assert names(tmp_path) == {f"d{suffix}"}
     assert is_own(tmp_path / f"d{suffix}")
 
@@ -431,6 +431,41 @@ def test_only_what_a_mask_shows_is_dreamed(cli, walk, tmp_path, press_ctrl_c, ki
         assert "mask_sha256 " in line
 
 
+def test_a_longer_film_goes_on_from_a_shorter_one(cli, walk, tmp_path):
+    first = ["video", walk, "-o", "out", *QUICK]
+    cli(*first, "--max-frames", "2")
+    done = cli(*first, "--max-frames", "4")
+    assert done.stderr == "jaxdream: going on after 2 frames in out\n"
+    np.testing.assert_array_equal(pictures(tmp_path / "out", 4), dreamed(walk)[:4])
+    cli(*first, "--max-frames", "3", "-o", "out")  # those there are stay
+    assert names(tmp_path / "out") == KEPT | numbered(1, 2, 3, 4)
+
+
+def test_a_part_does_not_replace_a_whole_film(cli, walk, tmp_path, press_ctrl_c):
+    first = ["video", walk, "-o", "d.mp4", *QUICK, "--max-frames", "4"]
+    cli(*first)
+    whole = (tmp_path / "d.mp4").read_bytes()
+    press_ctrl_c(at=2)
+    notes = cli(*first, code=130).notes
+    assert notes[0].startswith("jaxdream: dreaming all frames: those of d.mp4 were not kept")
+    assert notes[-1].endswith("are in d.mp4.frames; the same command goes on from there")
+    assert (tmp_path / "d.mp4").read_bytes() == whole
+
+
+def test_overwriting_leaves_no_frame_of_another_film(cli, walk, tmp_path):
+    cli("video", walk, "-o", "out", *QUICK, "--max-frames", "4")
+    Image.fromarray(left()).save(tmp_path / "out" / "9999.png")
+    cli("video", walk, "-o", "out", *QUICK, "--max-frames", "2", "--boil", "--overwrite")
+    assert names(tmp_path / "out") == KEPT | numbered(1, 2, 9999), "the user's own stays"
+
+
+def test_curves_are_checked_to_the_end_before_anything_is_dreamed(cli, walk, tmp_path):
+    curve = ["--curve", "strength: 2 - f"]
+    (line,) = cli("video", walk, "-o", "out", *QUICK, *curve, code=2).notes
+    assert "at frame" in line
+    assert names(tmp_path) == set()
+
+
 def test_a_mask_can_be_inverted(cli, walk, tmp_path):
     mask = make_mask(tmp_path, "picture")
     options = ["--mask", mask, "--mask-invert", "--max-frames", "2"]
@@ -446,11 +481,10 @@ def test_a_folder_with_too_few_masks_is_one_line(cli, walk, tmp_path):
         (mask / name).unlink()
     (line,) = cli("video", walk, "-o", "d.mp4", *QUICK, "--mask", "masks", code=2).notes
     assert line == (
-        "jaxdream: masks has 2 pictures, so there is no mask for frame 3: give one for each "
-        "frame, or a single file"
+        "jaxdream: masks has 2 pictures and the video 5 frames to dream: give one for each frame, "
+        "or a single file"
     )
-    assert names(tmp_path) == {"masks", "d.mp4.frames"}
-    assert names(tmp_path / "d.mp4.frames") == KEPT | numbered(1, 2)
+    assert names(tmp_path) == {"masks"}
 
 
 CURVES = ["step_size: 0 0.5, 100% 2 in-out", "strength: 1 - 0.3*sin(t)"]
@@ -498,14 +532,14 @@ def test_scenes_side_by_side_that_stopped_with_a_gap(
     command = ["video", two_scenes, "-o", "d.mkv", "--codec", "ffv1", *QUICK, "--cuts", "3"]
     with monkeypatch.context() as patch:
         patch.setattr(Dreamer, "useful_lanes", lambda *_: 2)
-        press_ctrl_c(at=3)  # the frames 0, 3 and 1 are made
+        press_ctrl_c(at=2)  # the frames 0 and 3, then 1 and 4 are made
         done = cli(*command, code=130)
     assert done.notes[-1] == (
-        "jaxdream: interrupted: 3 frames of the video are in d.mkv.frames, and d.mkv shows the "
+        "jaxdream: interrupted: 4 frames of the video are in d.mkv.frames, and d.mkv shows the "
         "first 2; the same command goes on from there"
     )
     frames = tmp_path / "d.mkv.frames"
-    assert names(frames) == KEPT | numbered(1, 2, 4)
+    assert names(frames) == KEPT | numbered(1, 2, 4, 5)
     _, times, shown = read(tmp_path / "d.mkv")
     assert times == [0, 40], "those before the gap"
     np.testing.assert_allclose(shown, one_by_one[:2], atol=1)
@@ -513,11 +547,33 @@ def test_scenes_side_by_side_that_stopped_with_a_gap(
     damaged.write_bytes(b"")
     done = cli(*command, "--keep-frames")
     assert done.notes[1:] == [
-        "jaxdream: going on after 3 frames in d.mkv.frames",
+        "jaxdream: going on after 4 frames in d.mkv.frames",
         "jaxdream: reading the video once, to find its scenes",
     ]
     np.testing.assert_allclose(pictures(frames, 7), one_by_one, atol=1)
     assert read(tmp_path / "d.mkv")[1] == [40 * number for number in range(7)]
+
+
+def test_lanes_are_a_multiple_of_the_devices(two_scenes, monkeypatch):
+    """Three devices share two scenes: the third lane is idle."""
+    from jaxdream.cli import video
+
+    asked = []
+
+    class Three:
+        devices, video_settings = 3, jd.VideoSettings(cuts="3")
+        useful_lanes = staticmethod(lambda _: 3)
+
+        def turns(self, scenes, *, lanes=1):
+            asked.append((len(scenes), lanes))
+            return iter(())
+
+    monkeypatch.setattr(video.session, "say", lambda _: None)
+    with jd.open_video(two_scenes) as reader:
+        source = video.ClipSource(reader, jd.ClipSettings(), (48, 64))
+        empty = video.VideoFolder(two_scenes.with_name("none"), {"size": (48, 64)}, {})
+        list(video._missing(empty, source, Three(), source.first().time))
+    assert asked == [(2, 3)]
 
 
 def test_a_preview_is_every_tenth_frame_and_small(cli, tmp_path):
@@ -679,7 +735,7 @@ REFUSED = {
     "a.mp4 -o ''": "--output is empty: name a file",
     "a.mp4 -o a.mp4": "a.mp4 is the same file as the input a.mp4",
     "a.mp4 -o no/d.mp4": "there is no folder no",
-    "a.mp4 -o text": "text is a file: name a folder",
+    "a.mp4 -o text": "text is a file: move it away",
     "a.mp4 -o text.gif": "text.gif.frames is a file",
     "a.mp4 -o d.avi": "not as '.avi' (a folder of such a name: d.avi/)",
     "a.mp4 -o photo.png": "not as '.png' (a folder of such a name: photo.png/)",

@@ -40,7 +40,7 @@ def state(number, frames=1):
 
 def add(folder, *numbers):
     for number in numbers:
-        folder.add(state(number, number + 1), time_of(number))
+        folder.add([state(number, number + 1)], time_of(number))
     return folder
 
 
@@ -119,7 +119,7 @@ def test_a_time_is_kept_exactly(tmp_path):
     times = [Fraction(0), Fraction(1, 3), Fraction(10**12 + 1, 90000), Fraction(10**6)]
     folder = opened(tmp_path)
     for number, time in enumerate(times):
-        folder.add(state(number), time)
+        folder.add([state(number)], time)
     assert [place.time for place in opened(tmp_path).finished] == times
 
 

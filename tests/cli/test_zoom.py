@@ -336,7 +336,7 @@ REFUSED = {
     "photo.png -o out --fps -1": "argument --fps: it is a number from 0.01 to 240, not -1",
     "photo.png -o out.avi": "not as '.avi' (a folder of such a name: out.avi/)",
     "photo.png -o no/z.gif": "there is no folder no",
-    "photo.png -o text": "text is a file: name a folder, or a .gif, .webp or .mp4",
+    "photo.png -o text": "text is a file: move it away, or give another --output",
     "photo.png -o text.gif": "text.gif.frames is a file",
     "move.gif -o move.gif": "move.gif is the same file as the input move.gif",
     "photo.png --guide move.gif -o move.gif": "move.gif is the same file as the guide move.gif",

@@ -166,5 +166,5 @@ def test_a_frame_of_another_size_in_another_scene_is_one_line():
     wrong = Scene([other._replace(pixels=other.pixels[:-2])])
     states = dreamer().dream([first, wrong])
     assert next(states).number == 0
-    with pytest.raises(JaxdreamError, match="frame 1 is 26x18 pixels and the one before 26x20"):
+    with pytest.raises(JaxdreamError, match="frame 1 is 26x18 pixels and those before 26x20"):
         next(states)

@@ -411,14 +411,14 @@ class TestFrames:
     def test_of_another_size_are_one_line(self, tiny, count):
         states = iterate_video(KEY, tiny, [*pan(count), wide()[:, :29]], **QUICK)
         assert len(list(itertools.islice(states, count))) == count
-        says = f"frame {count} is 29x24 pixels and the one before 30x24: give frames of one size"
+        says = f"frame {count} is 29x24 pixels and those before 30x24: give frames of one size"
         with pytest.raises(JaxdreamError, match=says):
             next(states)
 
     def test_of_another_size_than_what_is_carried_are_one_line(self, tiny):
         (state,) = states_of(tiny, pan(1))
         options = {"frames_done": 1, "carried": state.carried}
-        with pytest.raises(JaxdreamError, match="frame 1 is 29x24 pixels and the one before 30x24"):
+        with pytest.raises(JaxdreamError, match="frame 1 is 29x24 pixels and those before 30x24"):
             states_of(tiny, [wide()[:, :29]], **options)
 
     @pytest.mark.parametrize(
