@@ -74,7 +74,8 @@ class VideoSettings(Settings):
     cuts: str = setting(
         default=AUTO,
         help="frames that begin a scene, which takes nothing from the dream before: auto finds "
-        "them, none for no cuts, or their numbers from 0 among those that are made, such as 120,355",
+        "them, none for no cuts, or their numbers from 0 among those that are made, such as "
+        "120,355",
         metavar="auto|none|N,N",
     )
 
