@@ -88,7 +88,7 @@ def _checked(flow: object, size: tuple[int, ...]) -> Flow:
 def _renewal(before: Frame, frame: Frame, flow: Flow) -> Shares:
     """How much of carried detail is to be renewed: all where much moves or becomes another."""
     cv2 = flow_library()
-    speed = np.hypot(flow[..., 0], flow[..., 1])
+    speed = cv2.magnitude(*cv2.split(flow))
     moved = np.clip((speed - _SLOWEST) / (_FULL_SPEED - _SLOWEST), 0, 1)
     difference = frame.astype(np.float32) - follow(before.astype(np.float32), flow)
     changed = np.abs(cv2.GaussianBlur(difference, (0, 0), _BLUR)).max(-1)
@@ -143,12 +143,13 @@ def go_on(
     return Start(frame + weights * detail, due.astype(np.float32), mean)
 
 
-def iterations(due: float, *, steps: int, frame_steps: int, chunk: int) -> int:
+def iterations(due: float, *, steps: int, chunk: int) -> int:
     """How many steps are taken for a frame of which so many are due on average.
 
     So the work is that of the pixels which need it: where more are due, each step is larger.
 
     Args:
-        chunk: of which the number is a multiple, as the two others are.
+        steps: of a still, the most that are taken.
+        chunk: of which the number is a multiple, as ``steps`` is.
     """
-    return int(np.clip(chunk * round(due / chunk), frame_steps, steps))
+    return int(np.clip(chunk * round(due / chunk), chunk, steps))

@@ -224,12 +224,12 @@ class Dreamer:
         """How many steps are taken in each octave of a frame."""
         if not each.start.steps.any():
             return 0
-        steps, frame_steps = self.steps
+        steps, _ = self.steps
         if each.carried is None:  # the dream of a still
             return steps
         # An optimiser that is an object cannot take larger steps.
         due = float(each.start.steps.max()) if self._fixed else each.start.mean
-        return iterations(due, steps=steps, frame_steps=frame_steps, chunk=self.chunk)
+        return iterations(due, steps=steps, chunk=self.chunk)
 
     @property
     def _fixed(self) -> bool:

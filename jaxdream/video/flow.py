@@ -80,17 +80,30 @@ def reliability(flow: Flow, back: Flow) -> Float[np.ndarray, "h w"]:
     """
     cv2 = flow_library()
     returned = cv2.remap(back, *_places(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    length = np.sum(flow**2, -1)
-    lost = np.sum((flow + returned) ** 2, -1) >= (
-        _ROUND_TRIP_SHARE * (length + np.sum(returned**2, -1)) + _ROUND_TRIP_PIXELS
+    length = _squared(flow)
+    lost = _squared(flow + returned) >= (
+        _ROUND_TRIP_SHARE * (length + _squared(returned)) + _ROUND_TRIP_PIXELS
     )
-    slope = sum(np.sum(np.square(np.gradient(flow, axis=axis)), -1) for axis in (0, 1))
+    slope = _squared(_differences(flow, 0)) + _squared(_differences(flow, 1))
     edge = slope > _EDGE_SHARE * length + _EDGE_PIXELS
     unreliable = lost | edge | ~_inside(flow)
     kernel = np.ones((_SPREAD, _SPREAD), np.uint8)
     wide = cv2.dilate(unreliable.astype(np.float32), kernel)
     soft = 1 - np.minimum(cv2.GaussianBlur(wide, (0, 0), _SOFTNESS), 1)
     return np.where(unreliable, np.float32(0), soft)
+
+
+def _squared(flow: Flow) -> Float[np.ndarray, "h w"]:
+    """The square of a flow's length."""
+    return np.square(flow[..., 0]) + np.square(flow[..., 1])
+
+
+def _differences(flow: Flow, axis: int) -> Flow:
+    """Half of the difference of the neighbours on both sides, along the rows (0) or columns."""
+    cv2 = flow_library()
+    return cv2.Sobel(
+        flow, cv2.CV_32F, axis, 1 - axis, ksize=1, scale=0.5, borderType=cv2.BORDER_REPLICATE
+    )
 
 
 def _places(flow: Flow) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
