@@ -229,6 +229,7 @@ def test_a_zoom_with_curves_goes_on_as_if_never_interrupted(tiny, picture):
     np.testing.assert_array_equal(np.stack(rest), np.stack(whole[2:]))
 
 
+@pytest.mark.slow
 def test_curves_compile_nothing_between_frames(tiny):
     # A size of its own, so that nothing is compiled yet.
     image = np.random.default_rng(2).uniform(0, 255, (27, 35, 3)).astype(np.float32)

@@ -188,6 +188,7 @@ def test_prores(cli, walk, dream, tmp_path):
     assert np.abs(frames - dream).mean() < 3
 
 
+@pytest.mark.slow
 def test_upright_with_its_pixel_aspect_and_its_colours(cli, tmp_path):
     tags = (1, 1, 1, 1)
     path = film(tmp_path / "a.mp4", moving(2), rotation=90, aspect=Fraction(4, 3), tags=tags)
@@ -283,6 +284,7 @@ def test_interrupted_while_the_film_is_written(cli, walk, dream, tmp_path, monke
     assert names(tmp_path) == {"d.mp4"}
 
 
+@pytest.mark.slow
 def test_killed_between_a_picture_and_its_state(cli, walk, dream, tmp_path, press_ctrl_c):
     command = ["video", walk, "-o", "out", *QUICK]
     state = tmp_path / "out" / "video.safetensors"
@@ -330,6 +332,7 @@ def test_damaged_pictures_are_made_again_and_said_once(cli, walk, made):
     assert contents(made) == before
 
 
+@pytest.mark.slow
 def test_interrupted_while_a_damaged_picture_is_made_again(cli, walk, made, tmp_path, press_ctrl_c):
     before = contents(made)
     (made / "0003.png").write_bytes(b"")
@@ -411,6 +414,7 @@ def make_mask(folder, kind):
     return folder / "masks"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["picture", "folder", "video"])
 def test_only_what_a_mask_shows_is_dreamed(cli, walk, tmp_path, press_ctrl_c, kind):
     mask = make_mask(tmp_path, kind)
@@ -431,6 +435,7 @@ def test_only_what_a_mask_shows_is_dreamed(cli, walk, tmp_path, press_ctrl_c, ki
         assert "mask_sha256 " in line
 
 
+@pytest.mark.slow
 def test_a_longer_film_goes_on_from_a_shorter_one(cli, walk, tmp_path):
     first = ["video", walk, "-o", "out", *QUICK]
     cli(*first, "--max-frames", "2")
@@ -452,6 +457,7 @@ def test_a_part_does_not_replace_a_whole_film(cli, walk, tmp_path, press_ctrl_c)
     assert (tmp_path / "d.mp4").read_bytes() == whole
 
 
+@pytest.mark.slow
 def test_overwriting_leaves_no_frame_of_another_film(cli, walk, tmp_path):
     cli("video", walk, "-o", "out", *QUICK, "--max-frames", "4")
     Image.fromarray(left()).save(tmp_path / "out" / "9999.png")
@@ -491,6 +497,7 @@ CURVES = ["step_size: 0 0.5, 100% 2 in-out", "strength: 1 - 0.3*sin(t)"]
 FADE = "objective: 0 conv2/3x3, 4 pool1/3x3_s2 in-out"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["settings", "objective"])
 def test_curves_are_those_of_python_also_when_it_goes_on(cli, tmp_path, press_ctrl_c, case):
     path = film(tmp_path / "a.mp4", moving(5))
@@ -517,6 +524,7 @@ def test_scenes_begin_where_they_are_cut(cli, walk, dream, tmp_path):
     assert np.abs(found[2] - dream[2]).max() > 1
 
 
+@pytest.mark.slow
 def test_scenes_side_by_side(cli, two_scenes, one_by_one, tmp_path, monkeypatch):
     monkeypatch.setattr(Dreamer, "useful_lanes", lambda *_: 2)
     done = cli("video", two_scenes, "-o", "out", *QUICK, "--cuts", "3")
@@ -526,6 +534,7 @@ def test_scenes_side_by_side(cli, two_scenes, one_by_one, tmp_path, monkeypatch)
     np.testing.assert_allclose(pictures(tmp_path / "out", 7), one_by_one, atol=1)
 
 
+@pytest.mark.slow
 def test_scenes_side_by_side_that_stopped_with_a_gap(
     cli, two_scenes, one_by_one, tmp_path, monkeypatch, press_ctrl_c
 ):
@@ -576,6 +585,7 @@ def test_lanes_are_a_multiple_of_the_devices(two_scenes, monkeypatch):
     assert asked == [(2, 3)]
 
 
+@pytest.mark.slow
 def test_a_preview_is_every_tenth_frame_and_small(cli, tmp_path):
     path = film(tmp_path / "a.mp4", moving(21, (40, 400)))
     cli("video", path, "--preview", *QUICK)
@@ -584,6 +594,7 @@ def test_a_preview_is_every_tenth_frame_and_small(cli, tmp_path):
     assert names(tmp_path) == {"a.mp4", "a_preview.mp4"}
 
 
+@pytest.mark.slow
 def test_a_look_and_other_options_of_a_dream(cli, walk, tmp_path):
     options = ["--look", "classic", "--boil", "--step-size", "2.5", "--max-frames", "2"]
     cli("video", walk, "-o", "out", *BARE, "--seed", "7", *options)
@@ -671,6 +682,7 @@ def test_where_the_disk_is_full_the_frames_are_kept(cli, walk, dream, tmp_path, 
     assert names(tmp_path) == {"d.mp4"}
 
 
+@pytest.mark.slow
 def test_where_the_disk_is_full_as_a_frame_is_written(cli, walk, dream, tmp_path, monkeypatch):
     replace = os.replace
 

@@ -85,6 +85,7 @@ CURVES = ["--curve", "zoom: 0 0.02, 3 0.1 in", "--curve", "shift_x: 2*sin(f)"]
 CURVES += ["--curve", "step_size: 1 + f/4", "--curve", "damping: 0 0, 2 0.5 hold"]
 
 
+@pytest.mark.slow
 def test_curves_are_those_of_python_and_more_frames_can_be_added(cli, photo, tmp_path):
     cli("zoom", photo, "-o", "out", "--frames", "2", *QUICK, *CURVES)
     done = cli("zoom", photo, "-o", "out", "--frames", "4", *QUICK, *CURVES, "--fps", "9")
@@ -106,6 +107,7 @@ def test_curves_are_those_of_python_and_more_frames_can_be_added(cli, photo, tmp
     assert "out holds frames of another zoom (curves [" in line
 
 
+@pytest.mark.slow
 def test_the_frames_a_second_matter_to_curves_in_seconds_alone(cli, photo):
     command = ["zoom", photo, "-o", "out", *QUICK, "--frames", "1", "--curve"]
     cli(*command, "rotate: 2*t", "--fps", "10")
@@ -123,6 +125,7 @@ def test_with_shares_of_the_film_more_frames_are_another_zoom(cli, photo):
     assert "out holds frames of another zoom (frames 2 there and 3 now): give the same" in line
 
 
+@pytest.mark.slow
 def test_an_objective_fades_into_another_and_goes_on(cli, photo, tmp_path, press_ctrl_c):
     Image.fromarray(np.full((30, 40, 3), (200, 90, 30), np.uint8)).save(tmp_path / "guide.png")
     curve = "objective: 0 conv2/3x3, 3 guide('guide.png', pool1/3x3_s2) in-out"

@@ -19,6 +19,7 @@ def mean_gradient(model, objective, picture):
     return jnp.abs(jax.grad(lambda image: objective.value(model, image))(picture)).mean()
 
 
+@pytest.mark.slow
 def test_terms_are_equally_strong(tiny, picture):
     fade = cross_fade(CURVE, tiny, picture)
     assert len(fade.terms) == 3, "a text that is given twice is one term"
@@ -58,6 +59,7 @@ def test_a_single_objective_is_itself(tiny, picture):
     )
 
 
+@pytest.mark.slow
 def test_large_pictures_are_seen_small_and_tiny_ones_large_enough(tiny):
     large = np.random.default_rng(3).uniform(0, 255, (40, 512, 3)).astype(np.float32)
     term = objectives.layer("second")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import jaxdream as jd
-from jaxdream.cli import commands, session
+from jaxdream.cli import command_parts, session
 from jaxdream.cli.options import Parser
 from jaxdream.execution import distributed
 from jaxdream.execution.distributed import Process, rendezvous, shard
@@ -229,5 +229,5 @@ def join(*arguments, **options):
 
 def parsed(options):
     parser = Parser()
-    commands._add_processes(parser)
+    command_parts.add_processes(parser)
     return parser.parse_args(options.split())

@@ -79,6 +79,7 @@ def expected():
     return by_number(boiling(1).dream(scenes()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("objective", "octaves"),
     [
@@ -94,11 +95,13 @@ def test_two_lanes_give_the_frames_of_one(objective, octaves):
     assert_same(found, single)
 
 
+@pytest.mark.slow
 def test_more_lanes_than_scenes():
     found = by_number(boiling(2).dream(scenes()[:1], lanes=2))
     assert_same(found, {number: expected()[number] for number in range(4)})
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.permutations(range(4)), st.integers(1, 2))
 def test_scenes_may_come_in_any_order(order, lanes):
@@ -111,6 +114,7 @@ def test_scenes_may_come_in_any_order(order, lanes):
         assert of_scene == list(range(first, end))
 
 
+@pytest.mark.slow
 def test_lanes_give_the_frames_of_one_where_few_steps_are_due():
     found = by_number(dreamer(frame_steps=1).dream(scenes(), lanes=2))
     assert_same(found, by_number(dreamer(frame_steps=1).dream(scenes())))
@@ -130,6 +134,7 @@ def test_scenes_go_on_from_what_was_carried():
     assert_same(found, {n: s for n, s in expected().items() if n not in (0, 4, 6, 9)})
 
 
+@pytest.mark.slow
 def test_curves_are_those_of_each_frames_time():
     curves = ["step_size: 1 + f", "objective: 0 first, 9 second:1", "strength: 1 - f/20"]
     found = by_number(dreamer(curves=curves).dream(scenes(), lanes=2))
