@@ -3,13 +3,12 @@
 import time
 from typing import TYPE_CHECKING
 
-import jax
 import numpy as np
 
 from jaxdream.cli import session
 from jaxdream.execution.memory import format_bytes, in_use
 from jaxdream.execution.planner import plan_dream
-from jaxdream.video.coherence import find_motion
+from jaxdream.video.clips import Scene, clip_frames
 from jaxdream.video.source import ClipSource
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from jaxdream.video.dreamer import Dreamer
 
 _PNG_BYTES = 2.3  # a pixel of a dreamed frame, as measured
+_TRIED, _SPEED = 4, 3  # frames, and the pixels that each is moved by
 _STATE_BYTES = 3 * (4 + 1 + 1)  # a pixel of what a scene hands on
 
 
@@ -28,9 +28,7 @@ def print_plan(source: ClipSource, asked: "Asked", dreamer: "Dreamer") -> int:
     octaves = plan_dream(
         dreamer.model, source.size, dreamer.any_objective, settings=settings, compute=asked.compute
     )
-    dreaming, flow = sum(octave.seconds for octave in octaves), _flow_seconds(source)
-    # A CPU computes both with the same cores.
-    frame = dreaming + flow if jax.default_backend() == "cpu" else max(dreaming, flow)
+    frame = _frame_seconds(source, dreamer)
     memory = format_bytes(before + max(octave.memory for octave in octaves))
     height, width = source.size
     count = source.expected
@@ -40,8 +38,8 @@ def print_plan(source: ClipSource, asked: "Asked", dreamer: "Dreamer") -> int:
         f"second, {steps} steps where a scene begins and {frame_steps} after that"
     )
     session.report(
-        f"  a frame takes about {frame:.2f} s: {dreaming:.2f} s to dream and {flow:.2f} s for the "
-        "flow; more where much is new in it"
+        f"  a frame takes about {frame:.2f} s where all of it moves, more where much is new in it, "
+        "less where it is still"
     )
     session.report(f"  {memory} of memory in all, whatever the number of frames")
     if count is not None:
@@ -53,14 +51,15 @@ def print_plan(source: ClipSource, asked: "Asked", dreamer: "Dreamer") -> int:
     return 0
 
 
-def _flow_seconds(source: ClipSource) -> float:
-    """Seconds that the flow of a frame takes: the second time, since the first prepares things."""
+def _frame_seconds(source: ClipSource, dreamer: "Dreamer") -> float:
+    """Seconds that a frame takes: the last of some, since the first ones compile and prepare."""
     pixels = source.first().pixels
-    moved = np.roll(pixels, 2, axis=1)
-    find_motion(pixels, moved)
-    begun = time.perf_counter()
-    find_motion(pixels, moved)
-    return time.perf_counter() - begun
+    frames = [np.roll(pixels, _SPEED * number, axis=1) for number in range(_TRIED)]
+    begun = seconds = 0.0
+    for _ in dreamer.dream([Scene(clip_frames(frames, None, 0))]):
+        now = time.perf_counter()
+        begun, seconds = now, now - begun
+    return seconds
 
 
 def _time(seconds: float) -> str:

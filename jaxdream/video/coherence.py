@@ -27,6 +27,7 @@ _FULL_SPEED = 3.0  # pixels a frame, from which on detail is renewed as fast as 
 _SLOWEST = 0.1  # pixels a frame, under which a flow is noise
 _NOISE, _CHANGE = 8.0, 24.0  # levels: a frame that differs by less is the same, by more is new
 _BLUR = 2.0  # standard deviation, in pixels, over which frames are compared
+LARGEST_STEP = 3.0  # times the step size, where many steps are due
 _LEAST_RELIABLE = 0.25  # share of a frame, under which nothing of the frame before is used
 
 
@@ -143,13 +144,15 @@ def go_on(
     return Start(frame + weights * detail, due.astype(np.float32), mean)
 
 
-def iterations(due: float, *, steps: int, chunk: int) -> int:
+def iterations(due: float, *, steps: int, frame_steps: int, chunk: int) -> int:
     """How many steps are taken for a frame of which so many are due on average.
 
-    So the work is that of the pixels which need it: where more are due, each step is larger.
+    So the work is that of the pixels which need it: where more are due, each step is larger, up to
+    ``LARGEST_STEP`` times. Larger ones would leave coloured speckles.
 
     Args:
         steps: of a still, the most that are taken.
-        chunk: of which the number is a multiple, as ``steps`` is.
+        frame_steps: the fewest.
+        chunk: of which the number is a multiple, as the two others are.
     """
-    return int(np.clip(chunk * round(due / chunk), chunk, steps))
+    return int(np.clip(chunk * round(due / chunk), frame_steps, steps))

@@ -41,6 +41,7 @@ from jaxdream.settings import Compute, DreamSettings, VideoSettings, describe
 from jaxdream.types import Size
 from jaxdream.video.clips import ClipFrame, Frame, Scene, levels
 from jaxdream.video.coherence import (
+    LARGEST_STEP,
     Carried,
     Motion,
     Shares,
@@ -224,12 +225,12 @@ class Dreamer:
         """How many steps are taken in each octave of a frame."""
         if not each.start.steps.any():
             return 0
-        steps, _ = self.steps
+        steps, frame_steps = self.steps
         if each.carried is None:  # the dream of a still
             return steps
         # An optimiser that is an object cannot take larger steps.
         due = float(each.start.steps.max()) if self._fixed else each.start.mean
-        return iterations(due, steps=steps, chunk=self.chunk)
+        return iterations(due, steps=steps, frame_steps=frame_steps, chunk=self.chunk)
 
     @property
     def _fixed(self) -> bool:
@@ -267,7 +268,7 @@ class Dreamer:
     def _ascend(self, begun: Sequence[_Begun], count: int, lanes: int) -> list[np.ndarray]:
         """The dreams after so many steps in each octave, not finished."""
         begun = [*begun, *[begun[0]] * (lanes - len(begun))]  # idle lanes have to dream something
-        weights = [each.start.steps / count for each in begun]
+        weights = [np.minimum(each.start.steps / count, LARGEST_STEP) for each in begun]
         largest = [1.0 if self._fixed else float(each.max()) or 1.0 for each in weights]
         sizes = [
             float(self._settings(each.prepared.frame).step_size) * scale

@@ -222,13 +222,13 @@ def test_where_little_can_be_trusted_nothing_is():
     np.testing.assert_array_equal(outside(0.9), 0)
 
 
-@given(st.integers(1, 6), st.integers(1, 10), st.floats(0, 1))
-def test_steps_are_as_many_as_are_due_on_average(chunk, chunks, share):
-    steps = chunk * chunks
-    count = iterations(share * steps, steps=steps, chunk=chunk)
-    assert chunk <= count <= steps
+@given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 5), st.floats(0, 1))
+def test_steps_are_as_many_as_are_due_on_average(chunk, least, more, share):
+    frame_steps, steps = chunk * least, chunk * (least + more)
+    count = iterations(share * steps, steps=steps, frame_steps=frame_steps, chunk=chunk)
+    assert frame_steps <= count <= steps
     assert count % chunk == 0
-    assert abs(count - np.clip(share * steps, chunk, steps)) <= chunk / 2 + 1e-3
+    assert abs(count - np.clip(share * steps, frame_steps, steps)) <= chunk / 2 + 1e-3
 
 
 def test_the_average_is_that_of_the_mask():

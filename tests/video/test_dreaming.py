@@ -551,3 +551,24 @@ def test_a_first_image_is_needed_to_go_on_with_a_curve_of_the_objective(tiny):
 def test_frames_too_small_for_the_layer_are_one_line(tiny):
     with pytest.raises(JaxdreamError, match="needs at least"):
         states_of(tiny, [np.zeros((1, 1, 3), np.uint8)])
+
+
+def test_steps_are_not_enlarged_without_limit(tiny, monkeypatch):
+    """Where a few pixels are uncovered, much larger steps would leave speckles there."""
+    from jaxdream.video import dreamer
+
+    largest = []
+    real = dreamer.dream_pictures
+
+    def noting(*arguments, **options):
+        largest.append(float(options["step_size"]) * max(mask.max() for mask in options["masks"]))
+        return real(*arguments, **options)
+
+    def uncovering(first, _):
+        found = np.zeros((*first.shape[:2], 2), np.float32)
+        found[:3, :3] = 1000
+        return found
+
+    monkeypatch.setattr(dreamer, "dream_pictures", noting)
+    states_of(tiny, pan(2), flow=uncovering, steps=20, frame_steps=2, step_size=1.5)
+    assert largest == pytest.approx([1.5, 4.5])
