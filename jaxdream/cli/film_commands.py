@@ -17,6 +17,7 @@ from jaxdream.settings import (
     VideoSettings,
     ZoomSettings,
 )
+from jaxdream.video.codecs import CODECS, DEFAULT_CODEC, MAX_CRF, described_codecs
 
 
 def add_zoom(commands) -> None:
@@ -55,7 +56,7 @@ def add_zoom(commands) -> None:
 
 def add_video(commands) -> None:
     parser = add_command(
-        commands, "video", "video.dream_video", "dream a video: each frame goes on from the last",
+        commands, "video", "video.dream_video", "dream a video without flicker, with its sound",
         "  jaxdream video walk.mp4 -o dream.mp4\n"
         "  jaxdream video walk.mp4 -o dream.mp4 --preview\n"
         "  jaxdream video walk.mp4 -o dream.mov --codec prores --size 1280 --start 10 --end 20\n"
@@ -74,10 +75,11 @@ def add_video(commands) -> None:
     add_settings(parser, ClipSettings)
     film = parser.add_argument_group("the film")
     group = film.add_argument
-    group("--codec", metavar="NAME", help="h264, hevc, prores (.mov) or ffv1 (.mkv), the last two "
-          "for editing (default: h264)")  # fmt: skip
-    group("--crf", type=whole_number(0, 51, "crf"), metavar="N", help="how much of the picture is "
-          "lost, from 0 to 51 (default: the codec's own, 17 for h264)")  # fmt: skip
+    group("--codec", metavar="NAME", help=f"how the film is stored: {described_codecs()} (default: "
+          f"{DEFAULT_CODEC})")  # fmt: skip
+    group("--crf", type=whole_number(0, MAX_CRF, "crf"), metavar="N", help="how much of the "
+          f"picture is lost, from 0 to {MAX_CRF} (default: the codec's own, "
+          f"{CODECS[DEFAULT_CODEC].crf} for {DEFAULT_CODEC})")  # fmt: skip
     group("--sound", metavar="FILE", help="take the sound of this file")
     group("--no-sound", action="store_true", help="leave out sound and subtitles")
     group("--keep-frames", action="store_true", help="keep the folder OUT.frames of a film")

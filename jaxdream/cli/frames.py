@@ -87,6 +87,12 @@ class FrameFolder:
         """The numbers of the frames that are finished, from 1, in order."""
         return list(range(1, self.done + 1))
 
+    @property
+    def shown(self) -> int:
+        """How many frames there are before the first that is missing or damaged."""
+        whole = [n for at, n in enumerate(self.numbers, 1) if n == at]
+        return min(len(whole), min(self.damaged, default=len(whole) + 1) - 1)
+
     def fits(self, tensors: dict[str, np.ndarray], done: int) -> bool:
         """Whether this can be the state of so many frames of these settings."""
         raise NotImplementedError
@@ -114,7 +120,7 @@ class FrameFolder:
     def write(self, number: int, frame) -> None:
         """Write the picture of a frame: RGB, 0..255, (h, w, 3), NumPy or JAX.
 
-        It is finished when ``keep`` says so: a run that ends before makes this frame again.
+        The frame is finished after ``keep``. A run that ends before that makes it again.
         """
         if self.done == 0 and not self._prepared:
             self._prepared = True

@@ -82,7 +82,7 @@ def dream_video(options: argparse.Namespace) -> int:
         if masks is not None and masks.one_for_each:
             if options.preview:
                 raise JaxdreamError("--preview takes some frames only, and no folder of masks")
-            masks.check_count(len(source.scan().times))
+            masks.check_count(source.count)
         return _dream(options, asked, source, target, guard)
 
 
@@ -174,7 +174,7 @@ def _count(options: argparse.Namespace, source: ClipSource) -> int | None:
     """How many frames there are, where a curve has shares of them; then they are counted."""
     if not any("%" in text for text in options.curves):
         return None
-    return len(source.scan().times)
+    return source.count
 
 
 def _recorded(source: SourceSettings) -> SourceSettings:

@@ -41,10 +41,7 @@ class VideoFolder(FrameFolder):
     @property
     def playable(self) -> list[Place]:
         """The finished frames before the first that is missing or damaged."""
-        return [
-            place for number, place in enumerate(self.finished)
-            if place.number == number and number + 1 < min(self.damaged, default=number + 2)
-        ]  # fmt: skip
+        return self.finished[: self.shown]
 
     @property
     def in_order(self) -> bool:

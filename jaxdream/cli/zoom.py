@@ -212,7 +212,7 @@ def _finish(
         return INTERRUPTED
     count = min(frames.done, zoom.frames)
     # A run can be interrupted while a damaged frame is made again.
-    shown = min(count, min(frames.damaged, default=count + 1) - 1)
+    shown = min(count, frames.shown)
     written = False
     if animation is not None and shown:
         if interrupted:

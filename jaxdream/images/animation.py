@@ -19,7 +19,7 @@ from jaxdream.files.reading import PathLike, printable, reason
 from jaxdream.files.writing import check_place, replacing
 from jaxdream.images.formats import Format, animation_format
 from jaxdream.images.picture_files import read_image, recipe_options
-from jaxdream.images.pixels import to_levels
+from jaxdream.images.pixels import frame_levels
 from jaxdream.types import AnyArray
 
 Pixels = UInt8[np.ndarray, "_ _ 3"]
@@ -151,15 +151,8 @@ def _pixels(path: Path, frames: Iterable[Frame]) -> Iterator[Pixels]:
             image = frame.image()
         else:
             image = read_image(frame) if isinstance(frame, str | os.PathLike) else frame
-        pixels = to_levels(image, name=name)
-        if pixels.ndim != 3 or pixels.shape[-1] != 3 or 0 in pixels.shape:
-            raise JaxdreamError(
-                f"{name} must have the shape (height, width, 3), not {pixels.shape}"
-            )
-        shape = shape or pixels.shape
-        if pixels.shape != shape:
-            size, wanted = (f"{w}x{h}" for h, w, _ in (pixels.shape, shape))
-            raise JaxdreamError(f"{name} is {size} pixels, the first is {wanted}")
+        pixels = frame_levels(image, name=name, shape=shape)
+        shape = pixels.shape
         yield pixels
 
 

@@ -33,7 +33,7 @@ def contact_sheet(
         background: grey level, 0..255; the labels are white on a dark one, else black.
 
     Raises:
-        JaxdreamError: there are no pictures, there are more or fewer labels than pictures, or
+        JaxdreamError: there are no pictures, the number of labels is not that of the pictures, or
             a setting is out of range.
     """
     if not pictures:

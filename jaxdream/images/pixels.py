@@ -95,6 +95,26 @@ def check_size(size: tuple[int, int]) -> None:
         raise JaxdreamError(f"size {width}x{height}: too large, at most {MAX_PIXELS:,} pixels")
 
 
+def frame_levels(image, *, name: str, shape: tuple[int, ...] | None) -> UInt8[np.ndarray, "_ _ 3"]:
+    """A frame of a film as whole levels.
+
+    Args:
+        image: RGB, 0..255, NumPy or JAX.
+        name: what the message calls it.
+        shape: that of the film's first frame; None for that one itself.
+
+    Raises:
+        JaxdreamError: as ``to_levels``, or it has another shape than (h, w, 3), or than the first.
+    """
+    pixels = to_levels(image, name=name)
+    if pixels.ndim != 3 or pixels.shape[-1] != 3 or 0 in pixels.shape:
+        raise JaxdreamError(f"{name} must have the shape (height, width, 3), not {pixels.shape}")
+    if shape is not None and pixels.shape != shape:
+        size, wanted = (f"{w}x{h}" for h, w, _ in (pixels.shape, shape))
+        raise JaxdreamError(f"{name} is {size} pixels, the first is {wanted}")
+    return pixels
+
+
 def parse_size(text: str, height: int, width: int) -> tuple[int, int]:
     """Height and width that ``WxH``, or ``N`` for the longest side, means for a picture.
 

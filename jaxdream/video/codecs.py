@@ -7,7 +7,6 @@ from pathlib import Path
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import PathLike, printable
 from jaxdream.files.writing import check_place
-from jaxdream.types import Size
 from jaxdream.video.library import video_library
 
 DEFAULT_CODEC = "h264"
@@ -25,7 +24,7 @@ class Codec:
     pixel_format: str  # as FFmpeg names it
     suffixes: tuple[str, ...]
     crf: int | None = None  # the usual one, 0 is the best; None if it has no such setting
-    multiple: Size = (1, 1)  # height and width are multiples of it, in pixels
+    multiple: tuple[int, int] = (1, 1)  # height and width are multiples of it, in pixels
     sides: tuple[int, int] = (1, 16384)  # the shortest and the longest side, in pixels
     limited: bool = False  # whether it only has the range of television
     options: Mapping[str, str] = field(default_factory=dict)
@@ -58,6 +57,14 @@ CODECS: Mapping[str, Codec] = {
     ),
     "ffv1": Codec("ffv1", "bgr0", (".mkv",), options={"level": "3", "slicecrc": "1"}),
 }
+
+
+def described_codecs() -> str:
+    """The names of the codecs, with the ending of those that only one kind of file holds."""
+    return ", ".join(
+        f"{name} ({codec.suffixes[0]})" if len(codec.suffixes) == 1 else name
+        for name, codec in CODECS.items()
+    )
 
 
 def video_codec(path: PathLike, codec: str, crf: int | None = None) -> Codec:
@@ -101,7 +108,7 @@ def check_video_writable(
     *,
     codec: str = DEFAULT_CODEC,
     crf: int | None = None,
-    size: Size | None = None,
+    size: tuple[int, int] | None = None,
 ) -> None:
     """Make sure that a video can be written here, before hours of computing.
 

@@ -144,6 +144,12 @@ def go_on(
     return Start(frame + weights * detail, due.astype(np.float32), mean)
 
 
+def mean_detail(detail: Float[np.ndarray, "h w 3"], mask: Shares | None) -> Float[np.ndarray, " 3"]:
+    """The mean of each channel of detail, where something is dreamed; 0 if that is nowhere."""
+    dreamed = detail.reshape(-1, 3) if mask is None else detail[mask > 0]
+    return dreamed.mean(0) if len(dreamed) else np.zeros(3, np.float32)
+
+
 def iterations(due: float, *, steps: int, frame_steps: int, chunk: int) -> int:
     """How many steps are taken for a frame of which so many are due on average.
 

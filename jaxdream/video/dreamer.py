@@ -44,12 +44,12 @@ from jaxdream.video.coherence import (
     LARGEST_STEP,
     Carried,
     Motion,
-    Shares,
     Start,
     begin,
     find_motion,
     go_on,
     iterations,
+    mean_detail,
 )
 from jaxdream.video.flow import FlowMethod
 from jaxdream.video.reading_ahead import ahead
@@ -108,6 +108,7 @@ class Dreamer:
     _warned: bool = False
     _lanes: int = 0  # for which the programs are
     _layouts: list[Layout] = field(default_factory=list)
+    _offsets: np.ndarray | None = None  # of all frames; None where each has its own
     _programs: dict[int, CompiledOctave] = field(default_factory=dict)
     _chosen: list[tuple[np.ndarray, Objective | CrossFade]] = field(default_factory=list)
 
@@ -251,6 +252,7 @@ class Dreamer:
             sizes, lanes, rule=StepRule.of(self.settings), objective=objective,
             steps=_FRAMES * self.settings.steps, shapes=self.compute.shapes,
         )  # fmt: skip
+        self._offsets = None if self.video_settings.boil else self._drawn(self.key)
 
     def _begin(self, prepared: _Prepared, carried: Carried | None) -> _Begun:
         steps, frame_steps = self.steps
@@ -319,27 +321,33 @@ class Dreamer:
 
     def _jitter(self, each: _Begun, count: int) -> np.ndarray:
         """The offsets of a frame's steps: in each octave the first ones of a still."""
-        key = self.key
-        if self.video_settings.boil:
-            key = jax.random.fold_in(key, each.prepared.frame.number)
+        drawn = self._offsets
+        if drawn is None:
+            drawn = self._drawn(jax.random.fold_in(self.key, each.prepared.frame.number))
+        return drawn[:, :count].reshape(-1, 2)
+
+    def _drawn(self, key: jax.Array) -> np.ndarray:
+        """The offsets of a still's steps, (octaves, steps, 2)."""
         sizes = [[layout.sizes[0]] for layout in self._layouts]
         drawn = np.asarray(drawn_offsets([key], sizes, self.settings))
-        drawn = drawn.reshape(len(sizes), self.settings.steps, 2)
-        return drawn[:, :count].reshape(-1, 2)
+        return drawn.reshape(len(sizes), self.settings.steps, 2)
 
     def _state(self, each: _Begun, dream: np.ndarray) -> VideoState:
         """The state after a frame."""
         frame, whole, _ = each.prepared
         mask = None if frame.mask is None else np.asarray(frame.mask, np.float32)
-        before, mean = each.carried, _mean(dream - np.asarray(frame.pixels), mask)
-        carried = Carried(
-            whole, dream, mean if before is None else before.mean, each.first,
-            1 if before is None else before.frames + 1, None if mask is None else mask > 0,
-        )  # fmt: skip
+        before, picture = each.carried, np.asarray(frame.pixels)
+        if before is None:
+            mean, frames = mean_detail(dream - picture, mask), 1
+        else:
+            mean, frames = before.mean, before.frames + 1
+        dreamed = None if mask is None else mask > 0
+        carried = Carried(whole, dream, mean, each.first, frames, dreamed)
         finishing = Finishing.of(self._settings(frame))
-        image = dream.copy()  # which is the caller's
         if finishing is not None and (mask is None or mask.any()):
-            image = np.asarray(finishing(np.asarray(frame.pixels), dream, mask))
+            image = np.asarray(finishing(picture, dream, mask))
+        else:
+            image = dream.copy()  # which is the caller's
         return VideoState(frame.number, image, carried, before is None, frame.seconds)
 
     def _moment(self, frame: ClipFrame) -> Moment:
@@ -384,12 +392,6 @@ class Dreamer:
         chosen = found[0] if self._fade is None else replace(self._fade, terms=found)
         self._chosen = [*self._chosen, (first, chosen)][-64:]
         return chosen
-
-
-def _mean(detail: Float[np.ndarray, "h w 3"], mask: Shares | None) -> Float[np.ndarray, " 3"]:
-    """The mean of each channel of detail, where something is dreamed; 0 if that is nowhere."""
-    dreamed = detail.reshape(-1, 3) if mask is None else detail[mask > 0]
-    return dreamed.mean(0) if len(dreamed) else np.zeros(3, np.float32)
 
 
 def _stacked(sizes: Sequence[float]) -> np.ndarray:

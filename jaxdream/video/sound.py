@@ -27,7 +27,7 @@ _LEAD = Fraction(1, 4)  # seconds
 
 @dataclass(frozen=True)
 class Sound:
-    """What is heard with a video: ``own_sound`` and ``other_sound`` make it."""
+    """The sound of a video; ``own_sound`` and ``other_sound`` make it."""
 
     path: PathLike
     origin: Fraction | None  # seconds on the file's clock at which the video begins; None: first
@@ -102,7 +102,7 @@ class SoundCopier:
         self._held: tuple[Any, Fraction] | None = None  # read, but not yet due
 
     def copy(self, *, until: Fraction | None) -> None:
-        """Copy what is heard or shown up to a time of the new video in seconds; None is all."""
+        """Copy sound and subtitles up to a second of the new video; None copies all of them."""
         while True:
             if self._held is None:
                 self._held = next(self._packets, None)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -31,6 +33,15 @@ class Scanned(NamedTuple):
 
     times: tuple[Fraction, ...]  # of its frames, in seconds from the video's first frame
     cuts: tuple[int, ...]  # the frames that begin a scene; the first is 0
+
+    @property
+    def scenes(self) -> list[tuple[int, int]]:
+        """The first frame of each scene, and that of the next."""
+        return list(pairwise([*self.cuts, len(self.times)]))
+
+    def before(self, number: int) -> Place | None:
+        """The place of the frame before this one; None if there is none."""
+        return Place(number - 1, self.times[number - 1]) if number else None
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,11 @@ class ClipSource:
         length = max(end - _exact(self.clip.start), Fraction(0))
         count = max(-(-length * self.fps // 1), 1)
         return int(min(count, self.clip.max_frames or count))
+
+    @cached_property
+    def count(self) -> int:
+        """How many frames the clip has, for which it is read as a whole, once."""
+        return len(self.scan().times)
 
     def first(self) -> VideoFrame:
         """The first frame of the clip, at the size to dream at.
@@ -120,16 +136,14 @@ class ClipSource:
             carried: what some of them hand to the next, by their numbers.
         """
         there = set(finished)
-        ends = [*scanned.cuts[1:], len(scanned.times)]
-        for start, end in zip(scanned.cuts, ends, strict=True):
+        for start, end in scanned.scenes:
             number = next((n for n in range(start, end) if n not in there), None)
             if number is None:
                 continue
             if number > start and number - 1 not in carried:
                 number = start  # what the frame depends on is lost
-            after = Place(number - 1, scanned.times[number - 1]) if number else None
             yield Scene(
-                self.frames(scanned.times[0], after=after, end=end),
+                self.frames(scanned.times[0], after=scanned.before(number), end=end),
                 carried[number - 1] if number > start else None,
             )
 
@@ -140,11 +154,10 @@ class ClipSource:
             damaged: numbers of frames.
         """
         wanted = sorted(damaged)
-        ends = [*scanned.cuts[1:], len(scanned.times)]
-        for start, end in zip(scanned.cuts, ends, strict=True):
+        for start, end in scanned.scenes:
             within = [number for number in wanted if start <= number < end]
             if within:
-                after = Place(start - 1, scanned.times[start - 1]) if start else None
+                after = scanned.before(start)
                 yield Scene(self.frames(scanned.times[0], after=after, end=within[-1] + 1))
 
     def has(self, place: Place) -> bool:

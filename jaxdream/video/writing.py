@@ -17,7 +17,7 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import PathLike, printable, reason
 from jaxdream.files.writing import replacing
 from jaxdream.images.picture_files import read_image
-from jaxdream.images.pixels import to_levels
+from jaxdream.images.pixels import frame_levels
 from jaxdream.types import AnyArray, Size
 from jaxdream.video.codecs import (
     CODECS,
@@ -80,7 +80,7 @@ def write_video(
         crf: how much is lost, from 0 to 51; None is the codec's own.
         end: seconds at which the last frame ends; by default that lasts as long as the one before.
         recipe: ASCII text to keep in the file.
-        sound: what is heard, from ``own_sound`` or ``other_sound``.
+        sound: the sound of the video, from ``own_sound`` or ``other_sound``; None is silent.
         notify: is called with a line on sound or subtitles that could not be kept as they are.
 
     Raises:
@@ -259,16 +259,8 @@ def _checked(
     for number, (source, time) in enumerate(frames, 1):
         name = f"{printable(path)}: frame {number}"
         image = read_image(source) if isinstance(source, str | os.PathLike) else source
-        pixels = image if image.dtype == np.uint8 else to_levels(image, name=name)
-        pixels = np.asarray(pixels)
-        if pixels.ndim != 3 or pixels.shape[-1] != 3 or 0 in pixels.shape:
-            raise JaxdreamError(
-                f"{name} must have the shape (height, width, 3), not {pixels.shape}"
-            )
-        shape = shape or pixels.shape
-        if pixels.shape != shape:
-            size, wanted = (f"{w}x{h}" for h, w, _ in (pixels.shape, shape))
-            raise JaxdreamError(f"{name} is {size} pixels, the first is {wanted}")
+        pixels = frame_levels(image, name=name, shape=shape)
+        shape = pixels.shape
         yield pixels, time
 
 
