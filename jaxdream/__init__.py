@@ -12,7 +12,7 @@ _lazy_attribute, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 def __getattr__(name: str):
     if name == "__version__":
-        from importlib.metadata import version  # which takes longer than all the rest
+        from jaxdream.files.version import jaxdream_version
 
-        return version("jaxdream")
+        return jaxdream_version()
     return _lazy_attribute(name)

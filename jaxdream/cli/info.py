@@ -12,9 +12,10 @@ from pathlib import Path
 
 from jaxdream.cli import session
 from jaxdream.files.reading import printable, reason
+from jaxdream.files.version import jaxdream_version
 
 _PACKAGES = (
-    "jaxdream", "jax", "jaxlib", "flax", "optax", "numpy", "pillow", "huggingface-hub", "av",
+    "jax", "jaxlib", "flax", "optax", "numpy", "pillow", "huggingface-hub", "av", "gradio",
 )  # fmt: skip
 _VARIABLES = ("JAX_", "XLA_", "JAXDREAM_", "HF_ENDPOINT", "HF_HOME", "HF_HUB_", "CUDA_", "TPU_")
 
@@ -29,7 +30,8 @@ def show_info(options: argparse.Namespace) -> int:
 def info_lines() -> Iterator[str]:
     """What differs between machines: versions, devices, memory, caches, variables."""
     yield f"Python {platform.python_version()} on {platform.platform()}"
-    yield ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
+    others = (f"{name} {_version(name)}" for name in _PACKAGES)
+    yield ", ".join([f"jaxdream {jaxdream_version()}", *others])
     for what, describe in (
         ("devices", _devices),
         ("memory", _memory),

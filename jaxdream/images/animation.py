@@ -28,10 +28,10 @@ MIN_FPS = 0.01
 
 
 class FadedFrame(NamedTuple):
-    """A frame that is a blend of two picture files."""
+    """A frame that is a blend of two pictures: files, or RGB, 0..255, (h, w, 3)."""
 
-    first: PathLike
-    second: PathLike
+    first: AnyArray | PathLike
+    second: AnyArray | PathLike
     share: float  # of the second, 0..1
 
     def image(self) -> Float[np.ndarray, "h w 3"]:
@@ -40,11 +40,9 @@ class FadedFrame(NamedTuple):
         Raises:
             JaxdreamError: as ``read_image``, or two sizes.
         """
-        first, second = read_image(self.first), read_image(self.second)
+        first, second = (np.asarray(_image(each), np.float32) for each in self[:2])
         if first.shape != second.shape:
-            raise JaxdreamError(
-                f"{printable(self.first)} and {printable(self.second)} differ in size"
-            )
+            raise JaxdreamError(f"{_name(self.first)} and {_name(self.second)} differ in size")
         return (1 - self.share) * first + self.share * second
 
 
@@ -52,11 +50,11 @@ class FadedFrame(NamedTuple):
 Frame = AnyArray | PathLike | FadedFrame
 
 
-def faded_loop(frames: Sequence[PathLike], count: int) -> list[PathLike | FadedFrame]:
+def faded_loop(frames: Sequence[AnyArray | PathLike], count: int) -> list[Frame]:
     """The frames of a film that repeats without a jump: its last frames fade into its first.
 
     Args:
-        frames: picture files, more than ``2 * count``.
+        frames: more than ``2 * count``, as of ``write_animation``.
         count: how many frames the fade takes; the film is so much shorter.
     """
     begin = len(frames) - count
@@ -65,6 +63,21 @@ def faded_loop(frames: Sequence[PathLike], count: int) -> list[PathLike | FadedF
         for number in range(count)
     ]
     return [*faded, *frames[count:begin]]
+
+
+def repeating(
+    frames: Sequence[AnyArray | PathLike], *, ping_pong: bool = False, loop: int | None = None
+) -> Sequence[Frame]:
+    """The frames of a film that repeats.
+
+    Args:
+        frames: as of ``write_animation``.
+        ping_pong: whether they are shown forwards and then backwards.
+        loop: how many of the last fade into the first, as far as there are enough frames.
+    """
+    if ping_pong:  # the first and the last once
+        return [*frames, *frames[-2:0:-1]]
+    return frames if loop is None else faded_loop(frames, min(loop, (len(frames) - 1) // 2))
 
 
 def check_animation_writable(
@@ -147,13 +160,18 @@ def _pixels(path: Path, frames: Iterable[Frame]) -> Iterator[Pixels]:
     shape = None
     for number, frame in enumerate(frames, 1):
         name = f"{printable(path)}: frame {number}"
-        if isinstance(frame, FadedFrame):
-            image = frame.image()
-        else:
-            image = read_image(frame) if isinstance(frame, str | os.PathLike) else frame
+        image = frame.image() if isinstance(frame, FadedFrame) else _image(frame)
         pixels = frame_levels(image, name=name, shape=shape)
         shape = pixels.shape
         yield pixels
+
+
+def _image(source: AnyArray | PathLike) -> AnyArray:
+    return read_image(source) if isinstance(source, str | os.PathLike) else source
+
+
+def _name(source: AnyArray | PathLike) -> str:
+    return printable(source) if isinstance(source, str | os.PathLike) else "an array"
 
 
 def _durations(count: int, fps: float | int, tick: float) -> list[int]:

@@ -89,13 +89,18 @@ def decoding_bytes(path: PathLike) -> int:
 
 
 @contextmanager
-def decoded(content: bytes, path: PathLike) -> Iterator[Image.Image]:
+def decoded(
+    content: bytes, path: PathLike, *, max_pixels: int = MAX_PIXELS
+) -> Iterator[Image.Image]:
     """The picture in the bytes of a file, wholly decoded.
 
     Raises:
-        JaxdreamError: it is not a picture, or is damaged; also for what fails inside the block.
+        JaxdreamError: it is not a picture, is damaged, or has more pixels than are allowed, which
+            its header tells; also for what fails inside the block.
     """
     with _opened(io.BytesIO(content), path) as image:
+        if image.width * image.height > max_pixels:
+            raise _too_large(path, max_pixels)
         if image.format in ("TIFF", "GIF"):  # which look at their metadata only now
             with quiet():
                 image.load()
@@ -141,10 +146,14 @@ def _undecodable(path: PathLike, error: Exception) -> JaxdreamError:
     """The message for a file on which a decoder failed: damage can raise any exception."""
     problem = f"is damaged or cut short: {reason(error)}"
     if isinstance(error, Image.DecompressionBombError):
-        problem = f"has more than the {MAX_PIXELS:,} pixels allowed"
-    elif isinstance(error, MemoryError):
+        return _too_large(path, MAX_PIXELS)
+    if isinstance(error, MemoryError):
         problem = "does not fit into memory"
     return JaxdreamError(f"{printable(path)} {problem}")
+
+
+def _too_large(path: PathLike, max_pixels: int) -> JaxdreamError:
+    return JaxdreamError(f"{printable(path)} has more than the {max_pixels:,} pixels allowed")
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from jax.core import Tracer
 from jaxtyping import Float, Num
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import PathLike
 from jaxdream.images.picture_files import Picture, read_picture
-from jaxdream.images.pixels import LUMA
+from jaxdream.images.pixels import LUMA, as_pixels
 from jaxdream.images.resample import resize
 from jaxdream.settings import SourceSettings
 from jaxdream.types import AnyArray, Size
@@ -187,6 +188,35 @@ class MaskSource:
             self._told.append(line)
             self.notify(line)
         return resize_mask(self.shares, size)
+
+
+def read_mask(
+    name: PathLike,
+    picture: Picture | Num[AnyArray, "h w 3"],
+    *,
+    invert: bool = False,
+    feather: float | int = 0.0,
+) -> Float[np.ndarray, "h w"]:
+    """The mask in a picture file, at the size of the picture that it is for: 0..1.
+
+    Args:
+        name: of the file, where white is 1 and black 0, and what is transparent is black; or
+            "alpha" for the transparency of ``picture`` itself.
+        picture: what it is for, from ``read_picture`` or ``read_image``.
+        invert: let black be 1 instead.
+        feather: soften its edges by a Gaussian of this standard deviation, in pixels.
+
+    Raises:
+        JaxdreamError: the file cannot be read, or is no picture; the mask is 0 everywhere; or the
+            picture has no transparency that could be one.
+    """
+    asked = {"mask": os.fspath(name), "mask_invert": invert, "mask_feather": feather}
+    source = SourceSettings().replace(**asked)
+    masks = MaskSource.asked(source, lambda _: None)
+    assert masks is not None
+    if not isinstance(picture, Picture):
+        picture = Picture(as_pixels(picture), None, "")
+    return masks.of(picture, "the picture")
 
 
 def resize_mask(mask: Float[np.ndarray, "h w"], size: Size) -> Float[np.ndarray, "oh ow"]:

@@ -13,7 +13,7 @@ _MEAN, _DEVIATION = 118.0, 12.0  # levels
 
 
 def noise_picture(
-    seed: int, size: str | tuple[int, int] | None, *, sphere: bool = False
+    seed: int, size: str | tuple[int, int] | None = None, *, sphere: bool = False
 ) -> Picture:
     """Grey noise in whole levels, the same for a seed and a size.
 

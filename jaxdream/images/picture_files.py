@@ -31,7 +31,13 @@ from jaxdream.images.decoding import (
     rgb,
 )
 from jaxdream.images.formats import PICTURE_SUFFIXES, picture_format
-from jaxdream.images.pixels import check_picture, check_size, to_levels
+from jaxdream.images.pixels import (
+    MAX_PIXELS,
+    check_picture,
+    check_size,
+    parse_size,
+    to_levels,
+)
 
 RECIPE_CHUNK = "jaxdream"
 _ASCII = b"ASCII\0\0\0"  # how an EXIF comment says what it is written in
@@ -46,32 +52,50 @@ class Picture:
     sha256: str  # of the file's bytes
 
 
-def read_image(path: PathLike) -> Float[np.ndarray, "h w 3"]:
+def read_image(
+    path: PathLike, *, size: int | str | tuple[int, int] | None = None
+) -> Float[np.ndarray, "h w 3"]:
     """The pixels of a picture file: float32, RGB, (h, w, 3), 0..255.
+
+    Args:
+        size: as of ``read_picture``.
 
     Raises:
         JaxdreamError: as ``read_picture``.
     """
-    return read_picture(path).pixels
+    return read_picture(path, size=size).pixels
 
 
-def read_picture(path: PathLike) -> Picture:
+def read_picture(path: PathLike, *, size: int | str | tuple[int, int] | None = None) -> Picture:
     """A picture file (of an animation, the first frame): upright, in sRGB, with its transparency.
+
+    Args:
+        size: to make it, in pixels, as ``resize_picture`` does: the longest side, or height and
+            width, or a text as ``--size`` has it; by default its own.
 
     Raises:
         JaxdreamError: there is no such file, it is not a picture of a known format, it is damaged,
-            or it has more than ``MAX_PIXELS`` pixels.
+            it has more than ``MAX_PIXELS`` pixels, or as ``resize_picture``.
     """
-    return decode_picture(picture_bytes(path), path)
+    picture = decode_picture(picture_bytes(path), path)
+    if size is None:
+        return picture
+    if not isinstance(size, tuple):
+        height, width, _ = picture.pixels.shape
+        size = parse_size(str(size), height, width)
+    return resize_picture(picture, size)
 
 
-def decode_picture(content: bytes, path: PathLike) -> Picture:
+def decode_picture(content: bytes, path: PathLike, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """The picture in the bytes of a file, whose path only names it.
+
+    Args:
+        max_pixels: of a picture that is decoded; one with more is refused by its header.
 
     Raises:
         JaxdreamError: as ``read_picture``.
     """
-    with decoded(content, path) as image:
+    with decoded(content, path, max_pixels=max_pixels) as image:
         pixels, alpha = rgb(image, path)
     return Picture(pixels, alpha, hashlib.sha256(content).hexdigest())
 

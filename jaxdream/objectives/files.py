@@ -31,13 +31,21 @@ class ObjectiveFiles:
     notify: Callable[[str], None] = _ignore
     sha256: dict[str, str] = field(default_factory=dict)  # by path
 
+    def read(self, path: str) -> picture_files.Picture:
+        """A picture file, as it is.
+
+        Raises:
+            JaxdreamError: the file cannot be read, or is no picture.
+        """
+        return picture_files.read_picture(path)
+
     def picture(self, path: str) -> Float[np.ndarray, "h w 3"]:
         """A picture, RGB, 0..255, made smaller if its longest side is over ``guide_size``.
 
         Raises:
             JaxdreamError: the file cannot be read, or is no picture.
         """
-        picture = picture_files.read_picture(path)
+        picture = self.read(path)
         height, width, _ = picture.pixels.shape
         if self.guide_size is not None and max(height, width) > self.guide_size:
             size = parse_size(str(self.guide_size), height, width)
@@ -52,7 +60,7 @@ class ObjectiveFiles:
         Raises:
             JaxdreamError: the file cannot be read, or is no picture.
         """
-        picture = picture_files.read_picture(path)
+        picture = self.read(path)
         self.sha256[path] = picture.sha256
         shares = brightness(picture)
         size = shares.shape[0], shares.shape[1]

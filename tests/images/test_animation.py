@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxdream import JaxdreamError, write_animation, write_image
-from jaxdream.images.animation import check_animation_writable
+from jaxdream.images.animation import FadedFrame, check_animation_writable, repeating
 from jaxdream.images.picture_files import is_own, mark, read_recipe_text
 
 SIZES = [(48, 64), (47, 63), (1, 1)]
@@ -127,6 +127,23 @@ def test_one_frame_is_open_at_a_time(tmp_path, suffix):
 def failing():
     yield next(moving(1))
     raise RuntimeError("half way")
+
+
+def test_frames_repeat_as_asked(tmp_path):
+    frames = [np.full((2, 2, 3), 10.0 * number) for number in range(5)]
+    assert repeating(frames) is frames
+    shown = [frame[0, 0, 0] for frame in repeating(frames, ping_pong=True)]
+    assert shown == [0, 10, 20, 30, 40, 30, 20, 10]
+    for loop in (2, 12):  # no longer than there are frames for
+        first, second, third = repeating(frames, loop=loop)
+        assert [first.image()[0, 0, 0], second.image()[0, 0, 0]] == pytest.approx([20, 20])
+        assert third is frames[2]
+    path = tmp_path / "frame.png"
+    write_image(path, frames[4])
+    mixed = FadedFrame(path, frames[0], 0.25)
+    np.testing.assert_array_equal(mixed.image(), np.full((2, 2, 3), 30))
+    with pytest.raises(JaxdreamError, match=r"frame\.png and an array differ in size"):
+        FadedFrame(path, np.zeros((2, 3, 3)), 0.5).image()
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxdream import JaxdreamError, write_image
+from jaxdream import JaxdreamError, read_mask, write_image
 from jaxdream.images.masks import ALPHA, MaskSource, average_areas, check_mask, feather
 from jaxdream.images.picture_files import read_picture
 from jaxdream.settings import SourceSettings
@@ -88,6 +88,29 @@ def test_the_pictures_own_transparency_is_a_mask(picture):
     opaque = type(picture)(picture.pixels, None, "")
     with pytest.raises(JaxdreamError, match=r"picture.png has no transparency"):
         masks(mask=ALPHA).of(opaque, "picture.png")
+
+
+def test_a_mask_is_read_at_the_size_of_its_picture(tmp_path, picture):
+    path = tmp_path / "mask.png"
+    levels = np.full((16, 24, 3), 51.0)
+    levels[:, :12] = 255
+    write_image(path, levels)
+    for invert, softness in ((False, 0.0), (True, 0.0), (False, 2), (True, 1.5)):
+        source = masks(mask=str(path), mask_invert=invert, mask_feather=float(softness))
+        for of in (picture, picture.pixels):
+            mask = read_mask(path, of, invert=invert, feather=softness)
+            np.testing.assert_array_equal(mask, source.of(picture, "picture.png"))
+    np.testing.assert_array_equal(read_mask("alpha", picture), picture.alpha / np.float32(255))
+
+
+def test_what_cannot_be_read_as_a_mask_is_one_line(tmp_path, picture):
+    with pytest.raises(JaxdreamError, match="the picture has no transparency that could be its"):
+        read_mask("alpha", picture.pixels)
+    with pytest.raises(JaxdreamError, match=r"none\.png"):
+        read_mask(tmp_path / "none.png", picture)
+    write_image(tmp_path / "black.png", np.zeros((8, 12, 3)))
+    with pytest.raises(JaxdreamError, match=r"black\.png is black everywhere"):
+        read_mask(tmp_path / "black.png", picture)
 
 
 def test_edges_are_softened():

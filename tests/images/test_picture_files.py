@@ -171,6 +171,27 @@ def test_other_arrays_are_not_written(tmp_path, image):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [(4, (3, 4)), ("4", (3, 4)), ("8x5", (5, 8)), ((5, 8), (5, 8)), (None, (6, 8))],
+)
+def test_a_picture_is_read_at_a_size(tmp_path, size, shape):
+    alpha = np.linspace(0, 255, 48).reshape(6, 8).astype(np.uint8)
+    write_image(tmp_path / "x.png", RAMP, alpha=alpha)
+    picture = read_picture(tmp_path / "x.png", size=size)
+    resized = resize_picture(read_picture(tmp_path / "x.png"), shape)
+    np.testing.assert_array_equal(picture.pixels, resized.pixels)
+    np.testing.assert_array_equal(picture.alpha, resized.alpha)
+    np.testing.assert_array_equal(read_image(tmp_path / "x.png", size=size), resized.pixels)
+
+
+@pytest.mark.parametrize("size", [0, -3, "x", "4x", "0x4", (0, 4), (1 << 20, 1 << 20)])
+def test_a_picture_is_read_at_no_impossible_size(tmp_path, size):
+    write_image(tmp_path / "x.png", RAMP)
+    with pytest.raises(JaxdreamError, match=r"is not a size|too small|too large"):
+        read_image(tmp_path / "x.png", size=size)
+
+
 def test_resizing_keeps_a_constant_and_the_transparency():
     pixels = np.full((30, 40, 3), 77.25, np.float32)
     alpha = np.full((30, 40), 200, np.uint8)
