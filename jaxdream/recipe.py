@@ -13,6 +13,7 @@ from msgspec import Meta
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import printable
 from jaxdream.files.schema import convert, decode
+from jaxdream.files.version import jaxdream_version
 from jaxdream.images.picture_files import mark, read_recipe_text
 from jaxdream.settings import (
     PRECISIONS,
@@ -34,6 +35,10 @@ _NO_DREAM = {  # what ``picture_files.mark`` says instead of a recipe, with what
 UNFINISHED = mark("unfinished")
 # What recipes of other schemas call by another name.
 _RENAMED: dict[int, dict[str, str]] = {3: {"canvases": "shapes"}, 4: {}, 5: {}}
+# Of what is kept with the frames of a film, and in it.
+FILM_SCHEMAS = {"zoom": 2, "video": 1}
+# Of a recipe's values, what matters to frames for nothing except rounding.
+_ROUNDING = ("jaxdream", "jax", "platform", "input_name", "shapes")
 _LONGEST = 10_000  # characters of a text in a recipe
 _MAX_SIDE = 10**6
 
@@ -177,14 +182,36 @@ def read_recipe(path: str | os.PathLike[str]) -> Recipe:
         raise JaxdreamError(f"{path} cannot be replayed: {error}") from None
 
 
+def recorded_frames(recipe: Recipe, more: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the frames of a film depend on, and what they are made with, as JSON can hold it.
+
+    Args:
+        more: that they depend on, beside what a recipe of a picture has.
+    """
+    made_with = dataclasses.asdict(recipe.provenance) | {"input_name": recipe.input_name}
+    settings = {name: v for name, v in (recipe.values() | more).items() if name not in _ROUNDING}
+    return settings, made_with
+
+
+def film_json(
+    kind: str, settings: dict[str, Any], made_with: dict[str, Any], *, indent: int | None = None
+) -> str:
+    """The text that is kept in a film, in ASCII.
+
+    Args:
+        kind: ``"zoom"`` or ``"video"``.
+        settings: as of ``recorded_frames``, like ``made_with``.
+    """
+    values = {kind: FILM_SCHEMAS[kind], "settings": settings, "made_with": made_with}
+    return json.dumps(values, indent=indent)
+
+
 def provenance(model) -> Provenance:
     """What a picture is made with, here and now."""
-    from importlib.metadata import version
-
     import jax
 
     return Provenance(
-        jaxdream=version("jaxdream"),
+        jaxdream=jaxdream_version(),
         model=model.name,
         weights_sha256=model.weights_sha256,
         precision=model.precision,

@@ -10,12 +10,17 @@ from jaxdream.cli.command_parts import (
 from jaxdream.cli.curve_options import add_curves
 from jaxdream.cli.options import add_settings, number, whole_number
 from jaxdream.settings import (
+    LOOP,
     ClipSettings,
     Compute,
     DreamSettings,
     SourceSettings,
     VideoSettings,
+    ZoomFilmSettings,
     ZoomSettings,
+    default,
+    default_text,
+    describe,
 )
 from jaxdream.video.codecs import CODECS, DEFAULT_CODEC, MAX_CRF, described_codecs
 
@@ -38,13 +43,15 @@ def add_zoom(commands) -> None:
     add_curves(film, names="zoom, rotate, shift_x, shift_y, damping, step_size, strength or "
                "objective")  # fmt: skip
     group = film.add_argument
-    group("--fps", type=number(0.01, 240.0, "fps"), default=25.0, metavar="N",
-          help="frames a second (default: 25)")  # fmt: skip
+    fps = describe(ZoomFilmSettings)["fps"]
+    group("--fps", type=number(fps.minimum, fps.maximum, "fps"), metavar=fps.metavar,
+          default=default(ZoomFilmSettings, "fps"),
+          help=f"{fps.help} (default: {default_text(ZoomFilmSettings, 'fps')})")  # fmt: skip
     group("--ping-pong", action="store_true", help="play the frames forwards, then backwards, so "
           "that the film repeats without a jump")  # fmt: skip
-    group("--loop", type=whole_number(1, 10**5, "loop"), nargs="?", const=12, metavar="N",
-          help="fade the last N frames of the film into its first (12 where N is not given), so "
-          "that it repeats without a jump")  # fmt: skip
+    group("--loop", type=whole_number(1, 10**5, "loop"), nargs="?", const=LOOP, metavar="N",
+          help=f"fade the last N frames of the film into its first ({LOOP} where N is not given), "
+          "so that it repeats without a jump")  # fmt: skip
     group("--keep-frames", action="store_true", help="keep the folder OUT.frames of a film")
     add_objective(parser)
     add_settings(parser, DreamSettings, absent=True)

@@ -6,7 +6,6 @@ picture is written, so it tells which frames are finished. For a video the two a
 and ``video.safetensors``.
 """
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -28,7 +27,7 @@ from jaxdream.files.safetensors_bytes import safetensors_bytes
 from jaxdream.files.schema import convert, decode
 from jaxdream.files.writing import make_folder, remove_temporaries, replacing
 from jaxdream.images.picture_files import check_png, is_own, mark, write_image
-from jaxdream.recipe import Recipe
+from jaxdream.recipe import FILM_SCHEMAS, Recipe, film_json
 
 _LONGEST = 60  # characters of a setting in a message
 _SHORT_HASH = 12
@@ -37,8 +36,6 @@ _MAX_JSON = 1 << 20  # bytes
 _MAX_STATE = 1 << 32
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MARK = mark("frame")
-# Of a recipe's values, what matters for nothing except rounding.
-_ROUNDING = ("jaxdream", "jax", "platform", "input_name", "shapes")
 
 
 class _StateMetadata(msgspec.Struct):
@@ -52,7 +49,6 @@ class FrameFolder:
     """The frames made so far, ``done`` of them, and the state that the next one depends on."""
 
     kind: str  # what the frames are of
-    schema: int  # of the files
 
     def __init__(
         self, path: Path, settings: dict, provenance: dict, *, overwrite: bool = False
@@ -96,6 +92,11 @@ class FrameFolder:
     def fits(self, tensors: dict[str, np.ndarray], done: int) -> bool:
         """Whether this can be the state of so many frames of these settings."""
         raise NotImplementedError
+
+    @property
+    def schema(self) -> int:
+        """Of the files."""
+        return FILM_SCHEMAS[self.kind]
 
     @property
     def _recipe(self) -> Path:
@@ -145,12 +146,7 @@ class FrameFolder:
 
     def to_json(self, indent: int | None = None) -> str:
         """The settings as ASCII."""
-        values = {
-            self.kind: self.schema,
-            "settings": self.settings,
-            "made_with": self.provenance,
-        }
-        return json.dumps(values, indent=indent)
+        return film_json(self.kind, self.settings, self.provenance, indent=indent)
 
     def remove(self) -> None:
         """Delete what this wrote."""
@@ -237,7 +233,7 @@ class FrameFolder:
 class ZoomFolder(FrameFolder):
     """The frames of a zoom: the state is the last one, and the contrast of the first."""
 
-    kind, schema = "zoom", 2
+    kind = "zoom"
 
     @property
     def last(self) -> np.ndarray | None:
@@ -268,17 +264,6 @@ class ZoomFolder(FrameFolder):
             tensors["contrast"] = np.array(contrast, np.float32)
         self.write(self.done + 1, frame)
         self.keep(tensors, self.done + 1)
-
-
-def recorded_frames(recipe: Recipe, more: dict) -> tuple[dict, dict]:
-    """What frames depend on, and what they are made with, as ``FrameFolder`` takes them.
-
-    Args:
-        more: that they depend on, beside what a recipe of a picture has.
-    """
-    made_with = dataclasses.asdict(recipe.provenance) | {"input_name": recipe.input_name}
-    settings = {name: v for name, v in (recipe.values() | more).items() if name not in _ROUNDING}
-    return settings, made_with
 
 
 def say_what_is_there(frames: FrameFolder, recipe: Recipe, going_on: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jaxdream.cli import session
 from jaxdream.cli.curve_options import check_curves, curve_files, film_objective, named_curves
 from jaxdream.cli.exit_codes import INTERRUPTED
-from jaxdream.cli.frames import locked, number_of_frames, recorded_frames, say_what_is_there
+from jaxdream.cli.frames import locked, number_of_frames, say_what_is_there
 from jaxdream.cli.objective_options import check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.video_frames import VideoFolder
@@ -21,8 +21,15 @@ from jaxdream.execution.tiles import round_up
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import file_hash
 from jaxdream.images.pixels import parse_size
-from jaxdream.recipe import Recipe, provenance
-from jaxdream.settings import ClipSettings, Compute, DreamSettings, SourceSettings, VideoSettings
+from jaxdream.recipe import Recipe, provenance, recorded_frames
+from jaxdream.settings import (
+    VIDEO_LONGEST,
+    ClipSettings,
+    Compute,
+    DreamSettings,
+    SourceSettings,
+    VideoSettings,
+)
 from jaxdream.types import Size
 from jaxdream.video.clips import split_scenes
 from jaxdream.video.cuts import CutFinder
@@ -35,7 +42,6 @@ from jaxdream.video.source import ClipSource
 if TYPE_CHECKING:
     from jaxdream.video.dreamer import Dreamer, VideoState
 
-_LONGEST = 640  # pixels of the longer side at most, where no size is given
 _PREVIEW_EVERY, _PREVIEW_LONGEST = 10, 320
 
 
@@ -89,7 +95,7 @@ def dream_video(options: argparse.Namespace) -> int:
 def _size(info: VideoInfo, source: SourceSettings, *, preview: bool) -> Size:
     """Height and width to dream at."""
     height, width = info.size
-    longest = _PREVIEW_LONGEST if preview else _LONGEST
+    longest = _PREVIEW_LONGEST if preview else VIDEO_LONGEST
     text = source.size or str(min(longest, max(height, width)))
     return parse_size(text, height, width)
 
@@ -135,7 +141,9 @@ def _dream(
         objective=text.text, files=text.files, input_name=Path(options.input).name,
         input_sha256=input_sha256, provenance=provenance(model),
     )  # fmt: skip
-    more = _depended_on(asked, source) | named.recorded(timeline.fps)
+    more = asked.video.recorded_with(asked.clip) | named.recorded(timeline.fps)
+    if source.masks is not None:
+        more["mask_sha256"] = source.masks.sha256
     if named.depends_on_count:
         more["frames"] = timeline.frames
     with locked(target.folder):
@@ -154,20 +162,6 @@ def _dream(
         interrupted = _make(frames, target.path.name, source, dreamer, first.time)
         replace = not (interrupted and whole_film)
         return _finish(frames, options, source, target, interrupted=interrupted, replace=replace)
-
-
-def _depended_on(asked: Asked, source: ClipSource) -> dict[str, object]:
-    """What frames depend on, beside what a recipe has.
-
-    How many there are is left out, so that a longer film goes on from a shorter one.
-    """
-    recorded = {**asked.clip.recorded(), **asked.video.recorded()}
-    recorded = {k: v for k, v in recorded.items() if k not in ("end", "max_frames")}
-    if cuts := asked.video.cut_frames():
-        recorded["cuts"] = sorted(cuts)
-    if source.masks is not None:
-        recorded["mask_sha256"] = source.masks.sha256
-    return recorded
 
 
 def _count(options: argparse.Namespace, source: ClipSource) -> int | None:

@@ -21,7 +21,7 @@ class VideoFolder(FrameFolder):
     between those that are finished.
     """
 
-    kind, schema = "video", 1
+    kind = "video"
 
     @property
     def _times(self) -> np.ndarray:

@@ -3,7 +3,6 @@
 import argparse
 import os
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 
 from jaxdream.cli import session
@@ -14,10 +13,10 @@ from jaxdream.files.guard import FileGuard
 from jaxdream.images.animation import check_animation_writable, write_animation
 from jaxdream.images.formats import ANIMATION_SUFFIXES
 from jaxdream.types import Size
+from jaxdream.video.clip_film import write_clip
 from jaxdream.video.codecs import DEFAULT_CODEC, VIDEO_SUFFIXES, check_video_writable
-from jaxdream.video.sound import Sound, other_sound, own_sound
+from jaxdream.video.sound import other_sound
 from jaxdream.video.source import ClipSource
-from jaxdream.video.writing import write_video
 
 _ANIMATIONS = tuple(suffix for suffix in ANIMATION_SUFFIXES if suffix not in VIDEO_SUFFIXES)
 
@@ -116,22 +115,8 @@ class VideoTarget:
             recipe = frames.to_json()
             write_animation(self.path, paths, fps=float(source.fps), recipe=recipe)
         elif self.is_film:
-            begin, last, info = places[0].time, places[-1].time, source.reader.info
-            to_the_end = whole and source.clip.max_frames is None
-            with_the_rest = to_the_end and source.clip.end is None  # as far as it goes on
-            end = source.end(after=last) if to_the_end else last + 1 / source.fps
-            write_video(
-                self.path,
-                ((path, place.time - begin) for path, place in zip(paths, places, strict=True)),
-                like=replace(info, fps=source.fps), codec=self.codec, crf=self.crf,
-                end=None if end is None else end - begin, recipe=frames.to_json(),
-                sound=self._sound(source, begin, None if with_the_rest else end),
-                notify=session.say,
+            write_clip(
+                self.path, paths, [place.time for place in places], source, whole=whole,
+                codec=self.codec, crf=self.crf, recipe=frames.to_json(), silent=self.silent,
+                sound=None if self.sound is None else other_sound(self.sound), notify=session.say,
             )  # fmt: skip
-
-    def _sound(self, source: ClipSource, begin: Fraction, end: Fraction | None) -> Sound | None:
-        if self.silent:
-            return None
-        if self.sound is not None:
-            return other_sound(self.sound)
-        return own_sound(source.reader.info, start=begin, end=end)

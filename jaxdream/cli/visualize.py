@@ -1,10 +1,7 @@
 """``jaxdream visualize``; returns the exit code."""
 
 import argparse
-import dataclasses
-import json
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +12,7 @@ import numpy as np
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.options import read_settings
-from jaxdream.cli.targets import Target, grid_labels, parse_targets
+from jaxdream.cli.targets import parse_targets
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.writing import check_place, make_folder
 from jaxdream.images import picture_files
@@ -24,12 +21,13 @@ from jaxdream.images.formats import picture_format
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
-from jaxdream.recipe import UNFINISHED, provenance
-from jaxdream.settings import Compute, VisualizeSettings
+from jaxdream.recipe import UNFINISHED
+from jaxdream.settings import DIVERSITY, Compute, VisualizeSettings
+from jaxdream.visualization.record import visualize_record
+from jaxdream.visualization.targets import Target, grid_labels, picture_labels, picture_name
 from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
 
 _SIDE = "224"  # pixels; the size that the networks were trained with
-_DIVERSITY = 0.5  # of several pictures of one thing
 
 # The last state of each batch, by the indices of its pictures.
 _States = dict[tuple[int, ...], VisualizeState]
@@ -72,7 +70,8 @@ def visualize(options: argparse.Namespace) -> int:
         session.say(f"interrupted {_progress(last, len(plan.labels))}")
     if last:
         with session.uninterrupted():
-            _write(plan, outputs, last, UNFINISHED if run.interrupted else _record(plan, model))
+            record = UNFINISHED if run.interrupted else _record(plan, model)
+            _write(plan, outputs, last, record)
     return INTERRUPTED if run.interrupted else 0
 
 
@@ -112,25 +111,22 @@ def _plan(options: argparse.Namespace, targets: Sequence[Target]) -> _Plan:
         raise JaxdreamError("--columns needs --grid")
     settings = read_settings(options, VisualizeSettings)
     if count > 1 and settings.diversity is None:
-        settings = settings.replace(diversity=_DIVERSITY)
+        settings = settings.replace(diversity=DIVERSITY)
     start = session.read(options.start, options.size) if options.start else None
     if start is None:
         size = parse_size(options.size or _SIDE, 1, 1)
     else:
         size = (start.pixels.shape[0], start.pixels.shape[1])
-    if count == 1:
-        labels, shown = [target.label for target in targets], grid_labels(targets)
-    else:
-        labels = shown = [f"{targets[0].label} {i + 1}" for i in range(count)]
+    labels, shown = picture_labels(targets, count), grid_labels(targets, count)
     return _Plan(options, labels, shown, size, start, settings)
 
 
 def _outputs(plan: _Plan) -> list[Path]:
     """The files to write, checked before anything is computed; with a grid, one."""
     options, size = plan.options, plan.size
-    names = [re.sub(r"[^0-9A-Za-z._-]+", "_", label) + ".png" for label in plan.labels]
+    names = [picture_name(label) for label in plan.labels]
     if options.grid:
-        paths = [Path(options.output or names[0].replace(".png", "_grid.png"))]
+        paths = [Path(options.output or picture_name(plan.labels[0], grid=True))]
         blank = np.broadcast_to(np.float32(0), (*size, 3))
         sheet = contact_sheet([blank] * len(names), plan.grid_labels, columns=options.columns)
         size = (sheet.shape[0], sheet.shape[1])
@@ -174,13 +170,7 @@ def _write(plan: _Plan, outputs: list[Path], last: _States, record: str) -> None
 
 
 def _record(plan: _Plan, model: Network) -> str:
-    """How the pictures were made, as one line of ASCII JSON; for reading, not for replay."""
-    values = plan.settings.values() | {
-        "recipe": "visualize",
-        **dataclasses.asdict(provenance(model)),
-        "pictures": plan.labels,
-        "input_sha256": plan.start.sha256 if plan.start else None,
-        "size": plan.size,
-        "seed": plan.options.seed,
-    }
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return visualize_record(
+        model, plan.settings, pictures=plan.labels, size=plan.size, seed=plan.options.seed,
+        input_sha256=plan.start.sha256 if plan.start else None,
+    )  # fmt: skip

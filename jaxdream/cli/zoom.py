@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from jaxdream.cli import session
@@ -19,7 +18,6 @@ from jaxdream.cli.frames import (
     check_folder,
     locked,
     number_of_frames,
-    recorded_frames,
     say_what_is_there,
 )
 from jaxdream.cli.objective_options import check_objective, dream_settings
@@ -28,17 +26,15 @@ from jaxdream.curves.names import zoom_curve_settings
 from jaxdream.curves.times import Timeline
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
-from jaxdream.files.reading import PathLike
 from jaxdream.images.animation import (
-    FadedFrame,
     check_animation_writable,
-    faded_loop,
+    repeating,
     write_animation,
 )
 from jaxdream.images.formats import ANIMATION_SUFFIXES
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.seamless import make_seamless
-from jaxdream.recipe import Recipe, provenance
+from jaxdream.recipe import Recipe, provenance, recorded_frames
 from jaxdream.settings import CLASSIC_ZOOM, Compute, SourceSettings, ZoomSettings
 
 
@@ -143,10 +139,10 @@ def _open(
     options: argparse.Namespace,
 ) -> ZoomFolder:
     """The frames there are of the zoom that is asked for."""
-    settings, made_with = recorded_frames(recipe, zoom.recorded() | curves.recorded(options.fps))
-    if zoom.easing == "linear" and not curves.depends_on_count:
-        del settings["frames"]  # on which no frame depends
-    frames = ZoomFolder(folder, settings, made_with, overwrite=options.overwrite)
+    more = zoom.recorded_for_frames() | curves.recorded(options.fps)
+    if curves.depends_on_count:
+        more["frames"] = zoom.frames
+    frames = ZoomFolder(folder, *recorded_frames(recipe, more), overwrite=options.overwrite)
     if frames.done >= zoom.frames:
         say_what_is_there(frames, recipe, "")
         session.say(f"{folder} has {number_of_frames(frames.done)} already: nothing to dream")
@@ -220,11 +216,8 @@ def _finish(
                 f"interrupted: writing {animation} of the {number_of_frames(shown)} made so far"
             )
         try:
-            film: Sequence[PathLike | FadedFrame] = frames.paths()[:shown]
-            if options.ping_pong:  # the first and the last once
-                film = [*film, *film[-2:0:-1]]
-            elif options.loop is not None:
-                film = faded_loop(film, min(options.loop, (shown - 1) // 2))
+            paths = frames.paths()[:shown]
+            film = repeating(paths, ping_pong=options.ping_pong, loop=options.loop)
             write_animation(animation, film, fps=options.fps, recipe=frames.to_json())
             written = True
         except KeyboardInterrupt:

@@ -33,14 +33,26 @@ from jaxdream.settings.machine import (
     Precision,
     PrecisionOption,
 )
-from jaxdream.settings.video import AUTO, ClipSettings, VideoSettings
-from jaxdream.settings.visualizing import VisualizeSettings
-from jaxdream.settings.zooming import CLASSIC_ZOOM, EASINGS, ZoomSettings
+from jaxdream.settings.page import PageSettings
+from jaxdream.settings.video import AUTO, VIDEO_LONGEST, ClipSettings, VideoSettings
+from jaxdream.settings.visualizing import DIVERSITY, VisualizeSettings
+from jaxdream.settings.zooming import (
+    CLASSIC_ZOOM,
+    EASINGS,
+    FADED,
+    LOOP,
+    ONCE,
+    PING_PONG,
+    ZoomFilmSettings,
+    ZoomSettings,
+)
 
 __all__ = [
-    "AUTO", "CLASSIC", "CLASSIC_ZOOM", "EASINGS", "MASK_AND_SEAMLESS", "PRECISIONS",
-    "PRECISION_OPTIONS", "SEAMLESS", "SHARDS", "SPHERE", "ClipSettings", "Compute", "DreamSettings",
-    "Precision", "PrecisionOption", "Setting", "Settings", "SourceSettings", "VideoSettings",
-    "VisualizeSettings", "ZoomSettings", "check_value", "default", "default_text", "describe",
-    "json_fields", "option_name", "setting", "settings_table", "takes_settings",
+    "AUTO", "CLASSIC", "CLASSIC_ZOOM", "DIVERSITY", "EASINGS", "FADED", "LOOP", "MASK_AND_SEAMLESS",
+    "ONCE", "PING_PONG", "PRECISIONS", "PRECISION_OPTIONS", "SEAMLESS", "SHARDS", "SPHERE",
+    "VIDEO_LONGEST", "ClipSettings", "Compute", "DreamSettings", "PageSettings", "Precision",
+    "PrecisionOption", "Setting", "Settings", "SourceSettings", "VideoSettings",
+    "VisualizeSettings", "ZoomFilmSettings", "ZoomSettings", "check_value", "default",
+    "default_text", "describe", "json_fields", "option_name", "setting", "settings_table",
+    "takes_settings",
 ]  # fmt: skip

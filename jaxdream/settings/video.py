@@ -1,12 +1,14 @@
 """Which frames of a video are dreamed, and how each follows the one before."""
 
 import re
+from typing import Any
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.settings.base import Settings, setting
 from jaxdream.settings.dreaming import DreamSettings
 
 AUTO, NONE = "auto", "none"
+VIDEO_LONGEST = 640  # pixels of a video's longer side at most, where no size is given
 _LONGEST = 10_000  # characters of a list of cuts
 
 
@@ -96,6 +98,17 @@ class VideoSettings(Settings):
                 f"cuts are auto, none or numbers of frames such as 120,355, not {self.cuts[:80]!r}"
             )
         return frozenset(map(int, self.cuts.split(",")))
+
+    def recorded_with(self, clip: ClipSettings) -> dict[str, Any]:
+        """What is recorded with the frames of a clip.
+
+        How many there are is left out, so that a longer film goes on from a shorter one.
+        """
+        recorded = {**clip.recorded(), **self.recorded()}
+        del recorded["end"], recorded["max_frames"]
+        if cuts := self.cut_frames():
+            recorded["cuts"] = sorted(cuts)
+        return recorded
 
     def check_with(self, dream: DreamSettings) -> None:
         """Make sure that they go together with how to dream.

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from jaxdream.visualization.transforms import RandomTransforms
 
+DIVERSITY = 0.5  # of several pictures of one thing, where none is given
+
 
 class VisualizeSettings(Settings):
     """How pictures of a class, a channel or another objective are made from noise."""

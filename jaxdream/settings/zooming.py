@@ -1,12 +1,15 @@
 """How the frames of a zoom move."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.settings.base import Settings, setting
 from jaxdream.settings.dreaming import SPHERE, DreamSettings
 
 EASINGS = ("linear", "in", "out", "in-out")
+LOOP = 12  # frames that a film is faded over to repeat without a jump, where no number is given
+ONCE, PING_PONG, FADED = "once", "forwards and backwards", "faded loop"
 
 
 class ZoomSettings(Settings):
@@ -64,6 +67,13 @@ class ZoomSettings(Settings):
     )
     classic_warp: bool = setting(default=False, help="the zoom of 2015, half a pixel off centre")
 
+    def recorded_for_frames(self) -> dict[str, Any]:
+        """What is recorded with frames: of a linear zoom, not how many there are."""
+        recorded = self.recorded()
+        if self.easing == "linear":
+            del recorded["frames"]
+        return recorded
+
     def check_with(self, dream: DreamSettings) -> None:
         """Make sure that they go together with how to dream.
 
@@ -74,6 +84,23 @@ class ZoomSettings(Settings):
             raise JaxdreamError(
                 "a zoom enlarges a flat picture, so it cannot dream a sphere: leave out --sphere"
             )
+
+
+class ZoomFilmSettings(Settings):
+    """How the frames of a zoom are shown."""
+
+    title = "the film"
+
+    fps: float = setting(
+        default=25.0, help="frames a second", metavar="N", minimum=0.01, maximum=240.0
+    )
+    repeat: str = setting(
+        default=ONCE,
+        help="how the film repeats: with a jump (once), or without one, played forwards and then "
+        "backwards or with its last frames faded into its first",
+        choices=(ONCE, PING_PONG, FADED),
+        option=False,  # the command line has one option for each way
+    )
 
 
 # The frames loop of Google's notebook.

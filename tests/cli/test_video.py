@@ -265,14 +265,14 @@ def test_interrupted_before_the_first_frame_nothing_is_written(
 
 
 def test_interrupted_while_the_film_is_written(cli, walk, dream, tmp_path, monkeypatch):
-    from jaxdream.cli import video_target
+    from jaxdream.video import clip_film
 
     def interrupted(_, frames, **__):
         next(iter(frames))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(video_target, "write_video", interrupted)
+        patch.setattr(clip_film, "write_video", interrupted)
         done = cli("video", walk, "-o", "d.mp4", *QUICK, code=130)
     assert done.stderr == (
         "jaxdream: interrupted: 5 frames of the video are in d.mp4.frames; the same command goes "

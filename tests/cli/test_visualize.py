@@ -11,7 +11,7 @@ from PIL import Image
 import jaxdream as jd
 from jaxdream.cli.commands import build_parser
 from jaxdream.cli.main import run
-from jaxdream.cli.targets import Target, grid_labels, parse_targets
+from jaxdream.cli.targets import parse_targets
 from jaxdream.images.picture_files import read_recipe_text
 from jaxdream.recipe import UNFINISHED
 
@@ -47,7 +47,7 @@ def test_a_class_and_what_it_was_made_with(call, tmp_path, monkeypatch):
         assert index == 954
         return jd.objectives.channel(LAYER, 4)
 
-    monkeypatch.setattr("jaxdream.cli.targets.logit", instead)
+    monkeypatch.setattr("jaxdream.visualization.targets.logit", instead)
     done = call("visualize", "--class", "Banana", *QUICKER, "--seed", "3")
     assert done.stdout == "wrote banana.png\n"
     assert jd.read_image(tmp_path / "banana.png").shape == (32, 32, 3)
@@ -87,15 +87,6 @@ def test_a_grid_of_channels_of_two_layers(call, tmp_path):
     cells = [sheet[y : y + 32, x : x + 32] for y in (8, 69) for x in (8, 48, 88)]
     assert all(cell.std() > 0.2 for cell in cells)
     assert len({cell.tobytes() for cell in cells}) == 6
-
-
-def test_labels_of_a_grid_name_a_layer_only_where_there_are_several():
-    channels = [Target("channel", str(i), LAYER, i) for i in (3, 12)]
-    assert grid_labels(channels) == ["3", "12"]
-    others = [*channels, Target("channel", "3", "conv1/relu_7x7", 3)]
-    assert grid_labels(others) == [f"{LAYER} 3", f"{LAYER} 12", "conv1/relu_7x7 3"]
-    assert grid_labels([Target("layer", "", LAYER), Target("layer", "", "pool")]) == [LAYER, "pool"]
-    assert grid_labels([Target("class", "ant"), Target("class", "bee")]) == ["ant", "bee"]
 
 
 def test_several_pictures_from_a_photograph_go_into_a_folder(call, photo, tmp_path):

@@ -1,0 +1,38 @@
+"""The text in a picture from noise that says how it was made."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+from jaxdream.models.network import Network
+from jaxdream.recipe import provenance
+from jaxdream.settings import VisualizeSettings
+from jaxdream.types import Size
+
+
+def visualize_record(
+    model: Network,
+    settings: VisualizeSettings,
+    *,
+    pictures: Sequence[str],
+    size: Size,
+    seed: int,
+    input_sha256: str | None = None,
+) -> str:
+    """How pictures were made, as one line of ASCII JSON; for reading, not for replay.
+
+    Args:
+        settings: with plain values, as a command line has them.
+        pictures: the labels of all that were made together.
+        size: height and width of each.
+        input_sha256: of the file that they begin from, where that is not noise.
+    """
+    values = settings.values() | {
+        "recipe": "visualize",
+        **dataclasses.asdict(provenance(model)),
+        "pictures": list(pictures),
+        "input_sha256": input_sha256,
+        "size": list(size),
+        "seed": seed,
+    }
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
