@@ -45,7 +45,8 @@ def show_dream(
 
         out = jd.show_dream(jd.iterate_dream(key, model, image, scan=False), image)
 
-    The kernel's interrupt button ends it early, with the picture as far as it got.
+    The kernel's interrupt button ends it early, with the picture as far as it got. ``show_page``
+    shows the page of ``jaxdream web`` in a notebook instead, with its buttons and fields.
 
     Args:
         states: from ``iterate_dream``, of one picture; with ``scan=False`` there is a state for

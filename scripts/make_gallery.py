@@ -1,9 +1,12 @@
-"""Make the pictures of docs/gallery.md and docs/layers.md, from the photographs in docs/pictures.
+"""Make the pictures of docs/gallery.md, docs/layers.md and the page in a browser.
+
+They are made from the photographs in docs/pictures.
 
     python scripts/make_gallery.py --googlenet bvlc_googlenet.caffemodel --inception FILE
 
 A network whose weights are not given is taken from the cache or the hub; if it is in neither, its
-pictures are left out. All together take long on a CPU; ``--only`` makes some of them.
+pictures are left out. All together take long on a CPU; ``--only`` makes some of them. ``page`` is
+all that jaxdream/web/pictures has.
 """
 
 import argparse
@@ -20,7 +23,9 @@ from jaxdream.images.picture_files import Picture
 from jaxdream.images.seamless import make_seamless
 from jaxdream.settings.looks import LOOKS
 
-PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+PAGE_PICTURES = ROOT / "jaxdream" / "web" / "pictures"
 SIDE = 400  # longest side of a picture in a sheet
 KEY = jax.random.key(2015)
 CLASSES = ("banana", "dumbbell", "ant", "starfish")
@@ -138,11 +143,17 @@ def cross_fade(model: jd.Network) -> np.ndarray:
 def looks(model: jd.Network) -> np.ndarray:
     """One photograph with every look."""
     cat = fit("chelsea.png", 288)
-    dreams = []
+    dreams = dream_looks(model, cat)
+    return jd.contact_sheet([cat, *dreams.values()], ["the photograph", *dreams], columns=3)
+
+
+def dream_looks(model: jd.Network, picture: np.ndarray) -> dict[str, np.ndarray]:
+    """A picture as every look dreams it, by the look's name."""
+    dreams = {}
     for name in LOOKS:
         settings, objective = jd.use_look(model, name)
-        dreams.append(jd.dream(KEY, model, cat, objective, settings=settings))
-    return jd.contact_sheet([cat, *dreams], ["the photograph", *LOOKS], columns=3)
+        dreams[name] = np.asarray(jd.dream(KEY, model, picture, objective, settings=settings))
+    return dreams
 
 
 def masks(model: jd.Network) -> np.ndarray:
@@ -212,24 +223,41 @@ SHEETS: Mapping[str, tuple[str, Callable[[jd.Network], np.ndarray]]] = {
 }
 
 
+def write_page(model: jd.Network, folder: Path) -> None:
+    """Write the pictures of the page in a browser: one of every look, and photographs to try."""
+    face = jd.read_image(PICTURES / "chelsea.png")[:, 70:370]  # a square with both eyes
+    # At the size at which it is shown: a larger dream, made smaller, has finer patterns.
+    face = np.asarray(jd.resize(face, (256, 256)))
+    for name, dreamed in dream_looks(model, face).items():
+        jd.write_image(folder / f"look_{name}.jpg", dreamed, quality=70)
+    for photo in ("chelsea.png", "coffee.jpg", "rocket.jpg"):
+        jd.write_image(folder / f"example_{Path(photo).stem}.jpg", fit(photo, 640), quality=88)
+
+
 def main() -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description="make the pictures of the documentation")
+    parser = argparse.ArgumentParser(description="make the pictures of the documentation and page")
     parser.add_argument("--googlenet", metavar="FILE", help="weights of googlenet")
     parser.add_argument("--inception", metavar="FILE", help="weights of inception_v3_2015")
-    parser.add_argument("--only", nargs="+", choices=SHEETS, default=list(SHEETS), metavar="NAME")
-    parser.add_argument("-o", "--output", type=Path, default=PICTURES, metavar="FOLDER")
+    names = [*SHEETS, "page"]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="instead of their own")
     options = parser.parse_args()
     weights = {"googlenet": options.googlenet, "inception_v3_2015": options.inception}
     for name in options.only:
-        network, make = SHEETS[name]
+        network = "googlenet_mini" if name == "page" else SHEETS[name][0]
         try:
             model = jd.load_model(network, weights=weights.get(network))
         except jd.JaxdreamError as error:
             print(f"{name} left out: {error}")
             continue
-        jd.write_image(options.output / name, make(model), quality=85)
-        print(f"wrote {options.output / name}", flush=True)
+        if name == "page":
+            written = options.output or PAGE_PICTURES
+            write_page(model, written)
+        else:
+            written = (options.output or PICTURES) / name
+            jd.write_image(written, SHEETS[name][1](model), quality=85)
+        print(f"wrote {written}", flush=True)
 
 
 if __name__ == "__main__":

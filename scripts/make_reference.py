@@ -1,4 +1,4 @@
-"""Build the API reference, HTML pages by pdoc, from the docstrings; or the README's tables.
+"""Build the API reference, HTML pages by pdoc, from the docstrings; or the tables of settings.
 
 python scripts/make_reference.py OUT_FOLDER
 python scripts/make_reference.py --tables
@@ -6,21 +6,27 @@ python scripts/make_reference.py --tables
 
 import argparse
 import re
+import tomllib
 import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pdoc
 
 import jaxdream as jd
 from jaxdream.settings import Settings, settings_table
 
-README = Path(__file__).resolve().parents[1] / "README.md"
-# Between `<!-- NAME -->` and `<!-- /NAME -->` the README has a table of these settings.
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "page.md")
+REQUIREMENTS = ROOT / "requirements.txt"
+# Between `<!-- NAME -->` and `<!-- /NAME -->` a page has a table of these settings.
 TABLES: dict[str, tuple[type[Settings], ...]] = {
     "settings": (jd.DreamSettings, jd.SourceSettings, jd.Compute),
     "zoom settings": (jd.ZoomSettings,),
     "video settings": (jd.VideoSettings, jd.ClipSettings),
     "visualize settings": (jd.VisualizeSettings,),
+    "page settings": (jd.PageSettings,),
 }
 
 
@@ -42,18 +48,46 @@ def with_tables(text: str) -> str:
     return text
 
 
+def requirements() -> str:
+    """What a Space installs: all that jaxdream with the page needs, one a line."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = [
+        "# For a Space (docs/page.md): what jaxdream with its page needs, from pyproject.toml.",
+        "# Made by `python scripts/make_reference.py --tables`.",
+        *project["dependencies"],
+        *_of_extra(project, "web"),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _of_extra(project: Mapping[str, Any], extra: str) -> Iterator[str]:
+    """What an extra installs, where it names another extra what that one does."""
+    for line in project["optional-dependencies"][extra]:
+        own = re.fullmatch(rf"{project['name']}\[([\w,]+)\]", line)
+        if own is None:
+            yield line
+        else:
+            for other in own[1].split(","):
+                yield from _of_extra(project, other)
+
+
 def main() -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description="build the API reference, or the README's tables")
+    parser = argparse.ArgumentParser(
+        description="build the API reference, or what the documentation has of the settings"
+    )
     parser.add_argument("folder", type=Path, metavar="OUT_FOLDER", nargs="?")
     parser.add_argument(
-        "--tables", action="store_true", help="write README.md's tables of settings"
-    )
+        "--tables", action="store_true",
+        help="write the tables of settings in README.md and docs/page.md, and requirements.txt",
+    )  # fmt: skip
     options = parser.parse_args()
     if (options.folder is None) != options.tables:
         parser.error("give a folder for the reference, or --tables")
     if options.tables:
-        README.write_text(with_tables(README.read_text("utf-8")), "utf-8")
+        for page in PAGES:
+            page.write_text(with_tables(page.read_text("utf-8")), "utf-8")
+        REQUIREMENTS.write_text(requirements(), "utf-8")
     else:
         build(options.folder)
 

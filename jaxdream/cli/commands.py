@@ -19,6 +19,7 @@ from jaxdream.cli.options import Parser, add_settings, whole_number
 from jaxdream.settings import (
     Compute,
     DreamSettings,
+    PageSettings,
     SourceSettings,
     VisualizeSettings,
 )
@@ -33,6 +34,7 @@ _EXAMPLES = """examples:
   jaxdream layers                                 what else can be dreamed
   jaxdream batch photos -o dreams                 a whole folder
   jaxdream zoom sky.jpg -o zoom.mp4               a film
+  jaxdream web                                    a page in the browser
 """
 
 
@@ -46,7 +48,7 @@ def build_parser() -> Parser:
     parser.commands = commands.choices
     for add in (
         _add_dream, _add_batch, _add_replay, add_zoom, add_video, _add_visualize, _add_filters,
-        _add_looks, _add_layers, _add_models, _add_classes, _add_weights, _add_info,
+        _add_looks, _add_web, _add_layers, _add_models, _add_classes, _add_weights, _add_info,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -234,6 +236,18 @@ def _add_looks(commands) -> None:
         help={"size": "size to dream at: the longest side, or width and height; 384 at most "
               "unless it is given"},
     )  # fmt: skip
+    add_network(parser)
+    add_settings(parser, Compute, without=("shard",))
+    add_device(parser)
+
+
+def _add_web(commands) -> None:
+    parser = add_command(
+        commands, "web", "web.serve_page", "open a page in the browser to dream on",
+        "  jaxdream web\n"
+        "  jaxdream web --host 0.0.0.0 --port 8000 --no-browser --megapixels 1\n",
+    )  # fmt: skip
+    add_settings(parser, PageSettings)
     add_network(parser)
     add_settings(parser, Compute, without=("shard",))
     add_device(parser)

@@ -163,19 +163,30 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
     assert names["activations"]["3b"].shape == (1, 6, 7, 480)
 
 
-def test_the_readmes_tables_of_settings_are_todays():
-    text = README.read_text("utf-8")
-    tables = {
-        "settings": (jd.DreamSettings, jd.SourceSettings, jd.Compute),
-        "zoom settings": (jd.ZoomSettings,),
-        "video settings": (jd.VideoSettings, jd.ClipSettings),
-        "visualize settings": (jd.VisualizeSettings,),
-    }
+@pytest.mark.parametrize(
+    ("page", "tables"),
+    [
+        (
+            "README.md",
+            {
+                "settings": (jd.DreamSettings, jd.SourceSettings, jd.Compute),
+                "zoom settings": (jd.ZoomSettings,),
+                "video settings": (jd.VideoSettings, jd.ClipSettings),
+                "visualize settings": (jd.VisualizeSettings,),
+            },
+        ),
+        ("docs/page.md", {"page settings": (jd.PageSettings,)}),
+    ],
+)
+def test_tables_of_settings_are_todays(page, tables):
+    text = (ROOT / page).read_text("utf-8")
+    assert text.count("| option | Python | default | |") == len(tables)
     for name, classes in tables.items():
         marked = f"<!-- {name} -->\n{settings_table(*classes)}\n<!-- /{name} -->"
         assert marked in text, "run `python scripts/make_reference.py --tables`"
     assert make_reference.with_tables(text) == text
-    assert make_reference.with_tables(re.sub(r"\| `--.*\n", "", text)).count("`--octave-scale`")
+    emptied = re.sub(r"(\| option \| Python .*\n\|---.*\n)(\|.*\n)+", r"\1", text)
+    assert emptied != text == make_reference.with_tables(emptied)
 
 
 def test_the_map_is_that_of_the_import_contract():

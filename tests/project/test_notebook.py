@@ -1,5 +1,7 @@
 """The notebook runs from top to bottom, with the bundled network and small sizes."""
 
+import importlib.util
+
 import nbclient
 import nbformat
 import pytest
@@ -52,6 +54,17 @@ def test_no_cell_complains(executed):
         if output.get("name") == "stderr"
     ]
     assert streams == []
+
+
+@pytest.mark.slow
+def test_the_page_is_shown_where_there_is_gradio(executed):
+    notebook, _ = executed
+    *_, cell = notebook.cells
+    (output,) = cell.outputs
+    if importlib.util.find_spec("gradio") is None:
+        assert "pip install gradio" in output["text"]
+    else:
+        assert 'src="http://127.0.0.1:' in output["data"]["text/html"]
 
 
 def test_what_is_committed_is_small():

@@ -1,0 +1,1 @@
+"""The page: dreams in a browser, a thin skin over the public functions."""

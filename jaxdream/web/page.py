@@ -1,0 +1,65 @@
+"""The page: its tabs, and what happens when it is opened and closed."""
+
+import gradio as gr
+from gradio.themes import Default, Font
+
+from jaxdream.web.classes_tab import ClassesTab
+from jaxdream.web.context import Context
+from jaxdream.web.dream_tab import DreamTab
+from jaxdream.web.pictures_tab import PicturesTab
+from jaxdream.web.video_tab import VideoTab
+from jaxdream.web.zoom_tab import ZoomTab
+
+_FORGOTTEN = 6 * 3600  # seconds after which Gradio deletes what it has kept of files
+_TITLE = "jaxdream"
+_INTRODUCTION = """# jaxdream
+A trained network looks at your picture, and changes it so that it sees more of what it sees.
+Give a picture, click a look, and press **Dream**.
+"""
+CSS = """
+progress { width: 100%; height: 0.75rem; accent-color: var(--color-accent); }
+#examples .grid-wrap, #looks .grid-wrap { min-height: 0; height: auto; }
+#looks .grid-container { grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)) !important; }
+.failed { color: #b91c1c; font-weight: 600; }
+.dark #examples .grid-wrap, #looks .grid-wrap { min-height: 0; height: auto; }
+#looks .grid-container { grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)) !important; }
+.failed { color: #fca5a5; }
+:root { --block-info-text-color: #52525b; --block-label-text-color: #3f3f46; }
+.dark { --block-info-text-color: #d4d4d8; --block-label-text-color: #e4e4e7; }
+"""
+
+
+def build_page(context: Context) -> gr.Blocks:
+    """The page, not served yet."""
+    with gr.Blocks(
+        title=_TITLE, analytics_enabled=False, delete_cache=(_FORGOTTEN // 6, _FORGOTTEN)
+    ) as page:
+        gr.Markdown(_INTRODUCTION)
+        with gr.Tabs():
+            with gr.Tab("Dream", elem_id="tab_dream"):
+                dream = DreamTab(context)
+            with gr.Tab("Zoom", elem_id="tab_zoom"):
+                ZoomTab(context, dream)
+            with gr.Tab("Video", elem_id="tab_video"):
+                VideoTab(context, dream)
+            with gr.Tab("Classes and channels", elem_id="tab_classes"):
+                classes = ClassesTab(context)
+            with gr.Tab("My pictures", elem_id="tab_mine") as mine:
+                PicturesTab(context, dream, mine)
+        gr.Markdown(context.rules, elem_id="rules")
+
+        def leave(request: gr.Request) -> None:
+            context.visitors.remove(request.session_hash)
+
+        quietly = {"show_progress": "hidden", "api_visibility": "private"}
+        page.load(dream.load, None, dream.look.layer, **quietly)  # pyright: ignore[reportArgumentType]
+        page.load(classes.load, None, classes.loaded, **quietly)  # pyright: ignore[reportArgumentType]
+        page.unload(leave)
+    return page
+
+
+def theme() -> Default:
+    """How the page looks, with fonts that the browser has: nothing is fetched from elsewhere."""
+    fonts = Font("system-ui"), Font("sans-serif")
+    mono = Font("ui-monospace"), Font("monospace")
+    return Default(primary_hue="violet", font=fonts, font_mono=mono)

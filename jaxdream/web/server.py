@@ -1,0 +1,99 @@
+"""Serving the page, from this machine alone: nothing is sent to or fetched from elsewhere."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.settings import Compute, PageSettings
+from jaxdream.web.library import require_gradio
+
+if TYPE_CHECKING:
+    from jaxdream.models.network import Network
+
+_PAGE_THREADS = 40  # for requests, of which those that wait for a dream hold one now and then
+# What Gradio and the Hub's client would tell or ask their servers.
+_QUIET = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+}
+
+
+@dataclass(frozen=True)
+class Served:
+    """The page while it is served."""
+
+    url: str
+    ready: Callable[["Network"], None]  # gives it the network: until then dreams wait
+    page: Any  # Gradio's
+    folder: Path  # of all that is uploaded and made
+    session: Callable[[], int]  # how many have the page open
+
+
+@contextmanager
+def serving(settings: PageSettings, compute: Compute) -> Iterator[Served]:
+    """Serve the page while the block runs; what was uploaded and made is deleted at its end.
+
+    Raises:
+        JaxdreamError: Gradio is not installed, or the address or the port cannot be had.
+    """
+    all_pages = _folder_of_all_pages()
+    with tempfile.TemporaryDirectory(prefix="page_", dir=all_pages) as name:
+        folder = Path(name).resolve()
+        os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))  # for what is built now
+        require_gradio()
+        from jaxdream.web.context import Context
+        from jaxdream.web.page import build_page
+
+        network: Future[Network] = Future()
+        context = Context(network.result, settings, compute, folder)
+        page = build_page(context)
+        try:
+            url = _launch(page, settings)
+            os.environ["GRADIO_TEMP_DIR"] = all_pages  # for the requests to all pages
+            yield Served(url, network.set_result, page, folder, lambda: len(context.visitors))
+        finally:
+            page.close(verbose=False)
+            if not network.done():
+                network.set_exception(JaxdreamError("the page has ended"))
+
+
+@cache
+def _folder_of_all_pages() -> str:
+    """The folder in which all pages of this process have theirs; deleted when it ends.
+
+    Gradio takes files from one folder only, and looks up at every request which that is.
+    """
+    folder = str(Path(tempfile.mkdtemp(prefix="jaxdream_page_")).resolve())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _launch(page: Any, settings: PageSettings) -> str:
+    """Start the server in a thread; the address of the page."""
+    from jaxdream.web.dream_tab import PICTURES
+    from jaxdream.web.page import CSS, theme
+
+    page.queue(max_size=None, api_open=False, default_concurrency_limit=_PAGE_THREADS)
+    try:
+        _, local, public = page.launch(
+            server_name=settings.host, server_port=settings.port, share=settings.share,
+            inline=False, inbrowser=False, quiet=True, prevent_thread_lock=True, show_error=False,
+            max_threads=_PAGE_THREADS, max_file_size=f"{settings.upload}mb",
+            allowed_paths=[str(PICTURES)], footer_links=[], run_history=False, ssr_mode=False,
+            enable_monitoring=False, pwa=False, mcp_server=False, theme=theme(), css=CSS,
+        )  # fmt: skip
+    except (OSError, ValueError) as error:
+        where = f"{settings.host}, port {settings.port or 'any'}"
+        raise JaxdreamError(
+            f"the page cannot be served at {where}: give another --host or --port"
+        ) from error
+    return public or local
