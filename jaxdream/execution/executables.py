@@ -24,6 +24,7 @@ import numpy as np
 
 import jaxdream
 from jaxdream.errors import JaxdreamError
+from jaxdream.execution.compiling import asked_of_cache
 from jaxdream.execution.jit import compiler_options, lower
 from jaxdream.files.reading import read_bytes
 from jaxdream.files.writing import replacing
@@ -59,8 +60,11 @@ def compile_or_load(call: partial, results: TreeDef) -> jax.stages.Compiled:
     arguments = jax.tree.structure((call.args, {}))
     if (found := _load(path, key, arguments, results)) is not None:
         return found
-    compiled = lower(call).compile()
-    if compiled.in_tree == arguments and compiled.out_tree == results:
+    with asked_of_cache() as found:
+        compiled = lower(call).compile()
+    # What was read from JAX's cache, now or before, lacks functions when it is written once more.
+    is_new = found == [False]
+    if is_new and compiled.in_tree == arguments and compiled.out_tree == results:
         with suppress(Exception):  # a platform that cannot, a full disk
             _write(path, key, compiled)
     return compiled

@@ -20,6 +20,7 @@ from jaxdream.objectives import custom
 def folder(tmp_path, jax_cache):
     """The executables of a cache that is in use."""
     del jax_cache
+    jax.clear_caches()  # a program that this process has already is not kept
     assert compile_cache.use(tmp_path / "compiled") is None
     return tmp_path / "compiled" / executables.FOLDER
 
@@ -68,6 +69,18 @@ def test_what_makes_another_program_has_another_executable(tiny, folder, traced,
     assert traced == ["_run_steps"] * 2
     jax.config.update("jax_compilation_cache_dir", None)
     np.testing.assert_array_equal(got, jd.dream(0, tiny, image, **expected))
+
+
+def test_what_jaxs_own_cache_gave_is_not_kept_once_more(tiny, folder, traced, monkeypatch):
+    first = dream(tiny)
+    (kept,) = folder.iterdir()
+    kept.unlink()
+    for again in range(2):  # as after an update, which changes the keys of executables alone
+        monkeypatch.setattr(executables, "_sources", lambda again=again: f"sources {again}")
+        jax.clear_caches()
+        np.testing.assert_array_equal(dream(tiny), first)
+    assert traced == ["_run_steps"] * 3
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.usefixtures("folder")
