@@ -14,7 +14,7 @@ from jaxdream.web.uploads import Upload
 def page_context(folder: Path, *, model=None, **limits) -> Context:
     """What visitors of a page share, with a tiny network."""
     model = tiny_network() if model is None else model
-    return Context(lambda: model, PageSettings(**limits), Compute(), folder)
+    return Context(lambda: model, PageSettings(**limits), Compute(), folder, folder / "results")
 
 
 def upload(context: Context, name: str = "sky.png", *, size=(24, 32), alpha=None) -> Upload:

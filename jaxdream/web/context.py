@@ -25,14 +25,15 @@ class Context:
     model: "Callable[[], Network]"  # waits for the network, while it is still being read
     limits: PageSettings
     compute: Compute
-    folder: Path  # for all that is uploaded and made; deleted at the end
+    folder: Path  # in which uploaded files lie
+    results: Path  # for all that is made; deleted at the end
     queue: JobQueue = field(init=False)
     visitors: Visitors = field(init=False)
 
     def __post_init__(self) -> None:
         queue = JobQueue(waiting=self.limits.queue)
         object.__setattr__(self, "queue", queue)
-        visitors = Visitors(self.folder / "results", leave=queue.stop)
+        visitors = Visitors(self.results, leave=queue.stop)
         object.__setattr__(self, "visitors", visitors)
 
     @property

@@ -33,9 +33,6 @@ class Served:
 
     url: str
     ready: Callable[["Network"], None]  # gives it the network: until then dreams wait
-    page: Any  # Gradio's
-    folder: Path  # of all that is uploaded and made
-    session: Callable[[], int]  # how many have the page open
 
 
 @contextmanager
@@ -45,21 +42,18 @@ def serving(settings: PageSettings, compute: Compute) -> Iterator[Served]:
     Raises:
         JaxdreamError: Gradio is not installed, or the address or the port cannot be had.
     """
-    all_pages = _folder_of_all_pages()
-    with tempfile.TemporaryDirectory(prefix="page_", dir=all_pages) as name:
-        folder = Path(name).resolve()
-        os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))  # for what is built now
-        require_gradio()
+    folder = _folder_of_all_pages()
+    os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
+    require_gradio()
+    with tempfile.TemporaryDirectory(prefix="page_", dir=folder) as results:
         from jaxdream.web.context import Context
         from jaxdream.web.page import build_page
 
         network: Future[Network] = Future()
-        context = Context(network.result, settings, compute, folder)
+        context = Context(network.result, settings, compute, folder, Path(results, "results"))
         page = build_page(context)
         try:
-            url = _launch(page, settings)
-            os.environ["GRADIO_TEMP_DIR"] = all_pages  # for the requests to all pages
-            yield Served(url, network.set_result, page, folder, lambda: len(context.visitors))
+            yield Served(_launch(page, settings), network.set_result)
         finally:
             page.close(verbose=False)
             if not network.done():
@@ -67,12 +61,12 @@ def serving(settings: PageSettings, compute: Compute) -> Iterator[Served]:
 
 
 @cache
-def _folder_of_all_pages() -> str:
+def _folder_of_all_pages() -> Path:
     """The folder in which all pages of this process have theirs; deleted when it ends.
 
-    Gradio takes files from one folder only, and looks up at every request which that is.
+    Gradio takes files from one folder only, and looks up again and again which that is.
     """
-    folder = str(Path(tempfile.mkdtemp(prefix="jaxdream_page_")).resolve())
+    folder = Path(tempfile.mkdtemp(prefix="jaxdream_page_")).resolve()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

@@ -36,7 +36,9 @@ class ZoomTab:
                 with gr.Row():
                     self.shift = Fields(ZoomSettings, _SHIFT, prefix="zoom_")
                 with gr.Row():
-                    self.film = Fields(ZoomFilmSettings, _FILM, prefix="zoom_")
+                    self.film = Fields(
+                        ZoomFilmSettings, _FILM, prefix="zoom_", labels={"fps": "FPS"}
+                    )
                 with gr.Accordion("Advanced", open=False):
                     self.advanced = Fields(ZoomSettings, _ADVANCED, prefix="zoom_")
             with gr.Column():

@@ -1,7 +1,10 @@
 """Whether the page can be read: by those who see little, and by those who hear it read aloud."""
 
 # Each text on the page whose contrast to what is behind it is lower than the WCAG's AA asks.
-_FAINT = """() => {
+_FAINT = """async () => {
+    const moving = document.getAnimations()
+        .filter((motion) => Number.isFinite(motion.effect.getComputedTiming().endTime));
+    await Promise.allSettled(moving.map((motion) => motion.finished));
     const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
     const parsed = (colour) => {  // any CSS colour as red, green, blue (0..255), opacity (0..1)
         canvas.clearRect(0, 0, 1, 1);
@@ -37,14 +40,13 @@ _FAINT = """() => {
         return `${owner ? "#" + owner.id : "page"} ${name(e)}`;
     };
     const faint = [];
-    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) {
-        const text = texts.currentNode.data.trim(), e = texts.currentNode.parentElement;
-        if (!text || e.closest("style, script, noscript, :disabled, canvas")) continue;
-        if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+    const check = (text, e, style) => {
+        if (!/[\\p{L}\\p{N}]/u.test(text)) return;  // a drawing
+        if (e.closest("style, script, noscript, :disabled, canvas")) return;
+        if (!e.checkVisibility({opacityProperty: true, visibilityProperty: true})) return;
         const box = e.getBoundingClientRect();
-        if (box.width < 2 || box.height < 2) continue;
-        const style = getComputedStyle(e), below = behind(e), colour = parsed(style.color);
+        if (box.width < 2 || box.height < 2) return;
+        const below = behind(e), colour = parsed(style.color);
         colour[3] *= opacity(e);
         const pair = [luminance(over(colour, below)), luminance(below)].sort((a, b) => b - a);
         const contrast = (pair[0] + 0.05) / (pair[1] + 0.05);
@@ -52,9 +54,25 @@ _FAINT = """() => {
         const large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
         if (contrast < (large ? 3 : 4.5))
             faint.push(`${place(e)}: ${contrast.toFixed(2)} ${style.color} '${text.slice(0, 40)}'`);
+    };
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const e = texts.currentNode.parentElement;
+        check(texts.currentNode.data.trim(), e, getComputedStyle(e));
+    }
+    const fields = "textarea, input:not([type=checkbox], [type=radio], [type=range], [type=file])";
+    for (const e of document.querySelectorAll(fields)) {
+        if (e.value) check(e.value, e, getComputedStyle(e));
+        else check(e.placeholder ?? "", e, getComputedStyle(e, "::placeholder"));
     }
     return [...new Set(faint)];
 }"""
+# What is wider than the window, where the page is.
+_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+    [...document.querySelectorAll("body *")]
+        .filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth)
+        .map((e) => `wider than the window: ${e.closest("[id]:not([id=''])")?.id} ${e.tagName}`)
+"""
 _CONTROLS = {
     "button", "checkbox", "combobox", "link", "listbox", "menuitem", "option", "radio",
     "searchbox", "slider", "spinbutton", "switch", "tab", "textbox",
@@ -64,6 +82,11 @@ _CONTROLS = {
 def faint_texts(page) -> list[str]:
     """Where each text stands whose contrast is too low, the contrast, the colour and the text."""
     return page.evaluate(_FAINT)
+
+
+def sticking_out(page) -> list[str]:
+    """What makes the page wider than its window."""
+    return page.evaluate(_WIDE)
 
 
 def nameless_controls(page) -> list[str]:

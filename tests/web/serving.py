@@ -1,6 +1,7 @@
 """The page, served by ``jaxdream web`` in a process of its own."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -43,10 +44,20 @@ class Server:
 
     url: str
     process: subprocess.Popen
-    environment: Mapping[str, str]
     temporary: Path  # its folder for temporary files
     output: Path  # what it has printed
     first_answer: float  # seconds from the command to the page
+    proxy: socket.socket  # by which it would reach others
+
+    def asked_others(self) -> list[str]:
+        """What it has asked of other machines, since this was last called."""
+        found = []
+        while select.select([self.proxy], [], [], 0)[0]:
+            connection, _ = self.proxy.accept()
+            with connection:
+                connection.settimeout(PATIENCE)
+                found.append(connection.recv(1000).decode(errors="replace").split("\r\n")[0])
+        return found
 
     @property
     def printed(self) -> str:
@@ -55,12 +66,12 @@ class Server:
     @property
     def folder(self) -> Path:
         """Where it keeps what is uploaded and made."""
-        (folder,) = self.temporary.glob("jaxdream_page_*/*")
+        (folder,) = self.temporary.glob("jaxdream_page_*")
         return folder
 
     def results(self) -> set[Path]:
         """The folders of the visitors who have made something."""
-        return set(self.folder.glob("results/*"))
+        return set(self.folder.glob("**/results/*"))
 
     def interrupt(self) -> int:
         """Press Ctrl-C; the exit code."""
@@ -73,17 +84,17 @@ def serving(environment: Mapping[str, str], folder: Path, *options: str) -> Iter
     """The page with the bundled network, in a process, until the block ends."""
     temporary, output = folder / "tmp", folder / "output"
     temporary.mkdir()
-    environment = {**environment, "TMPDIR": str(temporary)}
     port = _free_port()
     url = f"http://127.0.0.1:{port}/"
     words = ["web", "--port", str(port), "--no-browser", "--model", "googlenet_mini", *options]
     begun = time.monotonic()
     with (
+        socket.create_server(("127.0.0.1", 0)) as proxy,
         output.open("w") as file,
         subprocess.Popen(
             [sys.executable, "-c", _START, *words],
             cwd=folder,
-            env=environment,
+            env={**environment, **_through(proxy), "TMPDIR": str(temporary)},
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -92,12 +103,20 @@ def serving(environment: Mapping[str, str], folder: Path, *options: str) -> Iter
         try:
             wait_for(lambda: _answers(url) or process.poll() is not None)
             seconds = time.monotonic() - begun
-            server = Server(url, process, environment, temporary, output, seconds)
+            server = Server(url, process, temporary, output, seconds, proxy)
             wait_for(lambda: "ready, with" in server.printed or process.poll() is not None)
             assert process.poll() is None, server.printed
             yield server
         finally:
             process.kill()
+
+
+def _through(proxy: socket.socket) -> dict[str, str]:
+    """What sends all requests to other machines to a proxy."""
+    address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+    names = "http_proxy", "https_proxy", "all_proxy"
+    found = {"no_proxy": "127.0.0.1,localhost"} | dict.fromkeys(names, address)
+    return found | {name.upper(): value for name, value in found.items()}
 
 
 def _free_port() -> int:

@@ -214,7 +214,7 @@ def test_where_the_file_does_not_tell_how_long_it_is_the_limit_holds(
         ({"size": "wide"}, "^'?wide"),
         ({"objective": "third"}, "third"),
         ({"settings": SETTINGS.replace(seamless="x")}, "^the frames of a video cannot be tiles"),
-        ({"settings": SETTINGS.replace(steps=1001)}, "^1,001 steps in all octaves are over"),
+        ({"settings": SETTINGS.replace(steps=1001)}, "^1,001 steps in all are over"),
     ],
 )
 def test_what_cannot_be_dreamed_is_refused(context, visitor, walk, more, says):

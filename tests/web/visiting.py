@@ -1,5 +1,6 @@
 """A visit to the page in a real browser: what a visitor sees and does, in a visitor's words."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from page_extras import REQUIRED
 from PIL import Image
 from web.serving import PATIENCE
+
+from jaxdream.settings.looks import LOOKS
 
 if REQUIRED:
     from playwright import sync_api
@@ -21,6 +24,7 @@ ARGUMENTS = (
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
 _OUR_OWN = ("data:", "blob:", "about:")
+_PANELS = {"Dream": "dream", "Zoom": "zoom", "Video": "video", "Classes and channels": "classes"}
 # Notes every picture of a dream that the page shows on its way.
 _WATCH = """() => {
     window.shown = [];
@@ -49,6 +53,7 @@ class Visit:
 
     def __init__(self, browser, url: str, **window) -> None:
         self.url = url
+        self.panel = "dream"  # of the tab that is open: what its elements' names begin with
         self.asked: list[str] = []  # all addresses that the browser has asked for
         self.failures: list[str] = []  # of the page's scripts
         self.context = browser.new_context(
@@ -100,19 +105,20 @@ class Visit:
 
     def press(self, button: str = "dream") -> None:
         """Press a button that begins a dream."""
-        self.page.evaluate("document.querySelector('#dream_status p').className = 'earlier'")
+        earlier = self.find(f"{self.panel}_status").locator("p")
+        earlier.evaluate("line => line.className = 'earlier'")
         self.find(button).click()
 
     def line(self, text: str, seconds: float = PATIENCE) -> str:
         """The status since a button was pressed, as soon as it has a text in it."""
-        line = self.find("dream_status").locator("p:not(.earlier)")
+        line = self.find(f"{self.panel}_status").locator("p:not(.earlier)")
         expect(line).to_contain_text(text, timeout=1000 * seconds, ignore_case=True)
         return line.inner_text()
 
     def finish(self, text: str = "finished") -> str:
         """Waits for the end of a dream; the status then."""
         self.line(text)
-        expect(self.find("dream")).to_be_enabled()
+        expect(self.find(f"{self.panel}_stop")).to_be_disabled()
         return self.line(text)
 
     def dream(self, button: str = "dream") -> str:
@@ -129,28 +135,67 @@ class Visit:
         urls = self.page.evaluate("window.shown")
         return [self.page.request.get(url).body() for url in urls]
 
-    def begin_long(self) -> None:
+    def begin_long(self, size: int = 800) -> None:
         """Begin a dream that takes much longer than a test; returns when its first step is made."""
-        self.fill(size=1000, octaves=1, steps=50)
+        self.fill(size=size, octaves=1, steps=50)
         self.press()
         self.line("step")
 
     def stop(self) -> str:
         """Press Stop; the status then."""
-        self.find("dream_stop").click()
+        self.find(f"{self.panel}_stop").click()
         return self.finish("stopped")
 
-    def download(self, folder: Path, button: str = "dream_download") -> Path:
+    def download(self, folder: Path, button: str = "") -> Path:
         """Press a button for a file; where it is, under the name that the page gave it."""
         with self.page.expect_download() as download:
-            self.find(button).click()
+            self.find(button or f"{self.panel}_download").click()
         path = folder / download.value.suggested_filename
         download.value.save_as(path)
         return path
 
+    def paint(self) -> None:
+        """Draw a line with the brush through the middle of the picture, to be dreamed there."""
+        self.unfold("Where to dream: paint over the picture")
+        editor = self.find("mask")
+        expect(editor).to_contain_text(re.compile(r"\d\d%"))  # how much it is enlarged
+        expect(editor).not_to_contain_text("100%")  # as it is before there is a picture
+        editor.evaluate("editor => editor.scrollIntoView()")
+        canvas = editor.locator("canvas").first.bounding_box()
+        x, y = canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2
+        self.page.mouse.move(x - 30, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + 30, y, steps=4)
+        self.page.mouse.up()
+        expect(editor.get_by_role("button", name="Undo")).to_be_enabled()
+
+    def tab_to(self, element: str) -> None:
+        """Press Tab until the keyboard is at an element, or at a part of it."""
+        for _ in range(300):
+            self.page.keyboard.press("Tab")
+            if self.find(element).evaluate("e => e.contains(document.activeElement)"):
+                return
+        raise AssertionError(f"Tab never comes to {element}")
+
+    def chosen(self, name: str) -> str:
+        """Press a look's picture; the layer that it sets."""
+        before = self.field("layer").input_value()
+        self.find("looks").get_by_label(f"Thumbnail {1 + list(LOOKS).index(name)} of").click()
+        expect(self.field("layer")).not_to_have_value(before)
+        return self.field("layer").input_value()
+
+    def tabs(self) -> list[str]:
+        """The titles of all tabs."""
+        return self.page.locator(".tab-container.visually-hidden button").all_text_contents()
+
     def open(self, title: str) -> None:
         """Open a tab."""
-        self.page.get_by_role("tab", name=title).click()
+        tab = self.page.get_by_role("tab", name=title, exact=True)
+        if not tab.is_visible():  # a narrow window
+            self.page.get_by_role("button", name="More tabs").click()
+            tab = self.page.locator(".overflow-dropdown button", has_text=title)
+        tab.click()
+        self.panel = _PANELS.get(title, self.panel)
 
     def unfold(self, title: str) -> None:
         """Unfold what is folded."""
