@@ -24,7 +24,9 @@ def test_installed_it_is_that_of_the_package():
 
 
 @pytest.mark.usefixtures("not_installed")
-def test_not_installed_it_is_that_of_the_source():
+def test_not_installed_it_is_that_of_the_source(monkeypatch):
+    # The tests may run with a copy that is installed.
+    monkeypatch.setattr(version, "__file__", str(ROOT / "jaxdream" / "files" / "version.py"))
     assert jaxdream_version() == jd.__version__ == OURS
 
 

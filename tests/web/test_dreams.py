@@ -137,7 +137,7 @@ def test_a_dream_can_begin_from_noise(context, visitor):
         ({"source": SourceSettings(begin="noise", size="99999x99999")}, "too large"),
         ({"source": SourceSettings(begin="noise", size="4000")}, "megapixels allowed here"),
         ({"source": SourceSettings(begin="noise")}, "megapixels allowed here"),
-        ({"settings": DreamSettings(steps=50, octaves=1)}, "50 steps in all octaves are over"),
+        ({"settings": DreamSettings(steps=50, octaves=1)}, "50 steps in all are over the 40"),
         ({"settings": DreamSettings(seamless="sphere")}, "twice as wide"),
     ],
 )
