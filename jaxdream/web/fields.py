@@ -12,7 +12,7 @@ SettingsClass = TypeVar("SettingsClass", bound=Settings)
 
 
 class Slider(NamedTuple):
-    """The part of a setting's range that a slider moves over; a number beyond can be typed."""
+    """The part of a setting's range that the page offers; a recipe may have a number beyond."""
 
     minimum: float
     maximum: float
@@ -20,10 +20,10 @@ class Slider(NamedTuple):
 
 
 SLIDERS: Mapping[str, Slider] = {
-    "steps": Slider(1, 50, 1),
-    "octaves": Slider(1, 10, 1),
+    "steps": Slider(1, 100, 1),
+    "octaves": Slider(1, 20, 1),
     "octave_scale": Slider(1.1, 2, 0.05),
-    "step_size": Slider(0.1, 5, 0.1),
+    "step_size": Slider(0.1, 10, 0.1),
     "strength": Slider(0, 1, 0.05),
     "jitter": Slider(0, 128, 1),
     "smooth": Slider(0, 5, 0.1),

@@ -1,7 +1,7 @@
 """The page: its tabs, and what happens when it is opened and closed."""
 
 import gradio as gr
-from gradio.themes import Default, Font
+from gradio.themes import Base, Default, Font
 
 from jaxdream.web.classes_tab import ClassesTab
 from jaxdream.web.context import Context
@@ -20,12 +20,16 @@ CSS = """
 progress { width: 100%; height: 0.75rem; accent-color: var(--color-accent); }
 #examples .grid-wrap, #looks .grid-wrap { min-height: 0; height: auto; }
 #looks .grid-container { grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)) !important; }
-.failed { color: #b91c1c; font-weight: 600; }
-.dark #examples .grid-wrap, #looks .grid-wrap { min-height: 0; height: auto; }
-#looks .grid-container { grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)) !important; }
-.failed { color: #fca5a5; }
-:root { --block-info-text-color: #52525b; --block-label-text-color: #3f3f46; }
-.dark { --block-info-text-color: #d4d4d8; --block-label-text-color: #e4e4e7; }
+.failed { color: var(--failed-text); font-weight: 600; }
+:root {
+  --failed-text: #b91c1c; --block-info-text-color: #52525b; --block-label-text-color: #3f3f46;
+  --body-text-color-subdued: #52525b; --input-placeholder-color: #5b5b64;
+}
+.dark {
+  --failed-text: #fca5a5; --block-info-text-color: #d4d4d8; --block-label-text-color: #e4e4e7;
+  --body-text-color-subdued: #b4b4bc; --input-placeholder-color: #b4b4bc;
+  --color-accent: #a78bfa;
+}
 """
 
 
@@ -58,8 +62,14 @@ def build_page(context: Context) -> gr.Blocks:
     return page
 
 
-def theme() -> Default:
+def theme() -> Base:
     """How the page looks, with fonts that the browser has: nothing is fetched from elsewhere."""
     fonts = Font("system-ui"), Font("sans-serif")
     mono = Font("ui-monospace"), Font("monospace")
-    return Default(primary_hue="violet", font=fonts, font_mono=mono)
+    look = Default(primary_hue="violet", font=fonts, font_mono=mono)
+    # Darker than Gradio's own, so that what is written on it, or in it, can be read.
+    return look.set(
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        color_accent="*primary_600",
+    )

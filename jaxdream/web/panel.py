@@ -1,6 +1,7 @@
 """Where a tab shows what it makes: progress, the picture as it grows, and what comes of it."""
 
 import html
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -44,14 +45,8 @@ class Panel:
                 "Download the mask", visible=False, elem_id=f"{name}_mask_download"
             )
         with gr.Accordion("As a command, as Python", open=False):
-            self.command = gr.Textbox(
-                label="The command that makes it", interactive=False, buttons=["copy"], lines=2,
-                elem_id=f"{name}_command",
-            )  # fmt: skip
-            self.python = gr.Code(
-                label="The same in Python", language="python", interactive=False,
-                elem_id=f"{name}_python",
-            )  # fmt: skip
+            self.command = text_to_copy(f"{name}_command")
+            self.python = text_to_copy(f"{name}_python")
         self.stop.click(
             self._stop, None, None, queue=False, show_progress="hidden", api_visibility="private"
         )
@@ -117,8 +112,8 @@ class Panel:
         return picture | {
             self.download: gr.update(value=str(result.path), interactive=True),
             self.mask: gr.update(value=mask, visible=mask is not None),
-            self.command: result.command,
-            self.python: result.python,
+            self.command: fenced(result.command),
+            self.python: fenced(result.python),
         }
 
     def _after(self, name: str) -> Any:
@@ -142,6 +137,17 @@ class Panel:
 
     def _stop(self, request: gr.Request) -> None:
         self._context.queue.stop(self._context.visitors.of(request.session_hash).name)
+
+
+def text_to_copy(element: str) -> gr.Markdown:
+    """The place of a text with a button that copies it; its value is ``fenced``."""
+    return gr.Markdown("", elem_id=element, container=False)
+
+
+def fenced(text: str) -> str:
+    """A command or a program as Markdown shows it, letter by letter."""
+    fence = "`" * (1 + max([2, *map(len, re.findall("`+", text))]))
+    return f"{fence}text\n{text.rstrip()}\n{fence}"
 
 
 def status(text: str, done: float | None = None, *, failed: bool = False) -> str:

@@ -7,7 +7,7 @@ import gradio as gr
 from jaxdream.errors import JaxdreamError
 from jaxdream.web.context import Context
 from jaxdream.web.dream_tab import DreamTab
-from jaxdream.web.panel import Updates, status
+from jaxdream.web.panel import Updates, fenced, status, text_to_copy
 from jaxdream.web.visitors import Result, Visitor
 
 _EMPTY = "Nothing is made yet. What you make stays here until you close the page."
@@ -28,10 +28,8 @@ class PicturesTab:
             self.download = gr.DownloadButton("Download", interactive=False, elem_id="mine_file")
             self.settings = gr.Button("Load its settings", interactive=False, elem_id="mine_load")
             self.further = gr.Button("Dream it further", interactive=False, elem_id="mine_further")
-        self.command = gr.Textbox(
-            label="The command that makes it", interactive=False, buttons=["copy"], lines=2
-        )
-        self.python = gr.Code(label="The same in Python", language="python", interactive=False)
+        self.command = text_to_copy("mine_command")
+        self.python = text_to_copy("mine_python")
         self._wire(tab)
 
     def _wire(self, tab: gr.Tab) -> None:
@@ -67,8 +65,8 @@ class PicturesTab:
             self.download: gr.update(value=str(result.path), interactive=True),
             self.settings: is_picture,
             self.further: is_picture,
-            self.command: result.command,
-            self.python: result.python,
+            self.command: fenced(result.command),
+            self.python: fenced(result.python),
         }
 
     def _load(self, request: gr.Request) -> Updates:

@@ -73,7 +73,10 @@ def _folder_of_all_pages() -> Path:
 
 def _launch(page: Any, settings: PageSettings) -> str:
     """Start the server in a thread; the address of the page."""
+    from starlette.middleware import Middleware
+
     from jaxdream.web.dream_tab import PICTURES
+    from jaxdream.web.elsewhere import NothingFromElsewhere
     from jaxdream.web.page import CSS, theme
 
     page.queue(max_size=None, api_open=False, default_concurrency_limit=_PAGE_THREADS)
@@ -84,6 +87,7 @@ def _launch(page: Any, settings: PageSettings) -> str:
             max_threads=_PAGE_THREADS, max_file_size=f"{settings.upload}mb",
             allowed_paths=[str(PICTURES)], footer_links=[], run_history=False, ssr_mode=False,
             enable_monitoring=False, pwa=False, mcp_server=False, theme=theme(), css=CSS,
+            app_kwargs={"middleware": [Middleware(NothingFromElsewhere)]},
         )  # fmt: skip
     except (OSError, ValueError) as error:
         where = f"{settings.host}, port {settings.port or 'any'}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-PATIENCE = 60  # seconds: a machine with much to do needs ten times as long
+PATIENCE = 120  # seconds: a machine with much to do needs ten times as long
 # Where the tests run in the background, Ctrl-C is ignored, and programs inherit that.
 _START = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
@@ -78,7 +79,12 @@ def test_what_was_not_uploaded_is_no_file(server, visit, cat):
         "/etc/passwd", str(CHELSEA), server.output.name, str(server.output), uploaded + "/..",
         f"{server.url}gradio_api/file={uploaded}",
     ):  # fmt: skip
-        answer = str(answer_to(server, json.loads(order.replace(uploaded, forged))))
+        forgery = json.loads(order.replace(uploaded, forged))
+        if forged.startswith("http"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                answer_to(server, forgery)
+            continue
+        answer = str(answer_to(server, forgery))
         assert "Finished" not in answer
         assert "process_completed" in answer
     assert server.asked_others() == []

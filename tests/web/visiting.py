@@ -165,7 +165,7 @@ class Visit:
         x, y = canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] / 2
         self.page.mouse.move(x - 30, y)
         self.page.mouse.down()
-        self.page.mouse.move(x + 30, y, steps=4)
+        self.page.mouse.move(x + 30, y, steps=2)
         self.page.mouse.up()
         expect(editor.get_by_role("button", name="Undo")).to_be_enabled()
 
