@@ -8,9 +8,10 @@ from jaxdream.web.context import Context
 from jaxdream.web.dream_tab import DreamTab
 from jaxdream.web.pictures_tab import PicturesTab
 from jaxdream.web.video_tab import VideoTab
+from jaxdream.web.visitors import delete_old
 from jaxdream.web.zoom_tab import ZoomTab
 
-_FORGOTTEN = 6 * 3600  # seconds after which Gradio deletes what it has kept of files
+_FORGOTTEN = 6 * 3600  # seconds after which what was uploaded or shown is deleted
 _TITLE = "jaxdream"
 _INTRODUCTION = """# jaxdream
 A trained network looks at your picture, and changes it so that it sees more of what it sees.
@@ -35,9 +36,7 @@ progress { width: 100%; height: 0.75rem; accent-color: var(--color-accent); }
 
 def build_page(context: Context) -> gr.Blocks:
     """The page, not served yet."""
-    with gr.Blocks(
-        title=_TITLE, analytics_enabled=False, delete_cache=(_FORGOTTEN // 6, _FORGOTTEN)
-    ) as page:
+    with gr.Blocks(title=_TITLE, analytics_enabled=False) as page:
         gr.Markdown(_INTRODUCTION)
         with gr.Tabs():
             with gr.Tab("Dream", elem_id="tab_dream"):
@@ -54,6 +53,7 @@ def build_page(context: Context) -> gr.Blocks:
 
         def leave(request: gr.Request) -> None:
             context.visitors.remove(request.session_hash)
+            delete_old(context.folder, _FORGOTTEN)
 
         quietly = {"show_progress": "hidden", "api_visibility": "private"}
         page.load(dream.load, None, dream.look.layer, **quietly)  # pyright: ignore[reportArgumentType]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jaxdream.errors import JaxdreamError
 from jaxdream.settings import Compute, PageSettings
 from jaxdream.web.library import require_gradio
+from jaxdream.web.visitors import PAGES
 
 if TYPE_CHECKING:
     from jaxdream.models.network import Network
@@ -45,7 +46,7 @@ def serving(settings: PageSettings, compute: Compute) -> Iterator[Served]:
     folder = _folder_of_all_pages()
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
     require_gradio()
-    with tempfile.TemporaryDirectory(prefix="page_", dir=folder) as results:
+    with tempfile.TemporaryDirectory(prefix=PAGES, dir=folder) as results:
         from jaxdream.web.context import Context
         from jaxdream.web.page import build_page
 

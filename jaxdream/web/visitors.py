@@ -4,12 +4,15 @@ import hashlib
 import re
 import shutil
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxdream.errors import JaxdreamError
 
+PAGES = "page_"  # how the names of the pages' own folders begin
 _MOST_KEPT = 60  # results of a visitor; then the oldest is deleted
 
 
@@ -91,3 +94,15 @@ class Visitors:
         if visitor is not None:
             self._leave(visitor.name)
             shutil.rmtree(visitor.folder, ignore_errors=True)
+
+
+def delete_old(folder: Path, seconds: float | int) -> None:
+    """Delete what was put into the folder of uploads longer ago than so many seconds.
+
+    Each file lies in a folder of its own there; the folders of pages are left alone.
+    """
+    now = time.time()
+    for place in folder.iterdir():
+        with suppress(OSError):  # somebody else has deleted it
+            if not place.name.startswith(PAGES) and now - place.stat().st_mtime > seconds:
+                shutil.rmtree(place, ignore_errors=True)

@@ -1,8 +1,10 @@
+import os
+
 import pytest
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.web import visitors as visitors_module
-from jaxdream.web.visitors import Result, Visitors
+from jaxdream.web.visitors import PAGES, Result, Visitors, delete_old
 
 
 @pytest.fixture
@@ -66,3 +68,13 @@ def test_a_result_lies_in_the_visitors_folder(visitors, name):
     assert path.parent.parent == visitor.folder
     path.write_bytes(b"can be written")
     assert path != visitor.new_path(name)
+
+
+def test_only_what_is_old_is_deleted_and_no_pages_folder(tmp_path):
+    for name, age in (("old", 100), ("new", 1), (f"{PAGES}1", 100)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sky.png").write_bytes(b"picture")
+        then = (tmp_path / name).stat().st_mtime - age
+        os.utime(tmp_path / name, (then, then))
+    delete_old(tmp_path, 50)
+    assert {place.name for place in tmp_path.iterdir()} == {"new", f"{PAGES}1"}
