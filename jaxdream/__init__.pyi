@@ -55,9 +55,11 @@ from .images.resample import warp as warp
 from .images.seamless import make_seamless as make_seamless
 from .looks import use_look as use_look
 from .models.graph import Graph as Graph
-from .models.graph import LayerInfo as LayerInfo
+from .models.layer_table import LayerInfo as LayerInfo
 from .models.network import Network as Network
+from .models.preprocessing import Preprocessing as Preprocessing
 from .models.weights.load import load_model as load_model
+from .models.wrapping import wrap as wrap
 from .objectives.base import Objective as Objective
 from .objectives.files import ObjectiveFiles as ObjectiveFiles
 from .objectives.labels import ImageClass as ImageClass

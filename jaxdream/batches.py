@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from jaxdream.algorithm.ascent import gradient_errors
 from jaxdream.algorithm.keys import AnyKey, drawn_offsets, picture_keys
-from jaxdream.algorithm.octaves import check_work, octave_options, plan_octaves
+from jaxdream.algorithm.octaves import octave_options, plan_octaves, sizes_for
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.deepdream import DreamState, dream_pictures
 from jaxdream.errors import JaxdreamError
@@ -67,7 +67,7 @@ def plan_batches(
 
     Args:
         sizes: height and width of each picture.
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         objective: as of ``dream``.
         {settings}
         max_batch: pictures in a batch; by default as many as are of use and fit into memory, on
@@ -80,8 +80,7 @@ def plan_batches(
         JaxdreamError: a picture is too small, or a setting out of range.
     """
     objective = as_objective(objective, model)
-    minimum = model.graph.minimum_size(*objective.layers)
-    exact = not allows_padding(StepRule.of(settings), objective)
+    exact = not allows_padding(model, StepRule.of(settings), objective)
     options = octave_options(settings)
     shared = compute.shapes
     if shared is None:
@@ -91,8 +90,7 @@ def plan_batches(
     budget = available(compute.memory) if budget_bytes is None else budget_bytes
     groups: dict[tuple[Size, ...], list[int]] = defaultdict(list)
     for number, size in enumerate(sizes):
-        planned = plan_octaves(size, **options, minimum=minimum)
-        check_work(planned, settings.steps)
+        planned = sizes_for(model, objective, size, settings)
         groups[planned if exact else tuple(map(shared.padded, planned))].append(number)
     batches = []
     for shapes, members in groups.items():
@@ -126,7 +124,7 @@ def dream_batch(
         key: a JAX random key or a whole number, or one key per picture. Each picture dreams as it
             would alone with its own; with a single key, picture i has
             ``jax.random.fold_in(key, i)``.
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         images: RGB, 0..255, (h, w, 3) each.
         objective: as of ``dream``.
         {settings}

@@ -129,7 +129,7 @@ def dream(
         key: a JAX random key or a whole number, or for a batch also one key per picture; with a
             single key, picture i of a batch dreams as it would alone with
             ``jax.random.fold_in(key, i)``. None where ``offsets`` are given.
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         image: RGB, 0..255, (h, w, 3) or (n, h, w, 3).
         objective: what to maximise, also as text; by default the energy of the model's default
             layer.
@@ -198,7 +198,7 @@ def iterate_dream(
     drawn = given_offsets(key, offsets, image.shape[:-3], sizes, settings)
     rule = StepRule.of(settings)
     layouts = plan_layouts(
-        sizes, len(pictures), rule=rule, objective=objective, steps=settings.steps,
+        sizes, len(pictures), model=model, rule=rule, objective=objective, steps=settings.steps,
         # A traced dream is a part of its caller's program, which has exact sizes.
         shapes=compute.shapes, exact=traced,
     )  # fmt: skip

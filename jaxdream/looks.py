@@ -13,7 +13,7 @@ def use_look(model: Network, name: str, *, seed: int = 0) -> tuple[DreamSettings
         out = jd.dream(key, model, image, objective, settings=settings, steps=20)
 
     Args:
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         name: one of ``jaxdream looks``, or "random".
         seed: of the look "random".
 

@@ -57,7 +57,7 @@ def dream_variants(
         pictures = jd.dream_variants(model, image, sizes)
 
     Args:
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         image: RGB, 0..255.
         {settings}
 
@@ -143,7 +143,7 @@ def _run(
         ], axis=1)  # fmt: skip
         objective, axes = stack_objectives([objectives[index] for index in indices])
         layouts = plan_layouts(
-            sizes, len(indices), rule=StepRule.of(settings[0]), objective=objective,
+            sizes, len(indices), model=model, rule=StepRule.of(settings[0]), objective=objective,
             steps=settings[0].steps, shapes=compute.shapes,
         )  # fmt: skip
         step_sizes = np.array([each.step_size for each in settings], np.float32)

@@ -204,7 +204,7 @@ def iterate_zoom(
 
     Args:
         key: a JAX random key, or a whole number.
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         image: RGB, 0..255; where some frames are done, the last of them, not rounded.
         objective: as of ``dream``.
         {settings}

@@ -250,7 +250,7 @@ def test_a_picture_too_small_for_the_layer_says_so(tiny):
 
 def silent(model):
     """The same network with a first layer that nothing excites."""
-    from jaxdream.models.network import Network
+    from jaxdream.models.graph_network import GraphNetwork
 
     weights = {
         f"{scope}/{part}": getattr(value, part)[...]
@@ -259,7 +259,7 @@ def silent(model):
     }
     weights["first/kernel"] = 0 * weights["first/kernel"]
     weights["first/bias"] = weights["first/bias"] * 0 - 1
-    return Network("silent", model.graph, model.preprocessing, "relu", weights, "")
+    return GraphNetwork("silent", model.graph, model.preprocessing, "relu", weights, "")
 
 
 def test_a_gradient_of_zero_says_so(tiny, picture):

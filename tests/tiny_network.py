@@ -9,7 +9,7 @@ import numpy as np
 def tiny_network():
     """Three layers with random weights: quick to compile, its smallest picture has 2x2 pixels."""
     from jaxdream.models.graph import Graph, GraphBuilder
-    from jaxdream.models.network import Network
+    from jaxdream.models.graph_network import GraphNetwork
     from jaxdream.models.ops import Conv, Input, MaxPool, Relu
     from jaxdream.models.weights.registry import CAFFE
 
@@ -23,7 +23,7 @@ def tiny_network():
     for scope, shape in graph.kernel_shapes.items():
         weights[f"{scope}/kernel"] = random.normal(0, 0.3, shape).astype(np.float32)
         weights[f"{scope}/bias"] = random.normal(0, 0.1, shape[-1:]).astype(np.float32)
-    return Network("tiny", graph, CAFFE, "second", weights, "no file")
+    return GraphNetwork("tiny", graph, CAFFE, "second", weights, "no file")
 
 
 def weights_of(model):

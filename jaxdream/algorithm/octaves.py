@@ -9,6 +9,7 @@ from jaxtyping import Float
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.images.resample import resize
 from jaxdream.images.seamless import check_sphere
+from jaxdream.models.layer_table import check_minimum
 from jaxdream.models.network import Network
 from jaxdream.objectives.base import Objective
 from jaxdream.settings import SPHERE, DreamSettings, describe
@@ -46,7 +47,7 @@ def plan_octaves(
     """
     # Which checks them.
     DreamSettings(octaves=octaves, octave_scale=octave_scale, smallest=smallest)
-    check_size(size, minimum)
+    check_minimum(size, minimum)
     if sphere:
         check_sphere(size)
     most = octaves if smallest is None else describe(DreamSettings)["octaves"].maximum
@@ -83,19 +84,6 @@ def check_work(sizes: Sequence[Size], steps: int) -> None:
         )
 
 
-def check_size(size: Size, minimum: int) -> None:
-    """Make sure that a picture of this height and width is large enough for the layers.
-
-    Raises:
-        JaxdreamError: a side is under the minimum.
-    """
-    if min(size) < minimum:
-        raise JaxdreamError(
-            f"the picture is {size[1]}x{size[0]} pixels and the layer needs at least "
-            f"{minimum}x{minimum}: choose an earlier layer or a larger size"
-        )
-
-
 def octave_bases(
     image: Float[AnyArray, "*n h w c"],
     sizes: Sequence[Size],
@@ -112,14 +100,29 @@ def octave_bases(
     return tuple(reversed(bases))
 
 
+def sizes_for(
+    model: Network, objective: Objective, size: Size, settings: DreamSettings
+) -> tuple[Size, ...]:
+    """The sizes of the octaves of a picture for a network and what it maximises.
+
+    Raises:
+        JaxdreamError: as ``plan_octaves`` and ``check_work``, or the network takes another size.
+    """
+    if model.graph.fixed_size is not None:
+        model.graph.check_size(size)
+    minimum = model.graph.minimum_size(*objective.layers)
+    sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)
+    check_work(sizes, settings.steps)
+    return sizes
+
+
 def octave_sizes(
     model: Network, objective: Objective, size: Size, settings: DreamSettings
 ) -> tuple[Size, ...]:
     """The sizes of the octaves, with a warning where there are fewer than were asked for."""
-    minimum = model.graph.minimum_size(*objective.layers)
-    sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)
-    check_work(sizes, settings.steps)
+    sizes = sizes_for(model, objective, size, settings)
     if settings.smallest is None and len(sizes) < settings.octaves:
+        minimum = model.graph.minimum_size(*objective.layers)
         line = fewer_octaves(len(sizes), settings.octaves, minimum)
         warnings.warn(line, JaxdreamWarning, stacklevel=4)
     return sizes

@@ -36,7 +36,8 @@ def add_network(parser: Parser) -> None:
     parser.add_argument(
         "--model", default="auto",
         help="a network by its name (`jaxdream models` lists them; default: the network of 2015, "
-        "or the small one that comes with jaxdream)",
+        "or the small one that comes with jaxdream), or MODULE:FUNCTION of your own code, which "
+        "gives one",
     )  # fmt: skip
 
 

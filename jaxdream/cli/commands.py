@@ -148,6 +148,8 @@ def _add_replay(commands) -> None:
     add("--guide", action="append", default=[], metavar="FILE", help="a file that its objective "
         "names, where it is not beside IN")  # fmt: skip
     add("--mask", metavar="FILE", help="the mask of its recipe, where it is not beside IN")
+    add("--model", metavar="MODULE:FUNCTION", help="the network of your own that it was dreamed "
+        "with; code is never run because a picture names it")  # fmt: skip
     add_weights_option(parser)
     add_settings(parser, Compute, without=("precision",))
     add_device(parser)
@@ -171,7 +173,7 @@ def _add_visualize(commands) -> None:
         help="channels of the layer, such as 12, 0-15 or 3,7")  # fmt: skip
     add("--neuron", dest="neurons", nargs="+", action="extend", metavar="N[@X,Y]",
         help="a single neuron of the layer: channel N in the middle of the map, or at X and Y as "
-        "shares, 0 to 1, of its width and height")  # fmt: skip
+        "shares, 0 to 1, of its width and height; N@T of token T")  # fmt: skip
     add("--direction", metavar="FILE",
         help="a direction in the layer: a .npy file with a number for each channel")  # fmt: skip
     add("--objective", metavar="TEXT", help="anything else, as for `jaxdream dream`")

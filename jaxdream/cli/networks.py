@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from jaxdream.cli import session
+from jaxdream.cli.own_network import is_own, load_own
 from jaxdream.cli.start import raise_on_signals
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
@@ -13,6 +14,8 @@ from jaxdream.files.guard import FileGuard
 def list_layers(options: argparse.Namespace) -> int:
     from jaxdream.models.weights.load import find_record
 
+    if is_own(options.model):
+        return _list_own_layers(load_own(options.model, options.weights))
     record = find_record(options.model, options.weights)
     graph = record.build()
     infos = graph.layer_infos()
@@ -27,6 +30,19 @@ def list_layers(options: argparse.Namespace) -> int:
             height, across = info.receptive_field
             field = f"{across}x{height}"
         print(f"{mark:2} {info.name:{width}}  {info.channels:8}  {info.stride:6}  {field}")
+    return 0
+
+
+def _list_own_layers(model) -> int:
+    infos = model.layers()
+    width = max(len(info.name) for info in infos)
+    height, across, _ = infos[0].shape
+    print(f"{model.name}: ** is the default")
+    print(f"   {'layer':{width}}  channels  shape on a picture of {across}x{height}")
+    for info in infos:
+        mark = "**" if info.name == model.default_layer else ""
+        shape = "x".join(map(str, info.shape))
+        print(f"{mark:2} {info.name:{width}}  {info.channels:8}  {shape}")
     return 0
 
 

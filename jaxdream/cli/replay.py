@@ -7,13 +7,15 @@ from pathlib import Path
 from jaxdream.cli import session
 from jaxdream.cli.dream import Task, check_targets, dream_task, files_of
 from jaxdream.cli.options import read_settings
+from jaxdream.cli.own_network import is_own
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.writing import check_place
 from jaxdream.images import picture_files
 from jaxdream.images.noise import noise_picture
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
-from jaxdream.recipe import Recipe, read_recipe
+from jaxdream.models.weights.registry import RECORDS
+from jaxdream.recipe import Recipe, provenance, read_recipe
 from jaxdream.settings import Compute
 
 
@@ -30,17 +32,16 @@ def replay_picture(options: argparse.Namespace) -> int:
     compute = read_settings(options, Compute)
     session.start_jax(options.device, compute.memory)
     compute = compute.replace(precision=recipe.provenance.precision)
-    model = session.load(options, compute, name=recipe.provenance.model)
+    model = _network_to_replay(options, recipe, compute)
+    here = provenance(model)
+    _check_provenance(options.dreamed, recipe, here)
     found = _find_files(options, recipe, given)
     for path in found.values():
         guard.add_read(path, what="a file of the recipe")
     objective = _objective_to_replay(recipe, model, found)
     from jaxdream.execution.shapes import ShapeBuckets
     from jaxdream.folder.worker import FileWork, NamedObjective, Progress
-    from jaxdream.recipe import provenance
 
-    here = provenance(model)
-    _check_provenance(options.dreamed, recipe, here)
     files = files_of(inputs, [output], recipe.source.seed)
     work = FileWork(
         folder=Path(), settings=recipe.settings, source=recipe.source, progress=Progress(),
@@ -49,6 +50,22 @@ def replay_picture(options: argparse.Namespace) -> int:
     )  # fmt: skip
     compute = compute.replace(shapes=ShapeBuckets.from_text(recipe.shapes))
     return dream_task(Task(model, objective, work, compute), files)
+
+
+def _network_to_replay(options: argparse.Namespace, recipe: Recipe, compute: Compute):
+    """The network of the recipe; one of the user's own only where the user names it.
+
+    A picture comes from anywhere: what it says must not decide which code is run.
+    """
+    if options.model is not None and is_own(options.model):
+        return session.load(options, compute)
+    name = recipe.provenance.model if options.model is None else options.model
+    if options.model is None and name not in {record.model for record in RECORDS}:
+        raise JaxdreamError(
+            f"{options.dreamed} was dreamed with a network of one's own ({name}), which is not "
+            "loaded because a picture says so: name it by --model MODULE:FUNCTION"
+        )
+    return session.load(options, compute, name=name)
 
 
 def _inputs_to_replay(options: argparse.Namespace, recipe: Recipe) -> list[str]:
@@ -120,7 +137,7 @@ def _check_provenance(dreamed: str, recipe: Recipe, here) -> None:
         raise JaxdreamError(
             f"{dreamed} was dreamed with other weights of {then.model} (sha256 "
             f"{then.weights_sha256[:12]}, these are {here.weights_sha256[:12]}): give them by "
-            "--weights FILE"
+            f"{'its function' if is_own(here.model) else '--weights FILE'}"
         )
     if (here.jax, here.platform) != (then.jax, then.platform):
         session.say(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from jaxdream.cli.own_network import is_own, load_own
 from jaxdream.cli.start import raise_on_signals
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.files.guard import FileGuard
@@ -125,9 +126,16 @@ def start_jax(device: str | None, memory: int | None = None) -> None:
 
 
 def load(options: argparse.Namespace, compute: "Compute", *, name: str | None = None):
-    """The network that the options ask for; "auto" may download the one of 2015."""
+    """The network that the options ask for; "auto" may download the one of 2015.
+
+    Args:
+        name: of the network, instead of that in the options; then it is one of jaxdream's.
+    """
     from jaxdream.models.weights.load import load_model
 
+    if name is None and is_own(options.model):
+        model = load_own(options.model, options.weights)
+        return model if compute.precision is None else model.with_precision(compute.precision)
     return load_model(
         options.model if name is None else name,
         weights=options.weights,

@@ -3,6 +3,7 @@
 import argparse
 from contextlib import suppress
 
+from jaxdream.cli.own_network import is_own, load_own
 from jaxdream.errors import JaxdreamError
 from jaxdream.models.weights.registry import record_of
 from jaxdream.objectives.files import read_vector
@@ -64,6 +65,8 @@ def classes_of_model(model: str) -> tuple[ImageClass, ...]:
     Raises:
         JaxdreamError: there is no such network, or its classes have no names here.
     """
+    if is_own(model):
+        return classes_of(load_own(model).graph)
     return imagenet_classes() if model == "auto" else classes_of(record_of(model).build())
 
 
@@ -72,7 +75,10 @@ def _class_name(text: str, model: str) -> str:
 
     Raises:
         JaxdreamError: the network, or where none is named every network here, lacks the class.
+            What one's own has is not known yet.
     """
+    if is_own(model):
+        return text
     if model != "auto":
         return resolve_class(text, classes=classes_of_model(model)).names[0]
     for classes in KNOWN_CLASSES:

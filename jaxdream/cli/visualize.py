@@ -25,9 +25,7 @@ from jaxdream.recipe import UNFINISHED
 from jaxdream.settings import DIVERSITY, Compute, VisualizeSettings
 from jaxdream.visualization.record import visualize_record
 from jaxdream.visualization.targets import Target, grid_labels, picture_labels, picture_name
-from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
-
-_SIDE = "224"  # pixels; the size that the networks were trained with
+from jaxdream.visualization.visualize import DEFAULT_SIDE, VisualizeState, iterate_visualize
 
 # The last state of each batch, by the indices of its pictures.
 _States = dict[tuple[int, ...], VisualizeState]
@@ -51,6 +49,8 @@ def visualize(options: argparse.Namespace) -> int:
     compute = read_settings(options, Compute)
     session.start_jax(options.device)
     model = session.load(options, compute)
+    if options.size is None and plan.start is None and model.graph.fixed_size is not None:
+        plan = plan._replace(size=model.graph.fixed_size)
     states = iterate_visualize(
         jax.random.key(options.seed),
         model,
@@ -114,7 +114,7 @@ def _plan(options: argparse.Namespace, targets: Sequence[Target]) -> _Plan:
         settings = settings.replace(diversity=DIVERSITY)
     start = session.read(options.start, options.size) if options.start else None
     if start is None:
-        size = parse_size(options.size or _SIDE, 1, 1)
+        size = parse_size(options.size or str(DEFAULT_SIDE), 1, 1)
     else:
         size = (start.pixels.shape[0], start.pixels.shape[1])
     labels, shown = picture_labels(targets, count), grid_labels(targets, count)

@@ -96,8 +96,7 @@ def balance(
     height, width, _ = picture.shape
     if max(height, width) > _LONGEST:
         height, width = size_of_longest(_LONGEST, height, width)
-    smallest = model.graph.minimum_size(*layers)
-    size = max(height, smallest), max(width, smallest)
+    size = model.graph.nearest_size((height, width), *layers)
     seen = jnp.asarray(resize(np.asarray(picture, np.float32), size))
     means = [_mean_gradient(model, _chosen(model, each, seen), seen) for each in objectives]
     found = np.array(means, np.float32)

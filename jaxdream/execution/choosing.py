@@ -7,12 +7,11 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from jaxdream.execution.jit import program
-from jaxdream.execution.shapes import PaddedLayout, ShapeBuckets
+from jaxdream.execution.shapes import ExactLayout, PaddedLayout, ShapeBuckets
 from jaxdream.images.pixels import size_of_longest
 from jaxdream.images.resample import resize
 from jaxdream.models.network import Network
 from jaxdream.models.regions import Region
-from jaxdream.objectives.activations import region_position_count
 from jaxdream.objectives.base import Axes, Objective, stack_objectives
 from jaxdream.types import AnyArray
 
@@ -48,22 +47,23 @@ def channel_means(model: Network, picture: AnyArray, layer: str) -> Float[Array,
     """The mean activation of every channel of a layer on a picture (RGB, 0..255, (h, w, 3))."""
     height, width, _ = picture.shape
     if isinstance(picture, Tracer):
-        activations = model(model.preprocess(picture)[None], layers=(layer,))[layer]
-        return activations.reshape(-1, activations.shape[-1]).mean(axis=0)
+        return _means(model, picture[None], None, layer=layer)
     size = height, width
     if max(size) > _LONGEST:
         size = size_of_longest(_LONGEST, height, width)
-    smallest = model.graph.minimum_size(layer)
-    size = max(size[0], smallest), max(size[1], smallest)
-    layout = PaddedLayout(ShapeBuckets().padded(size), (size,), one_size=True)
-    padded = layout.put([resize(np.asarray(picture), size)])
-    return _means(model, padded, layout.region(), layer=layer)
+    size = model.graph.nearest_size(size, layer)
+    layout = ExactLayout(size, (size,))
+    if model.takes_regions:
+        layout = PaddedLayout(ShapeBuckets().padded(size), (size,), one_size=True)
+    image = layout.put([resize(np.asarray(picture), size)])
+    return _means(model, image, layout.region(), layer=layer)
 
 
 @program(static_argnames=("layer",))
 def _means(
-    model: Network, image: Float[Array, "1 h w 3"], region: Region, *, layer: str
+    model: Network, image: Float[Array, "1 h w 3"], region: Region | None, *, layer: str
 ) -> Float[Array, " c"]:
     found = model(model.preprocess(image), layers=(layer,), region=region)[layer][0]
-    total = found.reshape(-1, found.shape[-1]).sum(axis=0)
-    return total / region_position_count(model.graph, region, layer)
+    values = found.reshape(-1, found.shape[-1])
+    known = None if region is None else model.graph.position_count(layer, region.size)
+    return values.sum(axis=0) / (len(values) if known is None else known)

@@ -78,11 +78,7 @@ def fits(octave: Octave, pictures: int, budget: int) -> bool:
 
 def bytes_per_pixel(octave: Octave) -> float:
     """An estimate of what a step's program takes: as if every map of the network were kept."""
-    graph = octave.model.graph
-    floats = sum(
-        graph.channels[node.name] / graph.strides[node.name] ** 2
-        for node in graph.needed(octave.objective.layers)
-    )
+    floats = octave.model.graph.floats_per_pixel(octave.objective.layers)
     return _FLOAT * floats / (octave.sharding.rows if octave.sharding else 1)
 
 

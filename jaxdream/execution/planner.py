@@ -16,7 +16,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxdream.algorithm.octaves import octave_options, plan_octaves
+from jaxdream.algorithm.octaves import sizes_for
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import (
@@ -67,13 +67,13 @@ class OctavePlan(NamedTuple):
     compile_seconds: float  # that compiling it took
 
 
-def allows_padding(rule: StepRule, objective: Objective) -> bool:
+def allows_padding(model: Network, rule: StepRule, objective: Objective) -> bool:
     """Whether pictures of many sizes can share programs.
 
-    An optimiser may look at the whole picture, and an objective that is not local does: they get
-    programs of the pictures' own sizes.
+    An optimiser may look at the whole picture, an objective that is not local does, and of a
+    wrapped network nothing is known: they get programs of the pictures' own sizes.
     """
-    return objective.local and rule.allows_padding
+    return model.takes_regions and objective.local and rule.allows_padding
 
 
 def choose_layout(sizes: Sequence[Size], buckets: ShapeBuckets | None) -> Layout:
@@ -87,6 +87,7 @@ def plan_layouts(
     sizes: Sequence[Size],
     count: int,
     *,
+    model: Network,
     rule: StepRule,
     objective: Objective,
     steps: int,
@@ -100,7 +101,7 @@ def plan_layouts(
         shapes: the padded shapes to use; by default as few as pay on this platform.
         exact: use no padding, even where it is possible.
     """
-    padded = allows_padding(rule, objective) and not exact
+    padded = allows_padding(model, rule, objective) and not exact
     buckets = (shapes or shared_shapes(sizes, steps)) if padded else None
     return [choose_layout([size] * count, buckets) for size in sizes]
 
@@ -175,7 +176,7 @@ def _fitting(octave: Octave, pictures: int, budget: int) -> Octave:
     Raises:
         JaxdreamError: no tiles are small enough.
     """
-    if fits(octave, pictures, budget) or not _can_tile(octave):
+    if not _can_tile(octave) or fits(octave, pictures, budget):
         return octave
     return _tiled(octave, pictures, budget, _TILED * bytes_per_pixel(octave))
 
@@ -266,7 +267,7 @@ def plan_dream(
     """How a picture will be dreamed; compiles its programs, and tries a step.
 
     Args:
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         size: height and width of the picture.
         objective: what to maximise; by default the energy of the model's default layer.
         {settings}
@@ -280,11 +281,16 @@ def plan_dream(
     if sharding is not None:
         sharding.check((), settings)
         model, objective = sharding.replicate((model, objective))
-    minimum = model.graph.minimum_size(*objective.layers)
-    sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)
+    sizes = sizes_for(model, objective, size, settings)
     rule = StepRule.of(settings)
     layouts = plan_layouts(
-        sizes, 1, rule=rule, objective=objective, steps=settings.steps, shapes=compute.shapes
+        sizes,
+        1,
+        model=model,
+        rule=rule,
+        objective=objective,
+        steps=settings.steps,
+        shapes=compute.shapes,
     )
     step_size = np.asarray(settings.step_size, np.float32)
     octaves = [Octave(model, objective, layout, step_size, rule, sharding) for layout in layouts]

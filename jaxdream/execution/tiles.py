@@ -74,7 +74,8 @@ class Tiling(NamedTuple):
 
 def can_tile(model: Network, objective: Objective) -> bool:
     """Whether the objective's gradient is a sum over tiles."""
-    return objective.local and model.graph.halo(*objective.layers) is not None
+    local = objective.local and model.takes_regions
+    return local and model.graph.halo(*objective.layers) is not None
 
 
 def possible_tilings(model: Network, objective: Objective, size: Size) -> Iterator[Tiling]:
@@ -82,7 +83,7 @@ def possible_tilings(model: Network, objective: Objective, size: Size) -> Iterat
     graph = model.graph
     halo = graph.halo(*objective.layers)
     assert halo is not None
-    stride = math.lcm(*(graph.strides[graph.resolve(name)] for name in objective.layers))
+    stride = math.lcm(*(graph.stride(name) or 1 for name in objective.layers))
     before, after = (
         (round_up(halo[0][end], stride), round_up(halo[1][end], stride)) for end in (0, 1)
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxdream.algorithm.octaves import fewer_octaves, octave_options, plan_octaves
+from jaxdream.algorithm.octaves import fewer_octaves, sizes_for
 from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.batches import plan_batches
 from jaxdream.errors import JaxdreamError
@@ -89,7 +89,7 @@ def dream_files(
     computed; the same call goes on from there.
 
     Args:
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         inputs: as of ``find_inputs``, or what that gave.
         folder: where the dreams go, under their pictures' names (``output_names``).
         objective: text, as ``parse_objective`` reads it; by default the model's default layer.
@@ -152,12 +152,11 @@ def plan_jobs(
         objective: checked for the model already.
         max_batch, device_count, budget_bytes: as of ``plan_batches``.
     """
-    minimum = model.graph.minimum_size(*objective.layers)
 
     def sized(file: PictureFile) -> tuple[int, int] | JaxdreamError:
         try:
             size = work.planned_size(file)
-            plan_octaves(size, **octave_options(work.settings), minimum=minimum)  # which checks it
+            sizes_for(model, objective, size, work.settings)  # which checks it
         except JaxdreamError as error:
             return error
         return size

@@ -5,18 +5,17 @@ shapes), the octave planner (the smallest picture for a layer) and ``jaxdream la
 stride, receptive field).
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import accumulate
 
-from jaxdream.errors import JaxdreamError
-from jaxdream.models.ops import Channels, Conv, Dense, Input, Op, Side, WeightedOp
+import numpy as np
+from jaxtyping import Array, Integer
 
-# Of names, from 0 to 1: the least that is worth suggesting, and the advantage of a good layer.
-_SIMILAR = 0.4
-_PREFERENCE = 0.1
+from jaxdream.models.layer_table import Halo, LayerInfo, LayerTable
+from jaxdream.models.ops import Channels, Conv, Dense, Input, Op, Side, WeightedOp
+from jaxdream.types import AnyArray, Size
 
 
 @dataclass(frozen=True)
@@ -33,18 +32,8 @@ class Node:
         return self.name.removesuffix("/linear")
 
 
-@dataclass(frozen=True)
-class LayerInfo:
-    """Geometry of one layer; stride and receptive field in pixels of the picture."""
-
-    name: str
-    channels: int
-    stride: int
-    receptive_field: tuple[int, int] | None  # (height, width); None if it is the whole picture
-
-
 @dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(LayerTable):
     """Nodes in an order in which they can be computed.
 
     Graphs are compared by identity: builders are cached, so one architecture is one graph, and
@@ -55,32 +44,10 @@ class Graph:
     aliases: Mapping[str, str] = field(default_factory=dict)  # other names of layers
     good_layers: tuple[str, ...] = ()  # chosen by hand: their dreams look good
 
-    def resolve(self, name: str) -> str:
-        """The layer's own name for a name or alias.
-
-        Raises:
-            JaxdreamError: no such layer; the message lists the nearest.
-        """
-        name = self.aliases.get(name, name)
-        if name in self.nodes:
-            return name
-        near = self._nearest(name)
-        hint = f"the nearest are {', '.join(near)}"
-        if not near:
-            hint = f"this network has others, such as {', '.join(self.good_layers[:3])}"
-        raise JaxdreamError(f"no layer {name!r}: {hint} (`jaxdream layers` lists all)")
-
-    def _nearest(self, name: str) -> list[str]:
-        """Up to three layers with a similar name or alias, preferring those that look good."""
-        scores: dict[str, float] = {}
-        layers = {**{layer: layer for layer in self.nodes}, **self.aliases}
-        for known, layer in layers.items():
-            similarity = difflib.SequenceMatcher(None, name.lower(), known.lower()).ratio()
-            if similarity >= _SIMILAR:
-                preferred = layer in self.good_layers or layer.endswith("/output")
-                score = similarity + (_PREFERENCE if preferred else 0)
-                scores[layer] = max(score, scores.get(layer, 0))
-        return sorted(scores, key=scores.__getitem__, reverse=True)[:3]
+    @property
+    def names(self) -> Iterable[str]:
+        """The names of all layers, each after those that it is computed from."""
+        return self.nodes
 
     def needed(self, names: Iterable[str]) -> tuple[Node, ...]:
         """The nodes that these layers depend on, themselves included, in order."""
@@ -167,6 +134,10 @@ class Graph:
             strides[node.name] = node.op.stride * max((strides[i] for i in node.inputs), default=1)
         return strides
 
+    def stride(self, name: str) -> int:
+        """Pixels of the picture from one position of a layer to the next."""
+        return self.strides[self.resolve(name)]
+
     def sizes(self, name: str, size: tuple[Side, Side]) -> dict[str, tuple[Side, Side]]:
         """Height and width of every map computed for layer ``name`` on a picture of this size."""
         sizes: dict[str, tuple[Side, Side]] = {}
@@ -177,13 +148,46 @@ class Graph:
 
     def minimum_size(self, *names: str) -> int:
         """The smallest side, in pixels, of a picture on which none of these layers is empty."""
+        return self._minimum_size(names)
+
+    @cache  # noqa: B019
+    def _minimum_size(self, names: tuple[str, ...]) -> int:
         side = 1
         for name in names:
             while any(min(size) < 1 for size in self.sizes(name, (side, side)).values()):
                 side += 1
         return side
 
-    def halo(self, *names: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    def has_place(self, name: str) -> bool:
+        """Whether a layer's positions are places in the picture, and not the whole of it."""
+        return self.halo(name) is not None
+
+    def position_count(self, name: str, size: Integer[AnyArray, "2"]) -> Array | int:
+        """Positions of a layer on a picture of this height and width, data of a program perhaps."""
+        if not self.has_place(name):
+            return 1
+        sides = size[0], size[1]
+        if isinstance(size, np.ndarray):
+            sides = int(sides[0]), int(sides[1])
+        height, width = self.sizes(name, sides)[self.resolve(name)]
+        return height * width
+
+    def last_map(self, names: Iterable[str], size: Size) -> str:
+        """The last layer up to these that has more than one position on a picture of this size."""
+        names = list(names)
+        maps = [
+            node.name
+            for node in self.needed(names)
+            if min(self.sizes(node.name, size)[node.name]) > 1 and node.inputs
+        ]
+        return maps[-1] if maps else self.resolve(names[0])
+
+    def floats_per_pixel(self, names: Iterable[str]) -> float:
+        """Numbers in all maps that are computed for these layers, for each pixel of a picture."""
+        needed = (node.name for node in self.needed(names))
+        return sum(self.channels[name] / self.strides[name] ** 2 for name in needed)
+
+    def halo(self, *names: str) -> Halo | None:
         """The pixels that a value of these layers depends on, around the pixel of its position.
 
         Returns:

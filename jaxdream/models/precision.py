@@ -77,6 +77,21 @@ def product_precision() -> jax.lax.Precision:
     return jax.lax.Precision.HIGH if on_tpu else jax.lax.Precision.HIGHEST
 
 
+def compute_in(
+    precision: Precision, function: Callable[[Array], tuple[Array, ...]], x: Float[Array, "..."]
+) -> tuple[Float[Array, "..."], ...]:
+    """``function(x)`` with ``x`` in a precision; the results, and gradients of them, are float32.
+
+    Args:
+        function: a network of this precision; it is differentiated in reverse mode.
+    """
+
+    def compute(x: Array) -> tuple[Array, ...]:
+        return tuple(each.astype(jnp.float32) for each in function(x.astype(precision)))
+
+    return propagate_scaled(compute, x) if precision == "float16" else compute(x)
+
+
 def propagate_scaled(
     function: Callable[[Array], tuple[Array, ...]], x: Float[Array, "..."]
 ) -> tuple[Float[Array, "..."], ...]:

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxdream.models.graph import Node
-from jaxdream.models.network import Network, activations_by
+from jaxdream.models.graph_network import GraphNetwork, activations_by
+from jaxdream.models.network import Network
 from jaxdream.models.ops import Relu
 
 
@@ -41,7 +42,12 @@ redirected_relu.defvjp(_forward, _backward)
 def redirected_activations(
     model: Network, x: Float[Array, "1 h w 3"], layers: Sequence[str]
 ) -> dict[str, Array]:
-    """``model(x, layers=layers)`` for one picture, with redirected ReLU gradients."""
+    """``model(x, layers=layers)`` for one picture, with redirected ReLU gradients.
+
+    Where a wrapped network has ReLUs is not known, so its gradients stay what they are.
+    """
+    if not isinstance(model, GraphNetwork):
+        return model(x, layers=layers)
 
     def apply(node: Node, inputs: Sequence[Array]) -> Array:
         if isinstance(node.op, Relu):

@@ -124,16 +124,25 @@ def without(layer: str, count: int, *, every_octave: bool = False) -> Objective:
     return terms.Ranked(layer, "without", _count(count), every_octave)
 
 
-def neuron(layer: str, index: Index, *, position: tuple[Share, Share] = (0.5, 0.5)) -> Objective:
+def neuron(
+    layer: str,
+    index: Index,
+    *,
+    position: tuple[Share, Share] = (0.5, 0.5),
+    token: Index | None = None,
+) -> Objective:
     """The activation of channel ``index`` of a layer at one position.
 
     Args:
         position: (x, y) as shares, 0..1, of the layer's width and height, since a dream has many
             sizes; the middle by default.
+        token: of a layer that is a sequence of tokens: the number of one, from 0, instead.
 
     Raises:
         JaxdreamError: as ``channel``; or the position is outside 0..1.
     """
+    if token is not None:
+        return terms.Token(layer, _index(index), _index(token))
     for share in position:
         if not isinstance(share, Tracer) and not 0 <= share <= 1:
             raise JaxdreamError(

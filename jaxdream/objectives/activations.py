@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Integer
 from jaxdream.types import EXACT, AnyArray
 
 if TYPE_CHECKING:
-    from jaxdream.models.graph import Graph
+    from jaxdream.models.layer_table import LayerTable
     from jaxdream.models.regions import Region
 
 Activations = Mapping[str, Array]
@@ -25,7 +25,7 @@ class RegionActivations(dict[str, Array]):
     def __init__(
         self,
         activations: Activations,
-        graph: "Graph",
+        graph: "LayerTable",
         region: "Region",
         offset: Integer[AnyArray, "2"] | None = None,
     ) -> None:
@@ -35,7 +35,8 @@ class RegionActivations(dict[str, Array]):
 
     def position_count(self, layer: str) -> Array | int:
         """The number of positions that a layer has on the whole picture."""
-        return region_position_count(self.graph, self.region, layer)
+        known = self.graph.position_count(layer, self.region.size)
+        return _count(self[layer]) if known is None else known
 
     def pixel_shares(self, layer: str, axis: int, count: int) -> Float[Array, "n count"]:
         """How much of each position of a layer's side lies in each of ``count`` parts of the side.
@@ -43,8 +44,10 @@ class RegionActivations(dict[str, Array]):
         The side is that of the picture before jitter rolled it.
         """
         size, origin = self.region.size[axis], self.region.origin[axis]
-        stride = self.graph.strides[self.graph.resolve(layer)]
-        first = origin + stride * jnp.arange(self[layer].shape[axis])
+        positions = self[layer].shape[axis]
+        # Where the stride is not known they are taken to be spread evenly over the picture.
+        stride = self.graph.stride(layer) or size / positions
+        first = origin + stride * jnp.arange(positions)
         length = jnp.clip(size - first, 1, stride)  # the last position may end beyond the picture
         start = (first - self.offset[1 - axis]) % size
         edges = size / count * jnp.arange(count + 1)
@@ -82,15 +85,8 @@ def position_count(activations: Activations, layer: str) -> Array | int:
     """The number of positions that a layer has on the whole picture; 1 for logits."""
     if isinstance(activations, RegionActivations):
         return activations.position_count(layer)
-    return int(np.prod(activations[layer].shape[:-1]))
+    return _count(activations[layer])
 
 
-def region_position_count(graph: "Graph", region: "Region", layer: str) -> Array | int:
-    """The number of positions that a layer has on the whole picture of a region."""
-    if graph.halo(layer) is None:
-        return 1
-    sides = region.size[0], region.size[1]
-    if isinstance(region.size, np.ndarray):
-        sides = int(sides[0]), int(sides[1])
-    height, width = graph.sizes(layer, sides)[graph.resolve(layer)]
-    return height * width
+def _count(activation: Array) -> int:
+    return int(np.prod(activation.shape[:-1]))

@@ -1,8 +1,8 @@
 """The contract of objectives, and their arithmetic.
 
 ``objective(activations)`` takes a mapping from layer name to the activations of *one* picture,
-(h, w, c), or (classes,) for logits, and returns a scalar to be maximised; ``objective.layers``
-names the layers it reads. Objectives add, subtract, multiply and negate::
+(h, w, c), (tokens, c) of tokens, or (classes,) of logits, and returns a scalar to be maximised;
+``objective.layers`` names the layers it reads. Objectives add, subtract, multiply and negate::
 
     layer("inception_4c/output") + 0.5 * layer("inception_3b/output")
 
@@ -32,7 +32,7 @@ from jaxdream.objectives.activations import Activations, RegionActivations
 from jaxdream.types import AnyArray, pytree
 
 if TYPE_CHECKING:
-    from jaxdream.models.graph import Graph
+    from jaxdream.models.layer_table import LayerTable
     from jaxdream.models.network import Network
     from jaxdream.models.regions import Region
 
@@ -81,7 +81,7 @@ class Objective:
         del means
         return self
 
-    def check(self, graph: "Graph") -> None:
+    def check(self, graph: "LayerTable") -> None:
         """Make sure that this network has what the objective reads.
 
         Raises:
@@ -177,7 +177,7 @@ class Combined(Objective):
     def depends_on_octave(self) -> bool:
         return any(part.depends_on_octave for part in self.parts)
 
-    def check(self, graph: "Graph") -> None:
+    def check(self, graph: "LayerTable") -> None:
         for part in self.parts:
             part.check(graph)
 
@@ -290,12 +290,7 @@ def activations_of(
     if image.ndim != 3 or image.shape[-1] != 3:
         raise JaxdreamError(f"a picture has the shape (height, width, 3), not {image.shape}")
     for layer in layers:
-        smallest = model.graph.minimum_size(layer)
-        if min(image.shape[:2]) < smallest:
-            raise JaxdreamError(
-                f"the picture is {image.shape[1]}x{image.shape[0]} pixels and {layer} needs at "
-                f"least {smallest}x{smallest}: use a larger one or an earlier layer"
-            )
+        model.graph.check_size((image.shape[0], image.shape[1]), layer)
     activations = model(model.preprocess(image)[None], layers=layers)
     return {name: activation[0] for name, activation in activations.items()}
 

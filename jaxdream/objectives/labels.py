@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from jaxdream.errors import JaxdreamError
 
 if TYPE_CHECKING:
-    from jaxdream.models.graph import Graph
+    from jaxdream.models.layer_table import LayerTable
 
 _SHOWN = 4  # classes that an error names
 
@@ -54,14 +54,13 @@ def places365_classes() -> tuple[ImageClass, ...]:
 KNOWN_CLASSES = (imagenet_classes, places365_classes)
 
 
-def classes_of(graph: "Graph") -> tuple[ImageClass, ...]:
+def classes_of(graph: "LayerTable") -> tuple[ImageClass, ...]:
     """The classes of a network's outputs; ImageNet's where it has no classifier.
 
     Raises:
         JaxdreamError: their names are not known here.
     """
-    logits = graph.aliases.get("logits")
-    count = graph.channels[logits] if logits else len(imagenet_classes())
+    count = graph.class_count or len(imagenet_classes())
     for known in KNOWN_CLASSES:
         if len(known()) == count:
             return known()

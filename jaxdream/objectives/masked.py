@@ -20,7 +20,7 @@ from jaxdream.objectives.terms import Local
 from jaxdream.types import AnyArray, pytree
 
 if TYPE_CHECKING:
-    from jaxdream.models.graph import Graph
+    from jaxdream.models.layer_table import LayerTable
 
 
 _ONE = 1.0
@@ -77,9 +77,9 @@ class Masked(Combined):
     def chosen(self, means: ChannelMeans) -> Objective:
         return Masked(self.mask, self.objective.chosen(means))  # pyright: ignore[reportArgumentType]
 
-    def check(self, graph: "Graph") -> None:
+    def check(self, graph: "LayerTable") -> None:
         super().check(graph)
-        if graph.halo(self.objective.layer) is None:
+        if not graph.has_place(self.objective.layer):
             raise JaxdreamError(
                 f"{self.objective.layer} has no positions that a mask could choose from: mask an "
                 "earlier layer"

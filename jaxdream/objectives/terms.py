@@ -22,7 +22,7 @@ from jaxdream.objectives.base import (
 from jaxdream.types import EXACT, STATIC, pytree
 
 if TYPE_CHECKING:
-    from jaxdream.models.graph import Graph
+    from jaxdream.models.layer_table import LayerTable
 
 Rank = Literal["strongest", "weakest", "without"]
 EVERY_OCTAVE = "every_octave"  # in the text of an objective
@@ -93,7 +93,7 @@ class _OfChannel(_OfLayer):
 
     index: Integer[Array, "..."]
 
-    def check(self, graph: "Graph") -> None:
+    def check(self, graph: "LayerTable") -> None:
         count = graph.channels[graph.resolve(self.layer)]
         check_index(self.index, count, self.layer, "channels")
 
@@ -170,7 +170,7 @@ class Ranked(_Energy):
 
         return self.chosen(means).summands(activations)
 
-    def check(self, graph: "Graph") -> None:
+    def check(self, graph: "LayerTable") -> None:
         there = graph.channels[graph.resolve(self.layer)]
         most = there - 1 if self.kind == "without" else there
         if self.count > most:
@@ -198,8 +198,17 @@ class Neuron(_OfChannel):
 
     position: Float[Array, "... 2"]  # (x, y), as shares of the layer's width and height
 
+    def check(self, graph: "LayerTable") -> None:
+        super().check(graph)
+        if graph.token_count(self.layer) is not None:
+            index = number_text(self.index)
+            raise JaxdreamError(
+                f"{self.layer} is a sequence of tokens, without width and height: give the number "
+                f"of one, as in neuron({self.layer}, {index}, 0)"
+            )
+
     def __call__(self, activations: Activations) -> Float[Array, ""]:
-        activation = activations[self.layer]
+        activation = _map_of(activations, self.layer, "a neuron's position")
         size = jnp.array([activation.shape[1], activation.shape[0]])
         x, y = jnp.clip(jnp.floor(self.position * size).astype(jnp.int32), 0, size - 1)
         return activation[y, x, self.index]
@@ -207,6 +216,29 @@ class Neuron(_OfChannel):
     def __repr__(self) -> str:
         x, y = (number_text(self.position[..., i]) for i in (0, 1))
         return f"neuron({self.layer}, {number_text(self.index)}, {x}, {y})"
+
+
+@pytree
+@dataclass(frozen=True)
+class Token(_OfChannel):
+    """The activation of one channel of one token of a sequence."""
+
+    token: Integer[Array, "..."]
+
+    def check(self, graph: "LayerTable") -> None:
+        super().check(graph)
+        count = graph.token_count(self.layer)
+        if count is None:
+            raise JaxdreamError(f"{self.layer} is no sequence of tokens: give a position as (x, y)")
+        if graph.fixed_size is not None:  # in others the number of tokens is the picture's
+            check_index(self.token, count, self.layer, "tokens")
+
+    def __call__(self, activations: Activations) -> Float[Array, ""]:
+        # Beyond the end there is nothing, and not the last token.
+        return activations[self.layer].at[self.token, self.index].get(mode="fill", fill_value=0)
+
+    def __repr__(self) -> str:
+        return f"neuron({self.layer}, {number_text(self.index)}, {number_text(self.token)})"
 
 
 @pytree
@@ -219,7 +251,7 @@ class Direction(Local):
     def summands(self, activations: Activations) -> Float[Array, "..."]:
         return jnp.matmul(activations[self.layer], self.vector, precision=EXACT)
 
-    def check(self, graph: "Graph") -> None:
+    def check(self, graph: "LayerTable") -> None:
         _check_features(self.vector, graph, self.layer, "direction")
 
     def __repr__(self) -> str:
@@ -240,7 +272,7 @@ class Logit(Objective):
     def __call__(self, activations: Activations) -> Float[Array, ""]:
         return activations["logits"][self.index]
 
-    def check(self, graph: "Graph") -> None:
+    def check(self, graph: "LayerTable") -> None:
         try:
             count = graph.channels[graph.resolve("logits")]
         except JaxdreamError:
@@ -270,7 +302,7 @@ class Guide(Local):
         each = x * _best_matches(jax.lax.stop_gradient(x), self.features)
         return each.reshape(activations[self.layer].shape)
 
-    def check(self, graph: "Graph") -> None:
+    def check(self, graph: "LayerTable") -> None:
         _check_features(self.features, graph, self.layer, "guide")
 
     def __repr__(self) -> str:
@@ -282,14 +314,20 @@ class Guide(Local):
 class Caricature(_OfLayer):
     """The dot product with a reference's activations, position by position."""
 
-    features: Float[Array, "... fh fw c"]
+    features: Float[Array, "... c"]
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
-        activation = activations[self.layer]
-        height, width, _ = activation.shape
-        return jnp.sum(activation * resize(self.features, (height, width)))
+        activation, features = activations[self.layer], self.features
+        if activation.ndim == 3:
+            features = resize(features, (activation.shape[0], activation.shape[1]))
+        elif activation.shape != features.shape:
+            raise JaxdreamError(
+                f"{self.layer} is {activation.shape} on this picture and {features.shape} on the "
+                "reference: give a reference of the same size"
+            )
+        return jnp.sum(activation * features)
 
-    def check(self, graph: "Graph") -> None:
+    def check(self, graph: "LayerTable") -> None:
         _check_features(self.features, graph, self.layer, "reference")
 
     def __repr__(self) -> str:
@@ -314,7 +352,7 @@ class TotalVariation(_OfLayer):
     """The sum of absolute differences between neighbours: subtracted, it makes a layer smooth."""
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
-        x = activations[self.layer]
+        x = _map_of(activations, self.layer, "total variation")
         down, right = jnp.diff(x, axis=0), jnp.diff(x, axis=1)
         return jnp.sum(jnp.abs(down)) + jnp.sum(jnp.abs(right))
 
@@ -354,7 +392,16 @@ class Custom(Objective):
         return f"{self._name}({', '.join(self.names)})"
 
 
-def _check_features(features: Array, graph: "Graph", layer: str, kind: str) -> None:
+def _map_of(activations: Activations, layer: str, what: str) -> Float[Array, "h w c"]:
+    activation = activations[layer]
+    if activation.ndim != 3:
+        raise JaxdreamError(
+            f"{layer} has no width and height, which {what} needs: take a layer that is a map"
+        )
+    return activation
+
+
+def _check_features(features: Array, graph: "LayerTable", layer: str, kind: str) -> None:
     count = graph.channels[graph.resolve(layer)]
     if features.shape[-1] != count:
         raise JaxdreamError(

@@ -15,6 +15,7 @@ the layer, which can be left out::
                                   with every_octave after N, these three choose the channels
                                   again before every octave
     neuron(LAYER, INDEX, X, Y)    X and Y from 0 to 1, the middle if left out
+    neuron(LAYER, INDEX, TOKEN)   of a layer that is a sequence of tokens, from 0
     logit(CLASS)                  an index, or a name with quotes; class(CLASS) is the same
     guide("FILE", LAYER)          a picture file; LAYER is the model's default one if left out
     caricature("FILE", LAYER)     a picture file
@@ -314,6 +315,10 @@ class _Parser:
         self.advance()
         return True
 
+    def comes_last(self) -> bool:
+        """Whether the next word is a function's last."""
+        return [token.value for token in self.tokens[self.place + 1 :][:1]] == [")"]
+
     def layer_after_file(self) -> str:
         """The layer after a comma, or the model's default one."""
         return self.layer() if self.take(",") else self.model.default_layer
@@ -343,6 +348,8 @@ def _neuron(parser: _Parser) -> Objective:
     index = parser.index()
     if not parser.take(","):
         return objectives.neuron(layer, index)
+    if parser.comes_last():
+        return objectives.neuron(layer, index, token=parser.index())
     x = parser.number()
     parser.expect(",")
     return objectives.neuron(layer, index, position=(x, parser.number()))

@@ -249,7 +249,7 @@ class Dreamer:
         height, width, _ = prepared.levels.shape
         sizes = octave_sizes(self.model, objective, (height, width), self.settings)
         self._layouts = plan_layouts(
-            sizes, lanes, rule=StepRule.of(self.settings), objective=objective,
+            sizes, lanes, model=self.model, rule=StepRule.of(self.settings), objective=objective,
             steps=_FRAMES * self.settings.steps, shapes=self.compute.shapes,
         )  # fmt: skip
         self._offsets = None if self.video_settings.boil else self._drawn(self.key)

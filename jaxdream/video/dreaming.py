@@ -56,7 +56,7 @@ def iterate_video(
 
     Args:
         key: a JAX random key, or a whole number.
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         frames: RGB, 0..255, (h, w, 3) each, of one size, in their order; any iterator.
         objective: as of ``dream``.
         {settings}

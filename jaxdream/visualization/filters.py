@@ -7,6 +7,8 @@ Convolutional Neural Networks", NIPS 2012 (figure 3).
 import numpy as np
 from jaxtyping import Float
 
+from jaxdream.errors import JaxdreamError
+from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.models.network import Network
 
 
@@ -16,7 +18,15 @@ def first_filters(model: Network) -> Float[np.ndarray, "n h w 3"]:
     Each is stretched so that its smallest weight is 0 and its largest 255; a kernel of equal
     weights is mid-grey. Weights are shown per pixel level: a kernel is divided by the scale that
     its network divides each channel of a picture by.
+
+    Raises:
+        JaxdreamError: a wrapped network, of whose kernels nothing is known.
     """
+    if not isinstance(model, GraphNetwork):
+        raise JaxdreamError(
+            f"which kernels of {model.name} see the picture is not known: filters are shown of "
+            "jaxdream's own networks"
+        )
     scope = next(iter(model.graph.kernel_shapes))
     kernel = (
         np.asarray(model.params[scope].kernel[...]) / np.asarray(model.preprocessing.scale)[:, None]

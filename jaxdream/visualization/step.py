@@ -133,14 +133,15 @@ def _gradients(
     return values, gradient, pull_back((0 * ones, -jnp.ones_like(alike)))[0]
 
 
-def similarity(features: Float[Array, "n h w c"]) -> Float[Array, ""]:
+def similarity(features: Float[Array, "n ... c"]) -> Float[Array, ""]:
     """Mean cosine between the Gram matrices of several pictures' features, over all pairs.
 
     Source: the diversity term of "Feature Visualization", Distill 2017, after the style of
     L. Gatys, A. Ecker, M. Bethge, "A Neural Algorithm of Artistic Style", 2015.
     """
-    n, _, _, channels = features.shape
-    grams = jnp.einsum("nhwc,nhwd->ncd", features, features).reshape(n, channels**2)
+    n, channels = features.shape[0], features.shape[-1]
+    features = features.reshape(n, -1, channels)
+    grams = jnp.einsum("npc,npd->ncd", features, features).reshape(n, channels**2)
     # Under the root, since a norm has no gradient at 0.
     unit = grams * jax.lax.rsqrt(jnp.sum(grams**2, axis=1, keepdims=True) + 1e-12)
     cosines = unit @ unit.T

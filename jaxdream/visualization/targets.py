@@ -25,7 +25,8 @@ class Target:
     name: str  # within the layer, where there is one: "banana", "12", "neuron 12@0.25,0.5"
     layer: str = ""  # not of a class or an objective
     index: int = 0  # of a channel or neuron
-    position: tuple[float, float] = (0.5, 0.5)  # (x, y), shares of the layer's width and height
+    # (x, y), shares of the layer's width and height, or the number of a token
+    position: tuple[float, float] | int = (0.5, 0.5)
     vector: Float[np.ndarray, " c"] | None = None
     class_text: str = ""  # a name, an id or an index, as it was given
 
@@ -41,6 +42,8 @@ class Target:
             JaxdreamError: the network has no such layer, channel or class.
         """
         if self.kind == "class":
+            if self.class_text.strip().isdecimal():  # also where classes have no names
+                return logit(int(self.class_text))
             classes = classes_of(model.graph)
             return logit(resolve_class(self.class_text, classes=classes).index)
         if self.kind == "objective":
@@ -49,6 +52,8 @@ class Target:
         if self.kind == "channel":
             return channel(resolved, self.index)
         if self.kind == "neuron":
+            if isinstance(self.position, int):
+                return neuron(resolved, self.index, token=self.position)
             return neuron(resolved, self.index, position=self.position)
         return layer(resolved) if self.vector is None else direction(resolved, self.vector)
 
@@ -96,18 +101,22 @@ def parse_channels(text: str) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-def parse_neuron(text: str) -> tuple[int, tuple[float, float]]:
+def parse_neuron(text: str) -> tuple[int, tuple[float, float] | int]:
     """Channel and position (x, y), as shares of width and height, of ``12`` or ``12@0.25,0.5``.
+
+    Of ``12@7`` the channel and the number of a token.
 
     Raises:
         JaxdreamError: the text cannot be read, or the position is outside the picture.
     """
     share = r"([0-9]*\.?[0-9]+)"
+    if match := re.fullmatch(r"([0-9]{1,6})@([0-9]{1,6})", text.strip(), re.ASCII):
+        return int(match[1]), int(match[2])
     match = re.fullmatch(rf"([0-9]{{1,6}})(?:@{share},{share})?", text.strip(), re.ASCII)
     if match is None:
         raise JaxdreamError(
-            f"neuron {text!r}: give its channel for the middle of the layer, or CHANNEL@X,Y, as in "
-            "12@0.25,0.5"
+            f"neuron {text!r}: give its channel for the middle of the layer, CHANNEL@X,Y, as in "
+            "12@0.25,0.5, or CHANNEL@TOKEN"
         )
     position = (float(match[2] or 0.5), float(match[3] or 0.5))
     if max(position) > 1:

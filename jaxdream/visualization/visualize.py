@@ -9,7 +9,7 @@ Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,6 @@ from jaxtyping import Array, Float
 
 from jaxdream.algorithm.ascent import StepInfo, check_gradients
 from jaxdream.algorithm.keys import picture_keys
-from jaxdream.algorithm.octaves import check_size
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.jit import steps_per_call
 from jaxdream.models.network import Network
@@ -33,6 +32,7 @@ from jaxdream.visualization.transforms import RandomTransforms
 Size = int | tuple[int, int]
 Objectives = Objective | str | Sequence[Objective | str]
 
+DEFAULT_SIDE = 224  # pixels; the size that the networks were trained with
 _CHUNK = 32  # steps in one compiled loop, where loops are compiled
 _OPAQUE = 80  # percent of the pixels are not wholly opaque
 _BATCH_PIXELS = 16 * 224 * 224  # of the pictures made at once: under 2 GB with GoogLeNet
@@ -77,7 +77,7 @@ def visualize(
     *,
     settings: VisualizeSettings,
     compute: Compute,
-    size: Size = 224,
+    size: Size | None = None,
     image: Float[AnyArray, "h w 3"] | None = None,
 ) -> Float[Array, "*n h w 3"]:
     """Make a picture on which an objective is large, or a picture for each of several objectives.
@@ -85,12 +85,13 @@ def visualize(
     Args:
         key: a JAX random key, a whole number as its seed, or one key per picture; with a single
             key, picture i has ``jax.random.fold_in(key, i)``.
-        model: from ``load_model``.
+        model: from ``load_model`` or ``wrap``.
         objective: what to show: an objective, the name of a class, or an objective as text; or a
             sequence of them. Those that differ in their numbers only (channels of one layer,
             classes) are made in one vmapped call, at most 16 pictures of 224x224 at a time, with
             ``diversity`` all at once. ``[objective] * 4`` makes four pictures of one objective.
-        size: of the pictures, in pixels: a side, or height and width.
+        size: of the pictures, in pixels: a side, or height and width; by default 224, or the one
+            size that the network takes.
         image: a picture to begin from (RGB, 0..255) instead of noise; ``size`` is then its own.
         {settings}
 
@@ -127,7 +128,7 @@ def iterate_visualize(
     *,
     settings: VisualizeSettings,
     compute: Compute,
-    size: Size = 224,
+    size: Size | None = None,
     image: Float[AnyArray, "h w 3"] | None = None,
 ) -> Iterator[VisualizeState]:
     """Make pictures as ``visualize`` does, batch after batch, yielding the state after every step.
@@ -144,11 +145,13 @@ def iterate_visualize(
         raise JaxdreamError("objective is an empty sequence: give at least one")
     _check_compute(compute)
     objectives = [as_objective(one, model) for one in given]
+    if size is None:
+        size = model.graph.fixed_size or DEFAULT_SIDE
     size = (size, size) if isinstance(size, int) else size
     size = size if image is None else (image.shape[0], image.shape[1])
     for one in objectives:
         one.check(model.graph)
-        check_size(size, model.graph.minimum_size(*one.layers))
+        model.graph.check_size(size, *one.layers)
     batch = len(objectives) if settings.diversity else None
     batches = plan_batches(objectives, size=size, batch=batch)
     if settings.diversity and (len(objectives) == 1 or len(batches) > 1):
@@ -168,7 +171,7 @@ def iterate_visualize(
 
 
 def plan_batches(
-    objectives: Sequence[Objective], *, size: Size = 224, batch: int | None = None
+    objectives: Sequence[Objective], *, size: Size = DEFAULT_SIDE, batch: int | None = None
 ) -> list[list[int]]:
     """Which of these objectives to visualise at once, by their indices in the sequence.
 
@@ -246,7 +249,10 @@ def _run_batch(
     transforms = settings.transforms
     if isinstance(transforms, bool):
         transforms = RandomTransforms() if transforms else None
-    layer = _last_map(model, objectives.layers, parameters.size) if diversity else None
+    if transforms is not None and model.graph.fixed_size is not None:
+        transforms = replace(transforms, pad=0)  # it takes no picture with a border
+    # The last layer with more than one position: there the pictures are to differ.
+    layer = model.graph.last_map(objectives.layers, parameters.size) if diversity else None
     optimizer_state = adam(settings.learning_rate).init(parameters.spectrum)
     begun, importance = parameters, jnp.zeros((len(keys), *parameters.size))
     chunk = steps_per_call(scan, _CHUNK)
@@ -266,17 +272,6 @@ def _run_batch(
             diversity_layer=layer,
         )
         yield done, parameters, importance, infos
-
-
-def _last_map(model: Network, layers: Sequence[str], size: tuple[int, int]) -> str:
-    """The last layer before these that has more than one position: there the pictures differ."""
-    graph = model.graph
-    maps = [
-        node.name
-        for node in graph.needed(layers)
-        if min(graph.sizes(node.name, size)[node.name]) > 1 and node.inputs
-    ]
-    return maps[-1] if maps else graph.resolve(layers[0])
 
 
 def _check_compute(compute: Compute) -> None:

@@ -20,11 +20,12 @@ from jaxdream.execution.jit import Program
 from jaxdream.execution.octave import Octave
 from jaxdream.execution.shapes import PaddedLayout
 from jaxdream.models.graph import Graph, Node
-from jaxdream.models.network import Network
+from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.models.ops import Conv, Dense, Relu, Weights, apply_op
+from jaxdream.models.preprocessing import Preprocessing
 from jaxdream.models.weights.check import expected_shapes, write_weights
 from jaxdream.models.weights.local import load_file
-from jaxdream.models.weights.registry import Preprocessing, record_of
+from jaxdream.models.weights.registry import record_of
 from jaxdream.objectives.text import as_objective
 
 
@@ -39,9 +40,9 @@ class Subject:
     weights: Mapping[str, np.ndarray]
     source: str  # where the weights come from
 
-    def network(self) -> Network:
+    def network(self) -> GraphNetwork:
         """jaxdream's network."""
-        return Network(
+        return GraphNetwork(
             self.name, self.graph, self.preprocessing, self.layer, self.weights, "benchmark"
         )
 

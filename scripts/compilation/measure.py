@@ -7,6 +7,7 @@ from compilation.cost import step_cost
 from compilation.programs import CASES, CHIPS, Machine, Programs, traced
 from compilation.results import Found, Row
 from compilation.targets import Target
+from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.models.network import Network
 from jaxdream.settings import Precision
 
@@ -38,6 +39,7 @@ def compile_case(target: Target, model: Network, programs: Programs, chips: int)
     cost, memory = step_cost(last.as_text() or ""), last.memory_analysis()
     theirs = last.cost_analysis() or {}  # of one pass of the loop; XLA has none for GPUs
     assert memory is not None
+    assert isinstance(model, GraphNetwork)
     operations = step_flops(model.graph, model.default_layer, programs.shape) * programs.pictures
     return Found(
         programs=len(compiled),

@@ -66,7 +66,8 @@ def _dream(model: Network, machine: Machine) -> Programs:
     shapes = shared_shapes(sizes, settings.steps, platform=machine.kind)
     layouts = plan_layouts(
         sizes, 1,
-        rule=StepRule.of(settings), objective=objective, steps=settings.steps, shapes=shapes,
+        model=model, rule=StepRule.of(settings), objective=objective, steps=settings.steps,
+        shapes=shapes,
     )  # fmt: skip
     last_of_each = {layout.shape: layout for layout in layouts}
     return _octaves(model, machine, list(last_of_each.values()))

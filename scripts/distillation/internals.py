@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, UInt8
 import jaxdream as jd
 from jaxdream.models.googlenet import INCEPTION_WIDTHS, googlenet
 from jaxdream.models.graph import Graph, Node
-from jaxdream.models.network import Network, WeightArrays, evaluate
+from jaxdream.models.graph_network import GraphNetwork, WeightArrays, evaluate
 from jaxdream.models.ops import (
     Concat,
     Conv,
@@ -87,7 +87,7 @@ def export_student(folded: Mapping[str, np.ndarray], graph: Graph, path: Path) -
     write_weights(path, folded, model=BUNDLED_MODEL, dtype="float16")
 
 
-def load_student(path: Path | None, widths: Sequence[float] | None, layer: str) -> Network:
+def load_student(path: Path | None, widths: Sequence[float] | None, layer: str) -> GraphNetwork:
     """The bundled network, or one that ``train_mini.py`` exported, of other widths if given.
 
     Raises:
@@ -99,4 +99,6 @@ def load_student(path: Path | None, widths: Sequence[float] | None, layer: str) 
         raise jd.JaxdreamError("--widths needs --weights FILE: the weights of that network")
     graph, record, arrays = student_graph(widths), record_of(BUNDLED_MODEL), read_weights(path)
     check_weights(arrays, graph, source=path)
-    return Network(record.model, graph, record.preprocessing, layer, arrays, weights_sha256(arrays))
+    return GraphNetwork(
+        record.model, graph, record.preprocessing, layer, arrays, weights_sha256(arrays)
+    )

@@ -37,8 +37,8 @@ def test_gradient_against_finite_differences(tiny, picture):
 
 
 def test_gradient_is_per_pixel_level_whatever_the_network_sees(tiny, picture):
-    from jaxdream.models.network import Network
-    from jaxdream.models.weights.registry import Preprocessing
+    from jaxdream.models.graph_network import GraphNetwork
+    from jaxdream.models.preprocessing import Preprocessing
 
     @custom("data")
     def first_pixel(x):
@@ -50,7 +50,7 @@ def test_gradient_is_per_pixel_level_whatever_the_network_sees(tiny, picture):
         for scope, value in tiny.params.items()
         for part in ("kernel", "bias")
     }
-    model = Network("scaled", tiny.graph, scaled, "second", weights, "")
+    model = GraphNetwork("scaled", tiny.graph, scaled, "second", weights, "")
     _, gradient = jd.objective_and_gradient(model, first_pixel, picture)
     np.testing.assert_allclose(gradient[0, 0], 0.01)
     assert not gradient[1:].any()

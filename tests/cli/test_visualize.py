@@ -214,7 +214,7 @@ BAD_LATE = {
     "layer": ("visualize --layer inception_3a/ouput", "inception_3a/output"),
     "channel": (f"visualize {IN} --channel 192", "channels 0 to 191, not 192"),
     "direction of other size": (f"visualize {IN} --direction short.npy", "has 192 channels"),
-    "too small": (f"visualize {IN} --size 1", "1x1 pixels and the layer needs at least"),
+    "too small": (f"visualize {IN} --size 1", "1x1 pixels and conv2/relu_3x3 needs at least"),
     "filters model": ("filters --model googlnet", "googlenet"),
 }
 

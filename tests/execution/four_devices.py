@@ -67,7 +67,9 @@ def test_a_dream_on_four_devices_is_that_on_one(tiny, sharding, shape, scan, wha
 def octave_of(model, objective, size, count, sharding):
     if sharding is not None:
         model, objective = sharding.replicate((model, objective))
-    (layout,) = plan_layouts([size], count, rule=StepRule(), objective=objective, steps=1)
+    (layout,) = plan_layouts(
+        [size], count, model=model, rule=StepRule(), objective=objective, steps=1
+    )
     return Octave(model, objective, layout, np.asarray(1.5, np.float32), StepRule(), sharding)
 
 

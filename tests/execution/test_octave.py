@@ -28,7 +28,9 @@ def test_twenty_photographs_need_few_programs_and_few_more_pixels(tiny):
 
     def planned(size):
         sizes = jd.plan_octaves(size)
-        return plan_layouts(sizes, 1, rule=StepRule(), objective=objective, steps=1, shapes=shapes)
+        return plan_layouts(
+            sizes, 1, model=tiny, rule=StepRule(), objective=objective, steps=1, shapes=shapes
+        )
 
     layouts = [layout for size in SIZES for layout in planned(size)]
     programs = {layout.shape for layout in layouts}
@@ -126,7 +128,9 @@ def test_element_wise_optimizers_share_padded_programs(tiny, optimizer):
 def lowered(model, count, **options):
     """The program for ``count`` steps, as XLA gets it."""
     objective, rule = layer("second"), StepRule()
-    (layout,) = plan_layouts([(40, 48)], 1, rule=rule, objective=objective, steps=1, **options)
+    (layout,) = plan_layouts(
+        [(40, 48)], 1, model=model, rule=rule, objective=objective, steps=1, **options
+    )
     (program,) = Octave(model, objective, layout, np.asarray(1.5, np.float32), rule).lower(count)
     return program
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxdream.models.graph import Graph, GraphBuilder
-from jaxdream.models.network import Network
+from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.models.ops import (
     AveragePool,
     Concat,
@@ -48,7 +48,7 @@ def zoo():
     for scope, shape in graph.kernel_shapes.items():
         weights[f"{scope}/kernel"] = random.normal(0, 0.2, shape).astype(np.float32)
         weights[f"{scope}/bias"] = random.normal(0, 0.3, shape[-1:]).astype(np.float32)
-    return Network("zoo", graph, CAFFE, "out", weights, "no file")
+    return GraphNetwork("zoo", graph, CAFFE, "out", weights, "no file")
 
 
 def energy(layers, model, x, region=None):

@@ -223,6 +223,50 @@ def test_the_example_learns_the_shares_of_two_layers(monkeypatch):
     np.testing.assert_allclose(jax.nn.softmax(names["logits"]), [0.2, 0.8], atol=0.04)
 
 
+@pytest.fixture(scope="module")
+def own_networks():
+    """The examples of networks of one's own."""
+    text = (ROOT / "docs" / "networks.md").read_text("utf-8")
+    return re.findall(r"<!-- run by tests.*?-->\n```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def run_example(code, folder, monkeypatch):
+    """The names after an example was run in a folder in which the documentation's pictures are."""
+    (folder / "docs").symlink_to(ROOT / "docs")
+    monkeypatch.chdir(folder)
+    names = {}
+    exec(compile(code, "docs/networks.md", "exec"), names)
+    return names
+
+
+@pytest.mark.slow
+@pytest.mark.optimised
+def test_the_network_of_digits_knows_what_it_draws(own_networks, tmp_path, monkeypatch):
+    names = run_example(own_networks[0], tmp_path, monkeypatch)
+    assert names["right"].mean() > 0.85
+    seen = np.asarray(names["net"](names["seen"] / 255))  # a row for each picture
+    assert (seen.argmax(axis=0) == np.arange(10)).sum() >= 7
+    assert (np.diag(seen) > seen.mean(axis=0)).all()
+    assert jd.read_image("digits.png").shape[2] == 3
+
+
+def test_the_transformer_sees_a_token_where_it_is(own_networks, tmp_path, monkeypatch):
+    names = run_example(own_networks[1], tmp_path, monkeypatch)
+    assert names["everywhere"].shape == names["one_token"].shape == (48, 48, 3)
+    value = jd.objectives.neuron("blocks/1", 5, token=14).value
+    model = names["model"]
+    assert value(model, names["one_token"]) > value(model, names["everywhere"])
+
+
+def test_the_equinox_network_dreams(own_networks, tmp_path, monkeypatch):
+    names = run_example(own_networks[2], tmp_path, monkeypatch)
+    assert names["out"].shape == (64, 96, 3)
+    objective = jd.parse_objective("second + 0.5*first:3", names["model"])
+    values = [objective.value(names["model"], names[name]) for name in ("image", "out")]
+    assert values[1] > 1.2 * values[0]
+    assert len(own_networks) == 3
+
+
 def test_the_api_reference_has_every_public_name(tmp_path):
     # A type of optax refers to itself by a name that is not in its module.
     quiet = ["-W", "error", "-W", "ignore:Error parsing type annotation"]

@@ -13,7 +13,7 @@ from tiny_network import weights_of
 
 import jaxdream as jd
 from jaxdream import JaxdreamError, JaxdreamWarning
-from jaxdream.models.network import Network
+from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.video import dreamer
 from jaxdream.video.dreaming import iterate_video
 from jaxdream.video.flow import follow
@@ -480,7 +480,7 @@ class TestGradients:
             name: np.abs(values) if name.endswith("kernel") else np.zeros_like(values)
             for name, values in weights_of(tiny).items()
         }
-        return Network("tiny", tiny.graph, tiny.preprocessing, "second", weights, "no file")
+        return GraphNetwork("tiny", tiny.graph, tiny.preprocessing, "second", weights, "no file")
 
     def test_a_black_frame_is_left_with_a_warning(self, tiny):
         frames = [np.full((*SIZE, 3), 200, np.uint8), np.zeros((*SIZE, 3), np.uint8)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxdream.models.network import Network
+from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.models.weights.registry import CAFFE, IMAGENET
 from jaxdream.visualization.filters import first_filters
 
@@ -12,7 +12,9 @@ def network(tiny, pixels, kernel):
         for scope, params in tiny.params.items()
         for name in ("kernel", "bias")
     }
-    return Network("tiny", tiny.graph, pixels, "second", weights | {"first/kernel": kernel}, "")
+    return GraphNetwork(
+        "tiny", tiny.graph, pixels, "second", weights | {"first/kernel": kernel}, ""
+    )
 
 
 def test_each_channel_has_a_filter_from_black_to_white(tiny):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxdream as jd
-from jaxdream.models.network import Network
+from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.objectives import direction, layer, logit, neuron
 from jaxdream.settings import Compute, VisualizeSettings
 from jaxdream.visualization import step
@@ -192,7 +192,7 @@ def test_a_channel_that_is_zero_on_grey_is_found(tiny):
     }
     mean = np.abs(weights["first/kernel"]).sum(axis=(0, 1, 2)) * 20
     weights["first/bias"] = jnp.asarray(-mean)
-    inactive = Network("inactive", tiny.graph, tiny.preprocessing, "relu", weights, "")
+    inactive = GraphNetwork("inactive", tiny.graph, tiny.preprocessing, "relu", weights, "")
     objective = channel(1, "relu", count=4)
     grey = np.full((24, 24, 3), 127.5, np.float32)
     assert value(inactive, objective, grey) == 0
@@ -222,7 +222,7 @@ def test_batches_share_a_layer_and_are_bounded():
         (layer("second"), {"diversity": 1.0}, r"as in \[objective\] \* 4"),
         ([layer("second"), layer("relu")], {"diversity": 1.0}, r"as in \[objective\] \* 4"),
         (layer("second"), {"transforms": 3}, "transforms is True, False or a RandomTransforms"),
-        (layer("second"), {"size": 1}, "1x1 pixels and the layer needs at least 2x2"),
+        (layer("second"), {"size": 1}, "1x1 pixels and second needs at least 2x2"),
         (layer("second"), {"memory": 10**9}, "memory has no effect on visualize"),
         ([], {}, "at least one"),
     ],

@@ -24,7 +24,7 @@ from jaxdream.models.weights.registry import (
 from jaxdream.settings import PrecisionOption
 
 if TYPE_CHECKING:
-    from jaxdream.models.network import Network
+    from jaxdream.models.graph_network import GraphNetwork
 
 Notify = Callable[[str], None]
 Found = tuple[WeightsRecord, LocalWeights]
@@ -37,7 +37,7 @@ def load_model(
     precision: PrecisionOption = "float32",
     download: bool = False,
     notify: Notify | None = None,
-) -> "Network":
+) -> "GraphNetwork":
     """A pretrained network, by name or from a weight file.
 
     If no ``weights`` are given, the file in the environment variable ``JAXDREAM_WEIGHTS``, or else
@@ -70,14 +70,14 @@ def load_model(
     check_precision(precision)
     notify = notify or logging.getLogger("jaxdream").info
     record, found = _find_weights(name, weights, download=download, notify=notify)
-    from jaxdream.models.network import Network
+    from jaxdream.models.graph_network import GraphNetwork
     from jaxdream.models.weights.check import graph_for
 
     resolved = resolve_precision(precision)
     if precision == "auto":
         notify(f"precision {resolved}, which this device multiplies fast")
 
-    return Network(
+    return GraphNetwork(
         record.model,
         graph_for(record.build(), found.arrays),
         record.preprocessing,

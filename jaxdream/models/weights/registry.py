@@ -7,25 +7,12 @@ record of a model. Whether a file is on this machine is known to ``load``, not t
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.models.googlenet import googlenet
 from jaxdream.models.graph import Graph
 from jaxdream.models.inception_v3 import inception_v3
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How a picture becomes a network's input: ``(pixel - mean) / scale``, channels in ``order``.
-
-    ``mean`` and ``scale`` are in pixel levels (0..255), one per channel, in ``order``.
-    """
-
-    order: Literal["RGB", "BGR"]
-    mean: tuple[float, float, float]
-    scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
+from jaxdream.models.preprocessing import Preprocessing
 
 # Google's notebook of 2015 subtracts this mean; Caffe's own examples subtract (104, 117, 123).
 NOTEBOOK_2015 = Preprocessing("BGR", (104.0, 116.0, 122.0))

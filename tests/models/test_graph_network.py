@@ -6,7 +6,7 @@ from tiny_network import weights_of
 
 import jaxdream as jd
 from jaxdream import JaxdreamError
-from jaxdream.models.network import Network
+from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.models.regions import full_region
 from jaxdream.models.weights import registry
 from jaxdream.models.weights.registry import CAFFE
@@ -64,7 +64,7 @@ def test_preprocessing_of_each_network(tiny):
     weights = weights_of(tiny)
     for name, values in expected.items():
         preprocessing = registry.record_of(name).preprocessing
-        model = Network(name, tiny.graph, preprocessing, "second", weights, "")
+        model = GraphNetwork(name, tiny.graph, preprocessing, "second", weights, "")
         seen = model.preprocess(pixel)
         np.testing.assert_allclose(seen[0, 0], values, rtol=1e-5, atol=1e-6)
 
@@ -87,7 +87,7 @@ def test_with_precision(tiny, picture):
     assert half.precision == "bfloat16"
     assert half.with_precision("bfloat16") is half
     assert all(leaf.dtype == jnp.bfloat16 for leaf in jax.tree.leaves(half))
-    loaded = Network(
+    loaded = GraphNetwork(
         "tiny", tiny.graph, CAFFE, "second", weights_of(tiny), "no file", precision="bfloat16"
     )
     x = tiny.preprocess(picture)[None]
