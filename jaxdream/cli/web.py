@@ -25,6 +25,9 @@ def serve_page(options: argparse.Namespace) -> int:
             model = session.load(options, compute)
             served.ready(model)
             session.say(f"ready, with {model.name}")
+            from jaxdream.web.first_dream import prepare_first_dream
+
+            prepare_first_dream()
             threading.Event().wait()
     except KeyboardInterrupt:
         session.say("the page has ended")

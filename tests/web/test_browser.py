@@ -13,27 +13,8 @@ from web.visiting import expect, pixels
 pytestmark = pytest.mark.browser
 
 
-def test_a_picture_is_dreamed_before_the_visitors_eyes(visit, cat, tmp_path, replay):
-    visit.give(cat)
-    layer = visit.chosen("fur")
-    expect(visit.field("look")).to_have_value(re.compile("^fur"))
-    visit.fill(octaves=2, steps=10)
-    visit.watch()
-    assert f"{layer}, 160x120, seed 0" in visit.dream()
-    first, *_, last = visit.shown()
-    assert first != last
-    path = visit.download(tmp_path)
-    assert path.name == "cat_dream.png"
-    assert path.read_bytes().startswith(b"\x89PNG")
-    dreamed = pixels(path)
-    assert dreamed.shape == (120, 160, 3)
-    assert (dreamed != pixels(cat)).mean() > 0.5
-    assert np.array_equal(replay(path, cat), dreamed)
-
-
-def test_the_line_between_before_and_after_moves(visit, cat):
-    visit.give(cat)
-    visit.dream()
+def move_the_line(visit):
+    """Draw the line between before and after to the left: more is seen of the dream."""
     slider = visit.find("dream_after")
     expect(slider.locator("img")).to_have_count(2)
     before, after = slider.locator("img").all()
@@ -45,6 +26,25 @@ def test_the_line_between_before_and_after_moves(visit, cat):
     visit.page.mouse.move(line["x"] - 100, line["y"], steps=5)
     visit.page.mouse.up()
     expect(after).not_to_have_attribute("style", clipped)
+
+
+def test_a_picture_is_dreamed_before_the_visitors_eyes(visit, cat, tmp_path, replay):
+    visit.give(cat)
+    layer = visit.chosen("fur")
+    expect(visit.field("look")).to_have_value(re.compile("^fur"))
+    visit.fill(octaves=2, steps=10)
+    visit.watch()
+    assert f"{layer}, 160x120, seed 0" in visit.dream()
+    first, *_, last = visit.shown()
+    assert first != last
+    move_the_line(visit)
+    path = visit.download(tmp_path)
+    assert path.name == "cat_dream.png"
+    assert path.read_bytes().startswith(b"\x89PNG")
+    dreamed = pixels(path)
+    assert dreamed.shape == (120, 160, 3)
+    assert (dreamed != pixels(cat)).mean() > 0.5
+    assert np.array_equal(replay(path, cat), dreamed)
 
 
 def test_a_stopped_dream_is_kept(visit, cat, tmp_path):
@@ -115,21 +115,20 @@ def png(size):
     return file.getvalue()
 
 
-@pytest.mark.parametrize("name", ["text.png", "half.png", "huge.png"])
-def test_what_is_no_picture_is_refused_in_one_line(visit, cat, tmp_path, name):
-    contents = {
+def test_what_is_no_picture_is_refused_in_one_line(visit, cat, tmp_path):
+    for name, content in {
         "text.png": b"this is no picture",
         "half.png": cat.read_bytes()[:10_000],
         "huge.png": png((9000, 8000)),
-    }
-    bad = tmp_path / name
-    bad.write_bytes(contents[name])
-    line = visit.give(bad).strip()
-    assert line.count(name) == 1
-    assert "\n" not in line
-    assert "/" not in line
-    visit.press()
-    assert visit.line(name).strip() == line
+    }.items():
+        bad = tmp_path / name
+        bad.write_bytes(content)
+        line = visit.give(bad).strip()
+        assert line.count(name) == 1
+        assert "\n" not in line
+        assert "/" not in line
+        visit.press()
+        assert visit.line(name).strip() == line
     visit.give(cat)
     assert "160x120" in visit.dream()
 

@@ -11,6 +11,7 @@ import uuid
 import pytest
 from helpers import ROOT
 from web.serving import serving, slowness, wait_for
+from web.visiting import expect
 
 CHELSEA = ROOT / "docs" / "pictures" / "chelsea.png"
 pytestmark = pytest.mark.browser
@@ -110,6 +111,10 @@ def test_limits_and_the_end(environment, tmp_path, visit_to, cat):
     limits = ("--megapixels", "0.05", "--total-steps", "20", "--upload", "1")
     with serving(environment, tmp_path, *limits) as server:
         visit = visit_to(server)
+        big = tmp_path / "big.png"
+        big.write_bytes(bytes(1_100_000))
+        visit.find("picture").locator("input[type=file]").set_input_files(big)
+        expect(visit.page.get_by_text("exceed the maximum")).to_contain_text("big.png")
         visit.give(cat)
         for fields, line in (
             ({"size": 400, "octaves": 2, "steps": 3}, "over the 0.05 megapixels"),
