@@ -37,7 +37,8 @@ from jaxdream.images.pixels import check_picture
 from jaxdream.images.resample import resize
 from jaxdream.images.seamless import wrapped_axes
 from jaxdream.models.network import Network
-from jaxdream.objectives.base import Axes, Objective
+from jaxdream.objectives.base import Objective
+from jaxdream.objectives.stacking import Axes
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import MASK_AND_SEAMLESS, Compute, DreamSettings, takes_settings
 from jaxdream.types import AnyArray

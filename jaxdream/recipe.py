@@ -63,7 +63,8 @@ class Recipe:
     source: SourceSettings  # its size is the text that was given, if any; the true one is below
     size: tuple[int, int]  # height and width dreamed at
     objective: str  # as ``parse_objective`` reads it
-    files: dict[str, str]  # sha256 by name, of the pictures and vectors that the objective names
+    # sha256 by name, of the pictures, vectors and networks' weights that the objective names
+    files: dict[str, str]
     shapes: str = ""  # the padded shapes of its octaves, where they were planned
     input_name: str
     input_sha256: str  # of the file

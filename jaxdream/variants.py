@@ -21,7 +21,8 @@ from jaxdream.execution.memory import available
 from jaxdream.execution.planner import plan_layouts, useful_batch
 from jaxdream.images.pixels import as_pixels
 from jaxdream.models.network import Network
-from jaxdream.objectives.base import Objective, stack_objectives
+from jaxdream.objectives.base import Objective
+from jaxdream.objectives.stacking import stack_objectives
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, DreamSettings, takes_settings
 from jaxdream.types import AnyArray, OneKey

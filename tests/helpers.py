@@ -65,3 +65,29 @@ def compilations() -> Iterator[list[str]]:
         yield names
     finally:
         jax.monitoring.unregister_event_duration_listener(note)
+
+
+def check_parts(model, objective, picture: np.ndarray) -> None:
+    """Make sure that a local objective has the same value padded, and summed over two tiles.
+
+    ``picture`` is 24 pixels high, and the objective reads layers of ``tiny_network``.
+    """
+    import jax
+    import pytest
+
+    from jaxdream.models.regions import Region
+
+    assert objective.local
+    expected = float(objective.value(model, picture))
+    value_of = jax.jit(lambda image, region: objective.value(model, image, region=region))
+    height, width, _ = picture.shape
+    size, zero = np.array([height, width]), np.zeros(2, int)
+    padded = np.pad(picture, ((0, 8), (0, 2), (0, 0)), constant_values=200)
+    whole = Region(size, zero, zero, size)
+    assert value_of(padded, whole) == pytest.approx(expected, rel=1e-5)
+    upper = Region(size, zero, zero, np.array([12, width]))
+    lower = Region(size, np.array([4, 0]), np.array([12, 0]), size)
+    tiles = [(picture[:20], upper), (picture[4:], lower)]
+    values = [float(value_of(*tile)) for tile in tiles]
+    assert sum(values) == pytest.approx(expected, rel=1e-5)
+    assert min(map(abs, values)) > 1e-3 * abs(expected)

@@ -38,7 +38,7 @@ def plan_octaves(
         size: height and width of the picture.
         smallest: as many octaves as there are whose shorter side is at least so many pixels,
             whatever ``octaves`` says; always the picture's own.
-        minimum: smallest side the layers can see (``model.graph.minimum_size(*layers)``).
+        minimum: smallest side the layers can see (``objective.minimum_size(model.graph)``).
         sphere: the picture is that of a sphere.
 
     Raises:
@@ -106,11 +106,11 @@ def sizes_for(
     """The sizes of the octaves of a picture for a network and what it maximises.
 
     Raises:
-        JaxdreamError: as ``plan_octaves`` and ``check_work``, or the network takes another size.
+        JaxdreamError: as ``plan_octaves`` and ``check_work``, or a network takes another size.
     """
-    if model.graph.fixed_size is not None:
-        model.graph.check_size(size)
-    minimum = model.graph.minimum_size(*objective.layers)
+    if objective.fixed_size(model.graph) is not None:
+        objective.check_size(model.graph, size)
+    minimum = objective.minimum_size(model.graph)
     sizes = plan_octaves(size, **octave_options(settings), minimum=minimum)
     check_work(sizes, settings.steps)
     return sizes
@@ -122,7 +122,7 @@ def octave_sizes(
     """The sizes of the octaves, with a warning where there are fewer than were asked for."""
     sizes = sizes_for(model, objective, size, settings)
     if settings.smallest is None and len(sizes) < settings.octaves:
-        minimum = model.graph.minimum_size(*objective.layers)
+        minimum = objective.minimum_size(model.graph)
         line = fewer_octaves(len(sizes), settings.octaves, minimum)
         warnings.warn(line, JaxdreamWarning, stacklevel=4)
     return sizes

@@ -154,7 +154,7 @@ def named_curves(
 
     Args:
         guide_size: longest side of pictures that a curve names, in pixels.
-        notify: is called with a line about a picture that is made smaller.
+        notify: is called with a line about a picture that is made smaller, or a network.
 
     Raises:
         JaxdreamError: an objective or a file cannot be read, the network lacks what is named, or
@@ -172,7 +172,8 @@ def named_curves(
             by_name = files.by_name()
         except JaxdreamError as error:
             raise curve.error(str(error)) from None
-    return NamedCurves(curves, ObjectiveFiles(guide_size), by_name, tuple(files.sha256))
+    again = ObjectiveFiles(guide_size, loaded=files.networks)
+    return NamedCurves(curves, again, by_name, tuple(files.sha256))
 
 
 def film_objective(

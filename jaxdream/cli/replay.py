@@ -38,7 +38,7 @@ def replay_picture(options: argparse.Namespace) -> int:
     found = _find_files(options, recipe, given)
     for path in found.values():
         guard.add_read(path, what="a file of the recipe")
-    objective = _objective_to_replay(recipe, model, found)
+    objective = _objective_to_replay(options.dreamed, recipe, model, found)
     from jaxdream.execution.shapes import ShapeBuckets
     from jaxdream.folder.worker import FileWork, NamedObjective, Progress
 
@@ -103,11 +103,14 @@ def _picture_to_replay(options: argparse.Namespace, recipe: Recipe) -> Picture:
 def _find_files(
     options: argparse.Namespace, recipe: Recipe, given: Sequence[str]
 ) -> dict[str, str]:
-    """The paths of the recipe's files, by their names in it."""
+    """The paths of the recipe's files, by their names in it; networks are none."""
     from jaxdream.objectives.files import find_files
+    from jaxdream.objectives.text import named_networks
 
+    networks = named_networks(recipe.objective)
     folders = [Path(path).parent for path in (options.input, options.dreamed) if path is not None]
-    return find_files(recipe.files, given, [*folders, Path()])
+    files = {name: sha256 for name, sha256 in recipe.files.items() if name not in networks}
+    return find_files(files, given, [*folders, Path()])
 
 
 def _mask_to_replay(recipe: Recipe, found: Mapping[str, str], memory: int | None):
@@ -122,23 +125,32 @@ def _mask_to_replay(recipe: Recipe, found: Mapping[str, str], memory: int | None
     return MaskSource.asked(recipe.source.replace(mask=found[name]), session.say)
 
 
-def _objective_to_replay(recipe: Recipe, model, found: Mapping[str, str]):
+def _objective_to_replay(dreamed: str, recipe: Recipe, model, found: Mapping[str, str]):
     from jaxdream.objectives.files import ObjectiveFiles
     from jaxdream.objectives.text import parse_objective, with_files_renamed
 
-    text = with_files_renamed(recipe.objective, found)
-    return parse_objective(text, model, files=ObjectiveFiles(recipe.source.guide_size, session.say))
+    files = ObjectiveFiles(recipe.source.guide_size, session.say)
+    objective = parse_objective(with_files_renamed(recipe.objective, found), model, files=files)
+    for name, network in files.networks.items():
+        then, how = recipe.files.get(name, ""), "`jaxdream weights use FILE`"
+        _check_weights(dreamed, name, then, network.weights_sha256, how)
+    return objective
+
+
+def _check_weights(dreamed: str, model: str, then: str, here: str, how: str) -> None:
+    """Refuse other weights, by the hashes of their values; ``how`` the right ones are given."""
+    if here != then:
+        raise JaxdreamError(
+            f"{dreamed} was dreamed with other weights of {model} (sha256 {then[:12]}, these are "
+            f"{here[:12]}): give them by {how}"
+        )
 
 
 def _check_provenance(dreamed: str, recipe: Recipe, here) -> None:
     """Refuse other weights, and say what else may differ."""
     then = recipe.provenance
-    if here.weights_sha256 != then.weights_sha256:
-        raise JaxdreamError(
-            f"{dreamed} was dreamed with other weights of {then.model} (sha256 "
-            f"{then.weights_sha256[:12]}, these are {here.weights_sha256[:12]}): give them by "
-            f"{'its function' if is_own(here.model) else '--weights FILE'}"
-        )
+    how = "its function" if is_own(here.model) else "--weights FILE"
+    _check_weights(dreamed, then.model, then.weights_sha256, here.weights_sha256, how)
     if (here.jax, here.platform) != (then.jax, then.platform):
         session.say(
             f"dreamed with jax {then.jax} on {then.platform}, this is jax {here.jax} on "

@@ -62,10 +62,11 @@ def write_sheet(
     from jaxdream.images.contact_sheet import contact_sheet
     from jaxdream.variants import Variant, iterate_variants
 
-    variants = []
+    variants, networks = [], {}
     for entry, chosen in zip(entries, settings, strict=True):
         text = asked_objective(entry.options, model)
-        objective, _, read = named_objective(text, model, source.guide_size, session.say)
+        reading = model, source.guide_size, session.say, networks
+        objective, _, read = named_objective(text, *reading)
         for path in read:
             guard.add_read(path, what="a file of the objective")
         variants.append(Variant(objective, chosen, entry.options.seed))

@@ -21,10 +21,18 @@ from jaxdream.images.formats import picture_format
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
+from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.text import named_files
 from jaxdream.recipe import UNFINISHED
-from jaxdream.settings import DIVERSITY, Compute, VisualizeSettings
+from jaxdream.settings import Compute, VisualizeSettings
 from jaxdream.visualization.record import visualize_record
-from jaxdream.visualization.targets import Target, grid_labels, picture_labels, picture_name
+from jaxdream.visualization.targets import (
+    Target,
+    grid_labels,
+    picture_labels,
+    picture_name,
+    with_diversity,
+)
 from jaxdream.visualization.visualize import DEFAULT_SIDE, VisualizeState, iterate_visualize
 
 # The last state of each batch, by the indices of its pictures.
@@ -51,10 +59,18 @@ def visualize(options: argparse.Namespace) -> int:
     model = session.load(options, compute)
     if options.size is None and plan.start is None and model.graph.fixed_size is not None:
         plan = plan._replace(size=model.graph.fixed_size)
+    files = ObjectiveFiles(notify=session.say)
+    objectives = [target.objective(model, files) for target in targets] * options.count
+    named = files.by_name()
+    if objectives[0].needs_batch and len(objectives) == 1:
+        raise JaxdreamError(
+            f"{objectives[0]} is of several pictures: add --count N, such as --count 6"
+        )
+    plan = plan._replace(settings=with_diversity(plan.settings, objectives))
     states = iterate_visualize(
         jax.random.key(options.seed),
         model,
-        [target.objective(model) for target in targets] * options.count,
+        objectives,
         settings=plan.settings,
         size=plan.size,
         image=plan.start.pixels if plan.start else None,
@@ -70,7 +86,7 @@ def visualize(options: argparse.Namespace) -> int:
         session.say(f"interrupted {_progress(last, len(plan.labels))}")
     if last:
         with session.uninterrupted():
-            record = UNFINISHED if run.interrupted else _record(plan, model)
+            record = UNFINISHED if run.interrupted else _record(plan, model, named)
             _write(plan, outputs, last, record)
     return INTERRUPTED if run.interrupted else 0
 
@@ -110,8 +126,6 @@ def _plan(options: argparse.Namespace, targets: Sequence[Target]) -> _Plan:
     if options.columns is not None and not options.grid:
         raise JaxdreamError("--columns needs --grid")
     settings = read_settings(options, VisualizeSettings)
-    if count > 1 and settings.diversity is None:
-        settings = settings.replace(diversity=DIVERSITY)
     start = session.read(options.start, options.size) if options.start else None
     if start is None:
         size = parse_size(options.size or str(DEFAULT_SIDE), 1, 1)
@@ -138,7 +152,8 @@ def _outputs(plan: _Plan) -> list[Path]:
         folder = Path(options.output or ".")
         session.check_folder(folder)
         paths = [folder / name for name in names]
-    guard = session.file_guard(options, filter(None, (options.start, options.direction)))
+    named = named_files(options.objective) if options.objective else ()
+    guard = session.file_guard(options, filter(None, (options.start, options.direction, *named)))
     for path in paths:
         chosen = picture_format(path, size)
         if options.alpha and not chosen.alpha:
@@ -169,8 +184,8 @@ def _write(plan: _Plan, outputs: list[Path], last: _States, record: str) -> None
         session.report(f"wrote {outputs[i]}")
 
 
-def _record(plan: _Plan, model: Network) -> str:
+def _record(plan: _Plan, model: Network, files: dict[str, str]) -> str:
     return visualize_record(
-        model, plan.settings, pictures=plan.labels, size=plan.size, seed=plan.options.seed,
-        input_sha256=plan.start.sha256 if plan.start else None,
+        model, plan.settings, pictures=plan.labels, files=files, size=plan.size,
+        seed=plan.options.seed, input_sha256=plan.start.sha256 if plan.start else None,
     )  # fmt: skip

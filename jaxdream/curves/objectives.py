@@ -16,8 +16,10 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.images.pixels import size_of_longest
 from jaxdream.images.resample import resize
 from jaxdream.models.network import Network
-from jaxdream.objectives.base import Objective, activations_of
+from jaxdream.objectives.activations import activations_of
+from jaxdream.objectives.base import Objective
 from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.morphs import check_alone
 from jaxdream.objectives.text import parse_objective
 from jaxdream.types import AnyArray
 
@@ -72,6 +74,8 @@ def cross_fade(
     """
     try:
         terms = tuple(parse_objective(text, model, files=files) for text in curve.texts)
+        for term in terms:
+            check_alone(term)
         # A single one has nothing to be balanced with.
         means = balance(model, terms, picture) if len(terms) > 1 else np.ones(1, np.float32)
     except JaxdreamError as error:
@@ -92,11 +96,12 @@ def balance(
     """
     for objective in objectives:
         objective.check(model.graph)
-    layers = tuple(dict.fromkeys(name for each in objectives for name in each.layers))
     height, width, _ = picture.shape
     if max(height, width) > _LONGEST:
         height, width = size_of_longest(_LONGEST, height, width)
-    size = model.graph.nearest_size((height, width), *layers)
+    size = height, width
+    for each in objectives:
+        size = each.nearest_size(model.graph, size)
     seen = jnp.asarray(resize(np.asarray(picture, np.float32), size))
     means = [_mean_gradient(model, _chosen(model, each, seen), seen) for each in objectives]
     found = np.array(means, np.float32)
@@ -118,9 +123,9 @@ def _chosen(model: Network, objective: Objective, picture: Float[Array, "h w 3"]
     if not objective.depends_on_picture:
         return objective
 
-    def means(layer: str, dreamed: bool) -> Float[Array, " c"]:
+    def means(network: Network | None, layer: str, dreamed: bool) -> Float[Array, " c"]:
         del dreamed  # nothing is, yet
-        found = activations_of(model, picture, (layer,))[layer]
+        found = activations_of(network or model, picture, (layer,))[layer]
         return found.reshape(-1, found.shape[-1]).mean(axis=0)
 
     return objective.chosen(means)

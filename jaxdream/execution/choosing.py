@@ -12,7 +12,8 @@ from jaxdream.images.pixels import size_of_longest
 from jaxdream.images.resample import resize
 from jaxdream.models.network import Network
 from jaxdream.models.regions import Region
-from jaxdream.objectives.base import Axes, Objective, stack_objectives
+from jaxdream.objectives.base import Objective
+from jaxdream.objectives.stacking import Axes, stack_objectives
 from jaxdream.types import AnyArray
 
 _LONGEST = 512  # pixels of a side: what a picture excites is seen at this size
@@ -34,8 +35,8 @@ def choose(
         return objective, None
 
     def chosen(picture: AnyArray, dream: AnyArray) -> Objective:
-        def means(layer: str, dreamed: bool) -> Float[Array, " c"]:
-            return channel_means(model, dream if dreamed else picture, layer)
+        def means(network: Network | None, layer: str, dreamed: bool) -> Float[Array, " c"]:
+            return channel_means(network or model, dream if dreamed else picture, layer)
 
         return objective.chosen(means)
 

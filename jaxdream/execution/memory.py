@@ -78,7 +78,8 @@ def fits(octave: Octave, pictures: int, budget: int) -> bool:
 
 def bytes_per_pixel(octave: Octave) -> float:
     """An estimate of what a step's program takes: as if every map of the network were kept."""
-    floats = octave.model.graph.floats_per_pixel(octave.objective.layers)
+    read = octave.objective.layers_of(octave.model.graph)
+    floats = sum(graph.floats_per_pixel(layers) for graph, layers in read)
     return _FLOAT * floats / (octave.sharding.rows if octave.sharding else 1)
 
 

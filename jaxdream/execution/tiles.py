@@ -186,7 +186,7 @@ def _results(lowered: jax.stages.Lowered, sharding: Sharding | None):
 
 def axes_of(objective: Objective, axes: tuple[int | None, ...] | None) -> Any:
     """The ``in_axes`` of an objective some of whose leaves have an axis of pictures, perhaps."""
-    return axes and jax.tree.unflatten(jax.tree.structure(objective), axes)
+    return None if axes is None else jax.tree.unflatten(jax.tree.structure(objective), axes)
 
 
 @program(static_argnames=("objective_axes", "sharding"))

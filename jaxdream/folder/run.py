@@ -194,7 +194,7 @@ def octave_notice(
     if not few or settings.smallest is not None:
         return ""
     planned = min(len(job.batch.shapes) for job in few)
-    line = fewer_octaves(planned, octaves, model.graph.minimum_size(*objective.layers))
+    line = fewer_octaves(planned, octaves, objective.minimum_size(model.graph))
     count = sum(len(job.files) for job in few)
     return line if count == sum(len(job.files) for job in jobs) else f"{count} pictures: {line}"
 

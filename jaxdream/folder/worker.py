@@ -30,6 +30,7 @@ from jaxdream.images.seamless import make_seamless
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.morphs import check_alone
 from jaxdream.objectives.text import parse_objective, without_folders
 from jaxdream.recipe import UNFINISHED, Provenance, Recipe
 from jaxdream.settings import DreamSettings, SourceSettings
@@ -113,14 +114,18 @@ class Progress:
 
 
 class NamedObjective(NamedTuple):
-    """How a recipe names an objective: its text, and the sha256 of the files in it by name."""
+    """How a recipe names an objective: its text, and the sha256 of what it names, by name."""
 
     text: str
-    files: dict[str, str]
+    files: dict[str, str]  # also of networks' weights
 
 
 def named_objective(
-    text: str, model: Network, guide_size: int, notify: Callable[[str], None]
+    text: str,
+    model: Network,
+    guide_size: int,
+    notify: Callable[[str], None],
+    networks: dict[str, Network] | None = None,
 ) -> tuple[Objective, NamedObjective, tuple[str, ...]]:
     """The objective of a text, how a recipe names it, and the files that were read.
 
@@ -128,13 +133,16 @@ def named_objective(
 
     Args:
         guide_size: longest side of pictures that the text names, in pixels.
-        notify: is called with a line about a picture that is made smaller.
+        notify: is called with a line about a picture that is made smaller, or a network.
+        networks: those that texts before it named, which are not read again; it is added to.
 
     Raises:
-        JaxdreamError: the text or a file cannot be read, or the network lacks what it names.
+        JaxdreamError: the text or a file cannot be read, the network lacks what it names, or it is
+            of several pictures that are made together.
     """
-    files = ObjectiveFiles(guide_size, notify)
+    files = ObjectiveFiles(guide_size, notify, loaded={} if networks is None else networks)
     objective = parse_objective(text, model, files=files)
+    check_alone(objective)
     return objective, NamedObjective(without_folders(text), files.by_name()), tuple(files.sha256)
 
 

@@ -185,7 +185,7 @@ class Graph(LayerTable):
     def floats_per_pixel(self, names: Iterable[str]) -> float:
         """Numbers in all maps that are computed for these layers, for each pixel of a picture."""
         needed = (node.name for node in self.needed(names))
-        return sum(self.channels[name] / self.strides[name] ** 2 for name in needed)
+        return sum((self.channels[name] / self.strides[name] ** 2 for name in needed), 0.0)
 
     def halo(self, *names: str) -> Halo | None:
         """The pixels that a value of these layers depends on, around the pixel of its position.

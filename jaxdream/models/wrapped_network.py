@@ -157,7 +157,8 @@ class WrappedLayers(LayerTable):
         return self._last_with_positions(until) or resolved[0]
 
     def floats_per_pixel(self, names: Iterable[str]) -> float:
-        return max(self._floats[self.resolve(name)] for name in names) / math.prod(self._size)
+        floats = max((self._floats[self.resolve(name)] for name in names), default=0.0)
+        return floats / math.prod(self._size)
 
     def layer_infos(self) -> list[LayerInfo]:
         return [

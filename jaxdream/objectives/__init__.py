@@ -3,68 +3,80 @@
 Of a channel there is the *mean* activation (``channel``), as in lucid and lucent, and the *energy*,
 half the sum of squares (``channel_energy``); the energy of a whole layer (``layer``), the objective
 of 2015, is the sum of its channels'. A neuron, a direction, a class's logit, a guide and a
-reference are *dot products*, linear in the activations. Penalties are subtracted.
+reference are *dot products*, linear in the activations. Penalties are subtracted. Sums over
+positions grow with the picture; with ``mean=True`` they are divided by the number of positions.
 
 Arguments come in this order: the layer first, then what belongs to it. ``guide`` and
 ``caricature``, which run a network on a picture, have the network first, as everywhere in
-jaxdream, and the layer last.
+jaxdream, and the layer last, as has ``of_network``.
 
-Layers, channels and classes are looked up where the network is known: ``guide`` and ``caricature``
-raise their errors when called, all others in ``Objective.check``, which ``dream`` and
-``visualize`` call.
+Layers, channels and classes are looked up where the network is known: ``guide``, ``caricature``,
+``style`` and ``of_network`` raise their errors when called, all others in ``Objective.check``,
+which ``dream`` and ``visualize`` call.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
-import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
-from jaxtyping import Array, Float, Integer, Num
+from jaxtyping import Array, Num
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.masks import check_shares
-from jaxdream.objectives import terms
+from jaxdream.objectives import penalties, terms
 from jaxdream.objectives.activations import Activations
-from jaxdream.objectives.base import Objective, activations_of
+from jaxdream.objectives.base import Objective
+from jaxdream.objectives.directions import cosine, direction, direction_neuron
 from jaxdream.objectives.labels import ImageClass, resolve_class
 from jaxdream.objectives.masked import Mask
+from jaxdream.objectives.morphs import alignment, interpolate
+from jaxdream.objectives.networks import of_network
+from jaxdream.objectives.penalties import boundary
+from jaxdream.objectives.pictures import caricature, guide, style
+from jaxdream.objectives.places import Index, Share, as_index, as_place
 from jaxdream.types import AnyArray
-
-if TYPE_CHECKING:
-    from jaxdream.models.network import Network
 
 __all__ = [
     "Activations",
     "Mask",
     "Objective",
+    "alignment",
+    "boundary",
     "caricature",
     "channel",
     "channel_energy",
+    "cosine",
     "custom",
     "direction",
+    "direction_neuron",
     "guide",
+    "interpolate",
     "l1",
     "layer",
     "logit",
     "mask",
     "neuron",
+    "of_network",
     "strongest",
+    "style",
     "total_variation",
     "weakest",
     "without",
 ]
 
-Index = int | np.integer | Integer[AnyArray, "..."]
-Share = float | int | Float[AnyArray, ""]
 
-
-def layer(layer: str) -> Objective:
+def layer(layer: str, *, mean: bool = False) -> Objective:
     """The objective of 2015: half the sum of squares of a layer's activations.
 
-    Source: Google's notebook ``deepdream/dream.ipynb`` (``objective_L2``).
+    Args:
+        mean: divided by the number of positions, so that its weight beside others does not depend
+            on the picture's size. Channels are still summed up: the mean energies of a layer's
+            channels add up to the layer's.
+
+    Source: Google's notebook ``deepdream/dream.ipynb`` (``objective_L2``); with the mean,
+    ``deepdream`` of ``lucid/optvis/objectives.py``, which is also divided by the channels' number.
     """
-    return terms.Layer(layer)
+    return terms.Layer(layer, mean=mean)
 
 
 def channel(layer: str, index: Index) -> Objective:
@@ -75,19 +87,24 @@ def channel(layer: str, index: Index) -> Objective:
     Raises:
         JaxdreamError: the index is not an integer. ``check`` raises for one out of range.
     """
-    return terms.Channel(layer, _index(index))
+    return terms.Channel(layer, as_index(index))
 
 
-def channel_energy(layer: str, index: Index) -> Objective:
+def channel_energy(layer: str, index: Index, *, mean: bool = False) -> Objective:
     """Half the sum of squares of channel ``index`` of a layer: its share of the layer's energy.
+
+    Args:
+        mean: as of ``layer``.
 
     Raises:
         JaxdreamError: as ``channel``.
     """
-    return terms.ChannelEnergy(layer, _index(index))
+    return terms.ChannelEnergy(layer, as_index(index), mean=mean)
 
 
-def strongest(layer: str, count: int, *, every_octave: bool = False) -> Objective:
+def strongest(
+    layer: str, count: int, *, every_octave: bool = False, mean: bool = False
+) -> Objective:
     """The energy of the ``count`` channels of a layer that the picture excites most.
 
     They are chosen for each picture by their mean activation on it, at up to 512 pixels a side.
@@ -96,6 +113,7 @@ def strongest(layer: str, count: int, *, every_octave: bool = False) -> Objectiv
     Args:
         every_octave: choose them again before every octave, by the dream so far; otherwise they
             are chosen once, before the picture is dreamed.
+        mean: as of ``layer``.
 
     Source: ``-channel_mode strong`` and ``-channel_capture`` of neural-dream.
 
@@ -103,25 +121,25 @@ def strongest(layer: str, count: int, *, every_octave: bool = False) -> Objectiv
         JaxdreamError: the count is not a whole number of at least 1. ``check`` raises for more
             than the layer has.
     """
-    return terms.Ranked(layer, "strongest", _count(count), every_octave)
+    return terms.Ranked(layer, "strongest", _count(count), every_octave, mean=mean)
 
 
-def weakest(layer: str, count: int, *, every_octave: bool = False) -> Objective:
+def weakest(layer: str, count: int, *, every_octave: bool = False, mean: bool = False) -> Objective:
     """As ``strongest``, the channels that the picture excites least, of those that it does excite.
 
     Raises:
         JaxdreamError: as ``strongest``.
     """
-    return terms.Ranked(layer, "weakest", _count(count), every_octave)
+    return terms.Ranked(layer, "weakest", _count(count), every_octave, mean=mean)
 
 
-def without(layer: str, count: int, *, every_octave: bool = False) -> Objective:
+def without(layer: str, count: int, *, every_octave: bool = False, mean: bool = False) -> Objective:
     """As ``strongest``, all channels except the ``count`` that the picture excites most.
 
     Raises:
         JaxdreamError: as ``strongest``.
     """
-    return terms.Ranked(layer, "without", _count(count), every_octave)
+    return terms.Ranked(layer, "without", _count(count), every_octave, mean=mean)
 
 
 def neuron(
@@ -141,24 +159,7 @@ def neuron(
     Raises:
         JaxdreamError: as ``channel``; or the position is outside 0..1.
     """
-    if token is not None:
-        return terms.Token(layer, _index(index), _index(token))
-    for share in position:
-        if not isinstance(share, Tracer) and not 0 <= share <= 1:
-            raise JaxdreamError(
-                "a neuron's position is from 0 to 1, as shares of the layer's width and height, "
-                f"not {share}"
-            )
-    # 0 is added because -0 has no text.
-    return terms.Neuron(layer, _index(index), jnp.asarray(position, jnp.float32) + 0.0)
-
-
-def direction(layer: str, vector: Float[AnyArray, " c"]) -> Objective:
-    """The dot product of a layer's activations with a vector, (channels,), summed over positions.
-
-    ``check`` raises JaxdreamError for a vector that is not finite or of another length.
-    """
-    return terms.Direction(layer, jnp.asarray(vector, jnp.float32))
+    return terms.Neuron(layer, as_index(index), as_place(position, token))
 
 
 def logit(index: Index | str, *, classes: Sequence[ImageClass] | None = None) -> Objective:
@@ -174,34 +175,7 @@ def logit(index: Index | str, *, classes: Sequence[ImageClass] | None = None) ->
             range, and where the network has no classifier.
     """
     number = resolve_class(index, classes=classes).index if isinstance(index, str) else index
-    return terms.Logit(_index(number))
-
-
-def guide(model: "Network", image: Float[AnyArray, "h w 3"], layer: str) -> Objective:
-    """Dream what a guide picture shows (RGB, 0..255, its own size), as ``layer`` sees it.
-
-    Source: Google's notebook (``objective_guide``).
-
-    Raises:
-        JaxdreamError: at once: an unknown layer, or a picture of another shape or too small.
-    """
-    features = activations_of(model, image, (layer,))[layer]
-    return terms.Guide(layer, features.reshape(-1, features.shape[-1]))
-
-
-def caricature(model: "Network", image: Float[AnyArray, "h w 3"], layer: str) -> Objective:
-    """Exaggerate what ``layer`` sees of a reference (RGB, 0..255), position by position.
-
-    The reference is usually the picture itself. Its activations are resampled to the size of the
-    octave; under jitter they stay where they are.
-
-    Source: the dot-product objective of C. Olah and others' "The Building Blocks of
-    Interpretability", Distill 2018, and of ``lucid``'s caricatures.
-
-    Raises:
-        JaxdreamError: at once, as ``guide``.
-    """
-    return terms.Caricature(layer, activations_of(model, image, (layer,))[layer])
+    return terms.Logit(as_index(number))
 
 
 def mask(shares: Num[AnyArray, "..."]) -> Mask:
@@ -222,18 +196,25 @@ def mask(shares: Num[AnyArray, "..."]) -> Mask:
     return Mask(shares)
 
 
-def l1(layer: str) -> Objective:
-    """The sum of a layer's absolute values; subtract it to keep a layer sparse."""
-    return terms.L1(layer)
+def l1(layer: str, *, mean: bool = False) -> Objective:
+    """The sum of a layer's absolute values; subtract it to keep a layer sparse.
+
+    Args:
+        mean: as of ``layer``.
+    """
+    return penalties.L1(layer, mean=mean)
 
 
-def total_variation(layer: str = "data") -> Objective:
+def total_variation(layer: str = "data", *, mean: bool = False) -> Objective:
     """The sum of absolute differences of neighbours; subtract it to keep something smooth.
 
     By default of the picture itself, in the network's units (``preprocess``): levels of 255 for
     GoogLeNet.
+
+    Args:
+        mean: as of ``layer``.
     """
-    return terms.TotalVariation(layer)
+    return penalties.TotalVariation(layer, mean=mean)
 
 
 @overload
@@ -277,15 +258,3 @@ def _count(count: int) -> int:
     if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
         raise JaxdreamError(f"a count of channels is a whole number of at least 1, not {count!r}")
     return int(count)
-
-
-def _index(index) -> Integer[Array, "..."]:
-    if not isinstance(index, Tracer):
-        if not isinstance(index, int | np.integer | np.ndarray | jnp.ndarray):
-            raise JaxdreamError(f"an index is one integer, not {index!r}: add several objectives")
-        index = np.asarray(index)
-        if np.any(np.abs(index) >= 2**31):
-            raise JaxdreamError(f"the index {index} is out of range")
-    if not jnp.issubdtype(index.dtype, jnp.integer):
-        raise JaxdreamError(f"an index is an integer, not {index.dtype}")
-    return jnp.asarray(index, jnp.int32)

@@ -2,7 +2,8 @@
 
 ``objective(activations)`` takes a mapping from layer name to the activations of *one* picture,
 (h, w, c), (tokens, c) of tokens, or (classes,) of logits, and returns a scalar to be maximised;
-``objective.layers`` names the layers it reads. Objectives add, subtract, multiply and negate::
+``objective.layers`` names the layers it reads. An objective of another network or of the picture
+itself finds these in ``PictureActivations``. Objectives add, subtract, multiply and negate::
 
     layer("inception_4c/output") + 0.5 * layer("inception_3b/output")
 
@@ -12,11 +13,11 @@ Any other objective is computed on the whole picture, in arrays of exactly its s
 compiled for that size.
 
 Objectives are pytrees: the weights, indices and features in them are arrays, of which ``jax.grad``
-gives gradients and which change without a new compilation; layer names are static. Batches are
-for ``vmap``.
+gives gradients and which change without a new compilation; layer names, counts and powers are
+static. Batches are for ``vmap``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,17 +28,21 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Integer, Num
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.regions import full_region
-from jaxdream.objectives.activations import Activations, RegionActivations
-from jaxdream.types import AnyArray, pytree
+from jaxdream.objectives.activations import (
+    Activations,
+    RegionActivations,
+    whole_picture_activations,
+)
+from jaxdream.types import AnyArray, Size, pytree
 
 if TYPE_CHECKING:
     from jaxdream.models.layer_table import LayerTable
     from jaxdream.models.network import Network
     from jaxdream.models.regions import Region
 
-Axes = tuple[int | None, ...]  # of the leaves of an objective: 0 where each picture has its own
-ChannelMeans = Callable[[str, bool], Float[Array, " c"]]
+ChannelMeans = Callable[["Network | None", str, bool], Float[Array, " c"]]
+OtherNetwork = tuple["Network", tuple[str, ...]]  # and the layers that are read of it
+LayersOf = tuple["LayerTable", tuple[str, ...]]
 Scalar = int | float | np.integer | np.floating | Num[AnyArray, "..."]
 _NUMBERS = (int, float, np.integer, np.floating, np.ndarray, jax.Array)
 
@@ -71,12 +76,51 @@ class Objective:
         """Whether it is chosen again before every octave."""
         return False
 
+    @property
+    def needs_batch(self) -> bool:
+        """Whether it is of a picture among others, all made by one call of ``visualize``."""
+        return False
+
+    @property
+    def other_networks(self) -> tuple[OtherNetwork, ...]:
+        """The networks that it computes beside the dreamed one, and their layers."""
+        return ()
+
+    def layers_of(self, graph: "LayerTable") -> list[LayersOf]:
+        """The layers that it reads of every network: of the dreamed one, ``graph``, and others."""
+        return [(graph, self.layers), *((m.graph, layers) for m, layers in self.other_networks)]
+
+    def minimum_size(self, graph: "LayerTable") -> int:
+        """The smallest side, in pixels, of a picture on which all layers that it reads see."""
+        return max(each.minimum_size(*layers) for each, layers in self.layers_of(graph))
+
+    def fixed_size(self, graph: "LayerTable") -> Size | None:
+        """Height and width of the only pictures that its networks take, if one takes no others."""
+        fixed = (each.fixed_size for each, _ in self.layers_of(graph))
+        return next((size for size in fixed if size is not None), None)
+
+    def check_size(self, graph: "LayerTable", size: Size) -> None:
+        """Make sure that its networks can compute a picture of this height and width.
+
+        Raises:
+            JaxdreamError: it is too small, or one of them takes another size only.
+        """
+        for each, layers in self.layers_of(graph):
+            each.check_size(size, *layers)
+
+    def nearest_size(self, graph: "LayerTable", size: Size) -> Size:
+        """The size nearest to this one that its networks can compute."""
+        for each, layers in self.layers_of(graph):
+            size = each.nearest_size(size, *layers)
+        return size
+
     def chosen(self, means: ChannelMeans) -> "Objective":
         """The objective for one picture.
 
         Args:
-            means: gives the mean activations of a layer's channels, (channels,), on the dream so
-                far if its second argument is true, else on the picture before it is dreamed.
+            means: gives the mean activations of a layer's channels, (channels,), in a network,
+                None for the dreamed one; on the dream so far if its third argument is true, else
+                on the picture before it is dreamed.
         """
         del means
         return self
@@ -111,11 +155,9 @@ class Objective:
         """
         if region is None:
             self.check(model.graph)
-            activations = activations_of(model, image, self.layers)
-            region = full_region(np.array(image.shape[:2], np.int32))
-        else:
-            batch = model(model.preprocess(image)[None], layers=self.layers, region=region)
-            activations = {name: activation[0] for name, activation in batch.items()}
+            return self(whole_picture_activations(model, image, self.layers, offset))
+        batch = model(model.preprocess(image)[None], layers=self.layers, region=region)
+        activations = {name: activation[0] for name, activation in batch.items()}
         return self(RegionActivations(activations, model.graph, region, offset))
 
     def __add__(self, other: "Objective | int") -> "Objective":
@@ -176,6 +218,14 @@ class Combined(Objective):
     @property
     def depends_on_octave(self) -> bool:
         return any(part.depends_on_octave for part in self.parts)
+
+    @property
+    def needs_batch(self) -> bool:
+        return any(part.needs_batch for part in self.parts)
+
+    @property
+    def other_networks(self) -> tuple[OtherNetwork, ...]:
+        return tuple(other for part in self.parts for other in part.other_networks)
 
     def check(self, graph: "LayerTable") -> None:
         for part in self.parts:
@@ -262,37 +312,11 @@ class Sum(Combined):
         return text
 
 
-def stack_objectives(each: Sequence[Objective]) -> tuple[Objective, Axes | None]:
-    """Objectives that differ in their numbers only as one, and which of its leaves are stacked.
-
-    A leaf that all of them share is kept once. A single objective stays as it is.
-    """
-    if len(each) == 1:
-        return each[0], None
-    leaves, structures = zip(*map(jax.tree.flatten, each), strict=True)
-    columns = list(zip(*leaves, strict=True))
-    # Not by their values: other pictures must not need another program, and may be traced.
-    axes = tuple(None if all(a is one[0] for a in one) else 0 for one in columns)
-    stacked = [
-        one[0] if axis is None else jnp.stack(one) for axis, one in zip(axes, columns, strict=True)
-    ]
-    return jax.tree.unflatten(structures[0], stacked), axes if 0 in axes else None
-
-
-def activations_of(
-    model: "Network", image: Float[AnyArray, "h w 3"], layers: tuple[str, ...]
-) -> dict[str, Array]:
-    """The activations of one picture (RGB, 0..255), by layer: (h, w, c), or (classes,).
-
-    Raises:
-        JaxdreamError: there is no such layer, or the picture is too small or has another shape.
-    """
-    if image.ndim != 3 or image.shape[-1] != 3:
-        raise JaxdreamError(f"a picture has the shape (height, width, 3), not {image.shape}")
-    for layer in layers:
-        model.graph.check_size((image.shape[0], image.shape[1]), layer)
-    activations = model(model.preprocess(image)[None], layers=layers)
-    return {name: activation[0] for name, activation in activations.items()}
+def function_text(name: str, *arguments: str, **options: bool | float | int) -> str:
+    """An objective's text: ``name(argument, option=2, option)``; without options that are off."""
+    given = [key if value is True else f"{key}={number_text(value)}"
+             for key, value in options.items() if value]  # fmt: skip
+    return f"{name}({', '.join([*arguments, *given])})"
 
 
 def number_text(value: AnyArray | float) -> str:
@@ -302,20 +326,6 @@ def number_text(value: AnyArray | float) -> str:
     if np.asarray(value).dtype.kind == "i":
         return str(int(value))
     return str(np.float32(value)).removesuffix(".0")
-
-
-def check_index(index: int | Array, count: int, layer: str, kind: str) -> None:
-    """Make sure that indices into a layer exist, where their values are known.
-
-    Raises:
-        JaxdreamError: one is out of range.
-    """
-    if isinstance(index, Tracer):
-        return
-    values = np.atleast_1d(np.asarray(index))
-    wrong = values[(values < 0) | (values >= count)]
-    if len(wrong):
-        raise JaxdreamError(f"{layer} has {kind} 0 to {count - 1}, not {wrong[0]}")
 
 
 def _weight(number: Scalar) -> AnyArray:

@@ -1,10 +1,11 @@
-"""The files that an objective is made from: read, hashed, and found again for a recipe."""
+"""The files and networks that an objective is made from: read, hashed, found for a recipe again."""
 
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -14,6 +15,10 @@ from jaxdream.files.reading import file_hash, reason
 from jaxdream.images import picture_files
 from jaxdream.images.masks import average_areas, brightness
 from jaxdream.images.pixels import parse_size, size_of_longest
+from jaxdream.settings import Precision
+
+if TYPE_CHECKING:
+    from jaxdream.models.network import Network
 
 _MASK_SIDE = 512  # pixels: finer than the positions of a layer that is dreamed
 _MOST_NUMBERS = 1 << 20  # of a vector: more than any layer has channels
@@ -25,11 +30,13 @@ def _ignore(message: str) -> None:
 
 @dataclass
 class ObjectiveFiles:
-    """Reads the files that an objective names, and remembers their hashes."""
+    """Reads the files and networks that an objective names, and remembers their hashes."""
 
     guide_size: int | None = None  # pixels; None for pictures of any size as they are
     notify: Callable[[str], None] = _ignore
     sha256: dict[str, str] = field(default_factory=dict)  # by path
+    networks: dict[str, "Network"] = field(default_factory=dict)  # by the name in the text
+    loaded: dict[str, "Network"] = field(default_factory=dict)  # by another reader, perhaps
 
     def read(self, path: str) -> picture_files.Picture:
         """A picture file, as it is.
@@ -78,13 +85,30 @@ class ObjectiveFiles:
         self.sha256[path] = file_hash(Path(path), "sha256")
         return vector
 
+    def network(self, name: str, precision: Precision) -> "Network":
+        """A pretrained network, by its name alone; the same one where it is named again.
+
+        Raises:
+            JaxdreamError: as ``load_model``; "auto", which is another one elsewhere, is no name.
+        """
+        from jaxdream.models.weights.load import load_model
+        from jaxdream.models.weights.registry import record_of
+
+        if name not in self.loaded:
+            record_of(name)  # which refuses all but registered names
+            self.loaded[name] = load_model(name, precision=precision, notify=self.notify)
+        self.networks[name] = self.loaded[name]
+        return self.networks[name]
+
     def by_name(self) -> dict[str, str]:
         """The hashes by the files' names, without folders, as a recipe has them.
+
+        A network has the hash of its weights, by the name it has in the text.
 
         Raises:
             JaxdreamError: two different files have one name.
         """
-        names: dict[str, str] = {}
+        names = {name: model.weights_sha256 for name, model in self.networks.items()}
         for path, sha256 in self.sha256.items():
             if names.setdefault(Path(path).name, sha256) != sha256:
                 raise JaxdreamError(f"two files are named {Path(path).name}: rename one of them")

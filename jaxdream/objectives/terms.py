@@ -1,4 +1,8 @@
-"""The objectives that are not made of others, as classes; ``jaxdream.objectives`` makes them."""
+"""Objectives of layers, channels, neurons and classes, and what is common to those of a layer.
+
+``jaxdream.objectives`` makes them. Others are in ``directions``, ``pictures``, ``penalties``,
+``morphs`` and ``networks``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,28 +15,27 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, Integer
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.images.resample import resize
 from jaxdream.objectives.activations import Activations, position_count
 from jaxdream.objectives.base import (
     ChannelMeans,
     Objective,
-    check_index,
+    function_text,
     number_text,
 )
-from jaxdream.types import EXACT, STATIC, pytree
+from jaxdream.objectives.places import Place, at_place, check_index, check_place, place_text
+from jaxdream.types import STATIC, pytree
 
 if TYPE_CHECKING:
     from jaxdream.models.layer_table import LayerTable
 
 Rank = Literal["strongest", "weakest", "without"]
-EVERY_OCTAVE = "every_octave"  # in the text of an objective
-
-# Dot products of a guided step held at once: 16 million floats are 64 MB.
-_GUIDE_DOT_PRODUCTS = 1 << 24
+# Options in the text of an objective.
+EVERY_OCTAVE = "every_octave"
+MEAN = "mean"
 
 
 @dataclass(frozen=True)
-class _OfLayer(Objective):
+class OfLayer(Objective):
     """Base of the objectives that read one layer."""
 
     layer: str = field(metadata=STATIC)
@@ -42,7 +45,18 @@ class _OfLayer(Objective):
         return (self.layer,)
 
 
-class Local(_OfLayer):
+@dataclass(frozen=True)
+class Summed(OfLayer):
+    """Base of those whose sum can be divided by the number of the layer's positions."""
+
+    mean: bool = field(default=False, kw_only=True, metadata=STATIC)
+
+    def averaged(self, total: Float[Array, ""], activations: Activations) -> Float[Array, ""]:
+        """The sum, or its mean over the positions."""
+        return total / position_count(activations, self.layer) if self.mean else total
+
+
+class Local(OfLayer):
     """Base of those that are a sum over the layer's positions."""
 
     @property
@@ -67,12 +81,18 @@ class Local(_OfLayer):
         return self.scaled(jnp.sum(each), activations)
 
 
-class _Energy(Local):
+class LocalSum(Local, Summed):
+    """Base of those that are a sum over the layer's positions, or its mean."""
+
+    def scaled(self, total: Float[Array, ""], activations: Activations) -> Float[Array, ""]:
+        return self.averaged(total, activations)
+
+
+class _Energy(LocalSum):
     """Base of those that are half a sum of squares."""
 
     def scaled(self, total: Float[Array, ""], activations: Activations) -> Float[Array, ""]:
-        del activations
-        return 0.5 * total
+        return self.averaged(0.5 * total, activations)
 
 
 @pytree
@@ -84,11 +104,11 @@ class Layer(_Energy):
         return jnp.square(activations[self.layer])
 
     def __repr__(self) -> str:
-        return self.layer
+        return function_text("layer", self.layer, mean=True) if self.mean else self.layer
 
 
 @dataclass(frozen=True)
-class _OfChannel(_OfLayer):
+class _OfChannel(OfLayer):
     """Base of those that read one channel of a layer."""
 
     index: Integer[Array, "..."]
@@ -122,7 +142,10 @@ class ChannelEnergy(_OfChannel, _Energy):
         return jnp.square(activations[self.layer][..., self.index])
 
     def __repr__(self) -> str:
-        return f"{self.layer}:{number_text(self.index)}"
+        index = number_text(self.index)
+        if self.mean:
+            return function_text("channel_energy", self.layer, index, mean=True)
+        return f"{self.layer}:{index}"
 
 
 @pytree
@@ -160,11 +183,12 @@ class Ranked(_Energy):
         return self.every_octave
 
     def chosen(self, means: ChannelMeans) -> Channels:
-        return Channels(self.layer, self._weights(means(self.layer, self.every_octave)))
+        weights = self._weights(means(None, self.layer, self.every_octave))
+        return Channels(self.layer, weights, mean=self.mean)
 
     def summands(self, activations: Activations) -> Float[Array, "..."]:
-        def means(layer: str, dreamed: bool) -> Array:
-            del dreamed
+        def means(network: object, layer: str, dreamed: bool) -> Array:
+            del network, dreamed
             found = jax.lax.stop_gradient(activations[layer])
             return found.reshape(-1, found.shape[-1]).mean(axis=0)
 
@@ -187,75 +211,28 @@ class Ranked(_Energy):
         return 1 - weights if self.kind == "without" else weights
 
     def __repr__(self) -> str:
-        often = f", {EVERY_OCTAVE}" if self.every_octave else ""
-        return f"{self.kind}({self.layer}, {self.count}{often})"
+        options = {EVERY_OCTAVE: self.every_octave, MEAN: self.mean}
+        return function_text(self.kind, self.layer, str(self.count), **options)
 
 
 @pytree
 @dataclass(frozen=True)
 class Neuron(_OfChannel):
-    """The activation of one channel at one position."""
+    """The activation of one channel at one place."""
 
-    position: Float[Array, "... 2"]  # (x, y), as shares of the layer's width and height
-
-    def check(self, graph: "LayerTable") -> None:
-        super().check(graph)
-        if graph.token_count(self.layer) is not None:
-            index = number_text(self.index)
-            raise JaxdreamError(
-                f"{self.layer} is a sequence of tokens, without width and height: give the number "
-                f"of one, as in neuron({self.layer}, {index}, 0)"
-            )
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        activation = _map_of(activations, self.layer, "a neuron's position")
-        size = jnp.array([activation.shape[1], activation.shape[0]])
-        x, y = jnp.clip(jnp.floor(self.position * size).astype(jnp.int32), 0, size - 1)
-        return activation[y, x, self.index]
-
-    def __repr__(self) -> str:
-        x, y = (number_text(self.position[..., i]) for i in (0, 1))
-        return f"neuron({self.layer}, {number_text(self.index)}, {x}, {y})"
-
-
-@pytree
-@dataclass(frozen=True)
-class Token(_OfChannel):
-    """The activation of one channel of one token of a sequence."""
-
-    token: Integer[Array, "..."]
+    place: Place
 
     def check(self, graph: "LayerTable") -> None:
         super().check(graph)
-        count = graph.token_count(self.layer)
-        if count is None:
-            raise JaxdreamError(f"{self.layer} is no sequence of tokens: give a position as (x, y)")
-        if graph.fixed_size is not None:  # in others the number of tokens is the picture's
-            check_index(self.token, count, self.layer, "tokens")
+        example = function_text("neuron", self.layer, number_text(self.index), "0")
+        check_place(graph, self.layer, self.place, example=example)
 
     def __call__(self, activations: Activations) -> Float[Array, ""]:
-        # Beyond the end there is nothing, and not the last token.
-        return activations[self.layer].at[self.token, self.index].get(mode="fill", fill_value=0)
+        return at_place(activations[self.layer], self.place)[self.index]
 
     def __repr__(self) -> str:
-        return f"neuron({self.layer}, {number_text(self.index)}, {number_text(self.token)})"
-
-
-@pytree
-@dataclass(frozen=True)
-class Direction(Local):
-    """The dot product of every position's activations with one vector, summed up."""
-
-    vector: Float[Array, "... c"]
-
-    def summands(self, activations: Activations) -> Float[Array, "..."]:
-        return jnp.matmul(activations[self.layer], self.vector, precision=EXACT)
-
-    def check(self, graph: "LayerTable") -> None:
-        _check_features(self.vector, graph, self.layer, "direction")
-
-    def __repr__(self) -> str:
-        return f"direction({self.layer})"
+        index, place = number_text(self.index), place_text(self.place)
+        return function_text("neuron", self.layer, index, *place)
 
 
 @pytree
@@ -284,80 +261,6 @@ class Logit(Objective):
 
     def __repr__(self) -> str:
         return f"logit({number_text(self.index)})"
-
-
-@pytree
-@dataclass(frozen=True)
-class Guide(Local):
-    """Each position of a layer grows towards the guide's position it resembles most.
-
-    ``features`` are the guide's activations at the layer, (positions, c). The match is by dot
-    product, the first of the largest, and is held fixed: no gradient flows through the choice.
-    """
-
-    features: Float[Array, "... m c"]
-
-    def summands(self, activations: Activations) -> Float[Array, "..."]:
-        x = activations[self.layer].reshape(-1, self.features.shape[-1])
-        each = x * _best_matches(jax.lax.stop_gradient(x), self.features)
-        return each.reshape(activations[self.layer].shape)
-
-    def check(self, graph: "LayerTable") -> None:
-        _check_features(self.features, graph, self.layer, "guide")
-
-    def __repr__(self) -> str:
-        return f"guide({self.layer})"
-
-
-@pytree
-@dataclass(frozen=True)
-class Caricature(_OfLayer):
-    """The dot product with a reference's activations, position by position."""
-
-    features: Float[Array, "... c"]
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        activation, features = activations[self.layer], self.features
-        if activation.ndim == 3:
-            features = resize(features, (activation.shape[0], activation.shape[1]))
-        elif activation.shape != features.shape:
-            raise JaxdreamError(
-                f"{self.layer} is {activation.shape} on this picture and {features.shape} on the "
-                "reference: give a reference of the same size"
-            )
-        return jnp.sum(activation * features)
-
-    def check(self, graph: "LayerTable") -> None:
-        _check_features(self.features, graph, self.layer, "reference")
-
-    def __repr__(self) -> str:
-        return f"caricature({self.layer})"
-
-
-@pytree
-@dataclass(frozen=True)
-class L1(Local):
-    """The sum of absolute values: subtracted, it makes a layer sparse."""
-
-    def summands(self, activations: Activations) -> Float[Array, "..."]:
-        return jnp.abs(activations[self.layer])
-
-    def __repr__(self) -> str:
-        return f"l1({self.layer})"
-
-
-@pytree
-@dataclass(frozen=True)
-class TotalVariation(_OfLayer):
-    """The sum of absolute differences between neighbours: subtracted, it makes a layer smooth."""
-
-    def __call__(self, activations: Activations) -> Float[Array, ""]:
-        x = _map_of(activations, self.layer, "total variation")
-        down, right = jnp.diff(x, axis=0), jnp.diff(x, axis=1)
-        return jnp.sum(jnp.abs(down)) + jnp.sum(jnp.abs(right))
-
-    def __repr__(self) -> str:
-        return f"total_variation({self.layer})"
 
 
 @pytree
@@ -392,16 +295,13 @@ class Custom(Objective):
         return f"{self._name}({', '.join(self.names)})"
 
 
-def _map_of(activations: Activations, layer: str, what: str) -> Float[Array, "h w c"]:
-    activation = activations[layer]
-    if activation.ndim != 3:
-        raise JaxdreamError(
-            f"{layer} has no width and height, which {what} needs: take a layer that is a map"
-        )
-    return activation
+def check_features(features: Array, graph: "LayerTable", layer: str, kind: str) -> None:
+    """Make sure that an array has a number for each of a layer's channels, on its last axis.
 
-
-def _check_features(features: Array, graph: "LayerTable", layer: str, kind: str) -> None:
+    Raises:
+        JaxdreamError: there is no such layer, it has another number of channels, or a number is
+            not finite.
+    """
     count = graph.channels[graph.resolve(layer)]
     if features.shape[-1] != count:
         raise JaxdreamError(
@@ -410,16 +310,3 @@ def _check_features(features: Array, graph: "LayerTable", layer: str, kind: str)
         )
     if not isinstance(features, Tracer) and not np.isfinite(features).all():
         raise JaxdreamError(f"the {kind} for {layer} has values that are not finite")
-
-
-def _best_matches(x: Float[Array, "n c"], y: Float[Array, "m c"]) -> Float[Array, "n c"]:
-    """For each row of ``x`` the row of ``y`` with the largest dot product, in bounded memory."""
-    rows = max(1, _GUIDE_DOT_PRODUCTS // y.shape[0])
-    if x.shape[0] <= rows:
-        return y[jnp.argmax(jnp.matmul(x, y.T, precision=EXACT), axis=1)]
-
-    def best_match(row: Array) -> Array:
-        return jnp.argmax(jnp.matmul(y, row, precision=EXACT))
-
-    best = jax.lax.map(best_match, x, batch_size=rows)
-    return y[best]

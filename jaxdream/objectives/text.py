@@ -7,6 +7,7 @@ and parentheses combine. A class's name alone is its logit. The functions are th
 ``objectives``; a file stands for the model and the picture, or for the vector, and comes before
 the layer, which can be left out::
 
+    layer(LAYER)                  the same as LAYER
     channel(LAYER, INDEX)         the channel's mean activation
     channel_energy(LAYER, INDEX)  the same as LAYER:INDEX
     strongest(LAYER, N)           the energy of the N channels that the picture excites most
@@ -19,50 +20,59 @@ the layer, which can be left out::
     logit(CLASS)                  an index, or a name with quotes; class(CLASS) is the same
     guide("FILE", LAYER)          a picture file; LAYER is the model's default one if left out
     caricature("FILE", LAYER)     a picture file
+    style("FILE", LAYER, ...)     a picture file; the model's good layers if none is given
     direction("FILE", LAYER)      a .npy file
+    direction_neuron("FILE", LAYER, X, Y)
+                                  a .npy file; or the number of a token
+    cosine("FILE", LAYER)         a .npy file
     mask("FILE")*OBJECTIVE        a sum over positions, where the picture FILE is white;
                                   mask("FILE", inverted) where it is black
     l1(LAYER)
     total_variation(LAYER)        of the picture itself if LAYER is left out
+    boundary(WIDTH)               20 pixels if left out
+    interpolate(OBJECTIVE, OBJECTIVE)
+    alignment(LAYER)              both over the pictures of one ``visualize``
+    of_network(NAME, OBJECTIVE)   an objective of another network
+
+Options come last: ``power=P`` of a direction and a caricature, and ``mean``, for the mean over
+positions in the place of a sum.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from jaxdream import objectives
 from jaxdream.errors import JaxdreamError
-from jaxdream.objectives.base import Objective, Product, Scaled, Sum
+from jaxdream.objectives.base import Objective
 from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.functions import FILE_FUNCTIONS, NETWORK_FUNCTION
 from jaxdream.objectives.labels import KNOWN_CLASSES, classes_of, named_classes
-from jaxdream.objectives.masked import Mask
-from jaxdream.objectives.terms import EVERY_OCTAVE
+from jaxdream.objectives.morphs import check_alone
+from jaxdream.objectives.parser import Parser
 from jaxdream.objectives.tokens import Token, read_tokens, shortened
 
 if TYPE_CHECKING:
     from jaxdream.models.network import Network
 
-_DEEPEST = 50  # parentheses within parentheses
-_MOST_TERMS = 1000
-_MOST_FACTORS = 100
 
-
-def as_objective(objective: Objective | str | None, model: "Network") -> Objective:
+def as_objective(
+    objective: Objective | str | None, model: "Network", *, together: bool = False
+) -> Objective:
     """An objective for a network, checked against it.
 
     Args:
         objective: an objective; or its text, which may be a layer's or a class's name
             (``parse_objective``); or None for the energy of the model's default layer.
+        together: whether it may be one of several pictures that are made together.
 
     Raises:
-        JaxdreamError: it is none of these, or the network lacks what it names.
+        JaxdreamError: it is none of these, or the network lacks what it names, or it is of several
+            pictures and may not.
     """
     if isinstance(objective, str):
-        return parse_objective(objective, model)
+        objective = parse_objective(objective, model)
     if objective is None:
         objective = objectives.layer(model.default_layer)
     if not isinstance(objective, Objective):
@@ -71,6 +81,8 @@ def as_objective(objective: Objective | str | None, model: "Network") -> Objecti
             'jaxdream.objectives, or a text such as "inception_4c/output"'
         )
     objective.check(model.graph)
+    if not together:
+        check_alone(objective)
     return objective
 
 
@@ -82,16 +94,16 @@ def parse_objective(
     Args:
         text: for example ``"0.5*inception_3b/output + inception_4c/output:12"``, or a class's name
             such as ``"banana"``; see the module.
-        files: reads the files that the text names, and keeps their hashes; by default they are
-            read as they are.
+        files: reads the files and networks that the text names, and keeps their hashes; by default
+            files are read as they are.
 
     Raises:
-        JaxdreamError: the text cannot be read (says where), or names a layer, channel, class or
-            file that does not exist.
+        JaxdreamError: the text cannot be read (says where), or names a layer, channel, class, file
+            or network that does not exist.
     """
     objective = _class_named(text, model)
     if objective is None:
-        objective = _Parser(text, model, files or ObjectiveFiles()).parse()
+        objective = Parser(text, model, files or ObjectiveFiles()).parse()
     objective.check(model.graph)
     return objective
 
@@ -112,6 +124,16 @@ def named_files(text: str) -> tuple[str, ...]:
         JaxdreamError: the text has characters that mean nothing.
     """
     return tuple(dict.fromkeys(token.value for token in _file_tokens(text)))
+
+
+def named_networks(text: str) -> tuple[str, ...]:
+    """The other networks that a text names, each once.
+
+    Raises:
+        JaxdreamError: as ``named_files``.
+    """
+    named = _arguments(text, "name", "text", of=(NETWORK_FUNCTION,))
+    return tuple(dict.fromkeys(token.value for token in named))
 
 
 def with_files_renamed(text: str, names: Mapping[str, str]) -> str:
@@ -172,233 +194,14 @@ def _has_layer(model: "Network", name: str) -> bool:
 
 
 def _file_tokens(text: str) -> list[Token]:
+    return _arguments(text, "text", of=FILE_FUNCTIONS)
+
+
+def _arguments(text: str, *kinds: str, of: tuple[str, ...]) -> list[Token]:
+    """The first arguments of some functions, where they are of these kinds."""
     tokens = read_tokens(text)
     return [
         token
         for function, sign, token in zip(tokens, tokens[1:], tokens[2:], strict=False)
-        if token.kind == "text" and sign.value == "(" and function.value in _FILE_FUNCTIONS
+        if token.kind in kinds and sign.value == "(" and function.value in of
     ]
-
-
-class _Parser:
-    """Recursive descent: sums of products of factors."""
-
-    def __init__(self, text: str, model: "Network", files: ObjectiveFiles) -> None:
-        self.text, self.model, self.files = text, model, files
-        self.tokens = read_tokens(text)
-        self.place = 0
-        self.depth = 0
-
-    def parse(self) -> Objective:
-        value = self.sum()
-        if self.next.kind != "end":
-            raise self.expected("+, - or *")
-        if isinstance(value, Mask):
-            raise self.error("it is only a mask: multiply it by what is dreamed there")
-        if not isinstance(value, Objective):
-            raise self.error("it is only a number: name a layer to dream")
-        return value
-
-    @property
-    def next(self) -> Token:
-        return self.tokens[self.place]
-
-    def advance(self) -> str:
-        """The next token's value, passed over."""
-        self.place += 1
-        return self.tokens[self.place - 1].value
-
-    def take(self, *signs: str) -> str | None:
-        """The next sign, if it is one of these, passed over."""
-        return self.advance() if self.next.kind == "sign" and self.next.value in signs else None
-
-    def expect(self, sign: str) -> None:
-        if not self.take(sign):
-            raise self.expected(f"{sign!r}")
-
-    def error(self, message: str) -> JaxdreamError:
-        return JaxdreamError(f"objective {shortened(self.text)!r}: {message}")
-
-    def expected(self, wanted: str) -> JaxdreamError:
-        rest = shortened(self.text[self.next.start :])
-        place = "at the end" if self.next.kind == "end" else f"before {rest!r}"
-        return self.error(f"expected {wanted} {place}")
-
-    def sum(self) -> Objective | Mask | float:
-        value = self.product()
-        while sign := self.take("+", "-"):
-            other = self.product()
-            if isinstance(value, Mask) or isinstance(other, Mask):
-                raise self.error("a mask is multiplied by what is dreamed there, not added")
-            if isinstance(value, Objective) != isinstance(other, Objective):
-                raise self.error(
-                    "adding a number to an objective changes no picture: multiply by it instead"
-                )
-            value = value + other if sign == "+" else value - other  # pyright: ignore
-            if isinstance(value, Sum) and len(value.terms) > _MOST_TERMS:
-                raise self.error(f"a sum can have at most {_MOST_TERMS} terms")
-        return value
-
-    def product(self) -> Objective | Mask | float:
-        value = self.factor()
-        while self.take("*"):
-            value = value * self.factor()  # pyright: ignore[reportOperatorIssue]
-            product = value.objective if isinstance(value, Scaled) else value
-            if isinstance(product, Product) and len(product.factors) > _MOST_FACTORS:
-                raise self.error(f"a product can have at most {_MOST_FACTORS} factors")
-        return value
-
-    def factor(self) -> Objective | Mask | float:
-        self.depth += 1
-        if self.depth > _DEEPEST:
-            raise self.error(f"it is nested more than {_DEEPEST} deep")
-        try:
-            if self.take("-"):
-                return -self.factor()
-            if self.take("("):
-                value = self.sum()
-                self.expect(")")
-                return value
-            if self.next.kind == "number":
-                return self.number()
-            return self.named()
-        finally:
-            self.depth -= 1
-
-    def number(self) -> float:
-        if self.next.kind != "number":
-            raise self.expected("a number")
-        text = self.advance()
-        value = float(text)
-        with np.errstate(over="ignore"):
-            if not np.isfinite(np.float32(value)):
-                raise self.error(f"{text} is out of range")
-        return value
-
-    def index(self) -> int:
-        if self.next.kind != "number" or not self.next.value.isdigit():
-            raise self.expected("a whole number")
-        text = self.advance()
-        if len(text) > 9:
-            raise self.error(f"{text} is out of range")
-        return int(text)
-
-    def named(self) -> Objective | Mask:
-        name = self.layer()
-        if self.take("("):
-            if name not in _FUNCTIONS:
-                near = difflib.get_close_matches(name, _FUNCTIONS, n=1, cutoff=0)
-                raise self.error(f"no function {name!r}: the nearest is {near[0]}")
-            objective = _FUNCTIONS[name](self)
-            self.expect(")")
-            return objective
-        if self.take(":"):
-            return objectives.channel_energy(name, self.index())
-        return objectives.layer(name)
-
-    def layer(self) -> str:
-        if self.next.kind != "name":
-            raise self.expected("a layer name")
-        return self.advance()
-
-    def file(self) -> str:
-        if self.next.kind != "text":
-            raise self.expected("a file's name in quotes")
-        return self.advance()
-
-    def word(self, word: str) -> bool:
-        """Whether a comma and this word follow, which are then read."""
-        if not self.take(","):
-            return False
-        if self.next.value != word:
-            raise self.expected(word)
-        self.advance()
-        return True
-
-    def comes_last(self) -> bool:
-        """Whether the next word is a function's last."""
-        return [token.value for token in self.tokens[self.place + 1 :][:1]] == [")"]
-
-    def layer_after_file(self) -> str:
-        """The layer after a comma, or the model's default one."""
-        return self.layer() if self.take(",") else self.model.default_layer
-
-
-def _of_channel(make: Callable[[str, int], Objective]) -> Callable[[_Parser], Objective]:
-    def build(parser: _Parser) -> Objective:
-        layer = parser.layer()
-        parser.expect(",")
-        return make(layer, parser.index())
-
-    return build
-
-
-def _ranked(make: Callable[..., Objective]) -> Callable[[_Parser], Objective]:
-    def build(parser: _Parser) -> Objective:
-        layer = parser.layer()
-        parser.expect(",")
-        return make(layer, parser.index(), every_octave=parser.word(EVERY_OCTAVE))
-
-    return build
-
-
-def _neuron(parser: _Parser) -> Objective:
-    layer = parser.layer()
-    parser.expect(",")
-    index = parser.index()
-    if not parser.take(","):
-        return objectives.neuron(layer, index)
-    if parser.comes_last():
-        return objectives.neuron(layer, index, token=parser.index())
-    x = parser.number()
-    parser.expect(",")
-    return objectives.neuron(layer, index, position=(x, parser.number()))
-
-
-def _logit(parser: _Parser) -> Objective:
-    if parser.next.kind == "number":
-        return objectives.logit(parser.index())
-    if parser.next.kind not in ("text", "name"):
-        raise parser.expected("a class")
-    return objectives.logit(parser.advance(), classes=classes_of(parser.model.graph))
-
-
-def _of_picture(
-    make: Callable[["Network", np.ndarray, str], Objective],
-) -> Callable[[_Parser], Objective]:
-    def build(parser: _Parser) -> Objective:
-        image = parser.files.picture(parser.file())
-        return make(parser.model, image, parser.layer_after_file())
-
-    return build
-
-
-def _mask(parser: _Parser) -> Mask:
-    shares = parser.files.mask(parser.file())
-    return objectives.mask(1 - shares if parser.word("inverted") else shares)
-
-
-def _direction(parser: _Parser) -> Objective:
-    vector = parser.files.vector(parser.file())
-    return objectives.direction(parser.layer_after_file(), vector)
-
-
-_FUNCTIONS: Mapping[str, Callable[[_Parser], Objective | Mask]] = {
-    "channel": _of_channel(objectives.channel),
-    "channel_energy": _of_channel(objectives.channel_energy),
-    "strongest": _ranked(objectives.strongest),
-    "weakest": _ranked(objectives.weakest),
-    "without": _ranked(objectives.without),
-    "neuron": _neuron,
-    "logit": _logit,
-    "class": _logit,
-    "guide": _of_picture(objectives.guide),
-    "caricature": _of_picture(objectives.caricature),
-    "direction": _direction,
-    "mask": _mask,
-    "l1": lambda parser: objectives.l1(parser.layer()),
-    "total_variation": lambda parser: objectives.total_variation(
-        parser.layer() if parser.next.kind == "name" else "data"
-    ),
-}
-_FILE_FUNCTIONS = ("guide", "caricature", "direction", "mask")

@@ -34,8 +34,8 @@ from jaxdream.images.masks import check_shares
 from jaxdream.images.pixels import as_pixels
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
-from jaxdream.objectives.base import Axes, stack_objectives
 from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.stacking import Axes, stack_objectives, with_own_numbers
 from jaxdream.objectives.text import parse_objective
 from jaxdream.settings import Compute, DreamSettings, VideoSettings, describe
 from jaxdream.types import Size
@@ -372,7 +372,7 @@ class Dreamer:
         if self._fade is None and self._of_scene(begun[0].first) is self.objective:
             return each[0], None
         # Copies, since leaves that are the same object would be shared, by another program.
-        return stack_objectives([jax.tree.map(np.array, one) for one in each])
+        return stack_objectives([with_own_numbers(one) for one in each])
 
     def _of_scene(self, first: np.ndarray) -> Objective | CrossFade | None:
         """What a scene dreams: channels that depend on the picture are chosen by its first."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jaxdream.models.network import Network
 from jaxdream.recipe import provenance
@@ -17,6 +17,7 @@ def visualize_record(
     pictures: Sequence[str],
     size: Size,
     seed: int,
+    files: Mapping[str, str] | None = None,
     input_sha256: str | None = None,
 ) -> str:
     """How pictures were made, as one line of ASCII JSON; for reading, not for replay.
@@ -25,12 +26,14 @@ def visualize_record(
         settings: with plain values, as a command line has them.
         pictures: the labels of all that were made together.
         size: height and width of each.
+        files: sha256 by name, of the files and networks' weights that the objectives name.
         input_sha256: of the file that they begin from, where that is not noise.
     """
     values = settings.values() | {
         "recipe": "visualize",
         **dataclasses.asdict(provenance(model)),
         "pictures": list(pictures),
+        "files": dict(files or {}),
         "input_sha256": input_sha256,
         "size": list(size),
         "seed": seed,

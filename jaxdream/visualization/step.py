@@ -15,9 +15,12 @@ from jaxtyping import Array, Float
 from jaxdream.algorithm.ascent import StepInfo
 from jaxdream.algorithm.optimizers import normalize_by_mean_abs
 from jaxdream.execution.jit import program
+from jaxdream.execution.tiles import axes_of
 from jaxdream.models.network import Network
 from jaxdream.models.redirected_relu import redirected_activations
+from jaxdream.objectives.activations import PictureActivations
 from jaxdream.objectives.base import Objective
+from jaxdream.objectives.stacking import Axes
 from jaxdream.visualization.fourier import FourierImage, low_frequencies
 from jaxdream.visualization.transforms import RandomTransforms, random_transform
 
@@ -27,7 +30,10 @@ def adam(learning_rate: float | Array) -> optax.GradientTransformation:
     return optax.chain(optax.scale_by_adam(), optax.scale(-1.0), optax.scale(learning_rate))
 
 
-@program(static_argnames="diversity_layer")
+_PICTURES = "pictures"  # the axis that is mapped over those that are made together
+
+
+@program(static_argnames=("diversity_layer", "objective_axes"))
 def run_steps(
     model: Network,
     objectives: Objective,
@@ -40,12 +46,14 @@ def run_steps(
     transforms: RandomTransforms | None,
     weights: tuple[float | Array, float | Array, float | Array, float | Array],
     *,
+    objective_axes: Axes,
     diversity_layer: str | None,
 ) -> tuple[FourierImage, optax.OptState, Float[Array, "n h w"], StepInfo]:
     """Take several steps with a batch of pictures.
 
     Args:
-        objectives: one objective whose leaves have a leading axis of pictures.
+        objectives: one objective whose leaves have a leading axis of pictures, where
+            ``objective_axes`` are 0.
         parameters: the pictures, as a batch.
         begun: the pictures before the first step.
         importance: of each pixel so far: the sum over steps of its mean |gradient|, where that of
@@ -79,7 +87,7 @@ def run_steps(
         images, pull_back = jax.vjp(pixels, spectrum)
         step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
         values, gradient, difference_gradient = _gradients(
-            model, objectives, images, step_keys, transforms, diversity_layer
+            model, objectives, objective_axes, images, step_keys, transforms, diversity_layer
         )
         unit = normalize(gradient)
         importance += jnp.mean(jnp.abs(unit), axis=-1)
@@ -106,6 +114,7 @@ def run_steps(
 def _gradients(
     model: Network,
     objectives: Objective,
+    objective_axes: Axes,
     images: Float[Array, "n h w 3"],
     keys: Array,
     transforms: RandomTransforms | None,
@@ -113,16 +122,25 @@ def _gradients(
 ) -> tuple[Array, Array, Array | None]:
     """The objectives' values, their gradients, and the gradient of the pictures' difference."""
     layers = objectives.layers + (() if diversity_layer is None else (diversity_layer,))
+    axes = axes_of(objectives, objective_axes), 0, 0
 
     def evaluate(objective: Objective, image: Array, key: Array) -> tuple[Array, Array | None]:
+        transformed = image
         if transforms is not None:
-            image = random_transform(key, image, transforms=transforms)
-        activations = redirected_activations(model, model.preprocess(image)[None], layers)
-        value = objective({name: activations[name][0] for name in objectives.layers})
-        return value, None if diversity_layer is None else activations[diversity_layer][0]
+            transformed = random_transform(key, image, transforms=transforms)
+
+        def seen_by(network: Network, layers: tuple[str, ...]) -> PictureActivations:
+            x = network.preprocess(transformed)[None]
+            found = redirected_activations(network, x, layers)
+            each = {name: activation[0] for name, activation in found.items()}
+            return PictureActivations(each, picture=image, seen_by=seen_by, axis=_PICTURES)
+
+        activations = seen_by(model, layers)
+        value = objective(activations)
+        return value, None if diversity_layer is None else activations[diversity_layer]
 
     def evaluate_all(images: Array) -> tuple[Array, Array | None]:
-        values, features = jax.vmap(evaluate)(objectives, images, keys)
+        values, features = jax.vmap(evaluate, axes, axis_name=_PICTURES)(objectives, images, keys)
         return values, None if features is None else similarity(features)
 
     (values, alike), pull_back = jax.vjp(evaluate_all, images)

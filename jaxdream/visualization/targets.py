@@ -11,8 +11,10 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.models.network import Network
 from jaxdream.objectives import channel, direction, layer, logit, neuron
 from jaxdream.objectives.base import Objective
+from jaxdream.objectives.files import ObjectiveFiles
 from jaxdream.objectives.labels import classes_of, resolve_class
 from jaxdream.objectives.text import parse_objective
+from jaxdream.settings import DIVERSITY, VisualizeSettings
 
 _MAX_CHANNELS = 4096  # in one list of them, more than any layer has
 
@@ -35,8 +37,11 @@ class Target:
         """The layer and the name."""
         return f"{self.layer} {self.name}".strip()
 
-    def objective(self, model: Network) -> Objective:
+    def objective(self, model: Network, files: ObjectiveFiles | None = None) -> Objective:
         """The objective that shows it.
+
+        Args:
+            files: as of ``parse_objective``.
 
         Raises:
             JaxdreamError: the network has no such layer, channel or class.
@@ -47,7 +52,7 @@ class Target:
             classes = classes_of(model.graph)
             return logit(resolve_class(self.class_text, classes=classes).index)
         if self.kind == "objective":
-            return parse_objective(self.name, model)
+            return parse_objective(self.name, model, files=files)
         resolved = model.graph.resolve(self.layer)
         if self.kind == "channel":
             return channel(resolved, self.index)
@@ -71,6 +76,20 @@ def grid_labels(targets: Sequence[Target], count: int = 1) -> list[str]:
     if len(shared) == 1 and len({target.name for target in targets}) > 1:
         return [target.name for target in targets]
     return picture_labels(targets, count)
+
+
+def with_diversity(
+    settings: VisualizeSettings, objectives: Sequence[Objective]
+) -> VisualizeSettings:
+    """The settings, with a diversity where there are several pictures of one objective.
+
+    Those that change into one another are to be alike.
+    """
+    first = objectives[0]
+    several = len(objectives) > 1 and all(one is first for one in objectives)
+    if settings.diversity is None and several and not first.needs_batch:
+        return settings.replace(diversity=DIVERSITY)
+    return settings
 
 
 def picture_name(label: str, *, grid: bool = False) -> str:

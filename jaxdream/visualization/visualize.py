@@ -22,6 +22,7 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.execution.jit import steps_per_call
 from jaxdream.models.network import Network
 from jaxdream.objectives.base import Objective
+from jaxdream.objectives.stacking import Axes, stack_for_visualize
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, VisualizeSettings, takes_settings
 from jaxdream.types import AnyArray, AnyKeys
@@ -90,8 +91,10 @@ def visualize(
             sequence of them. Those that differ in their numbers only (channels of one layer,
             classes) are made in one vmapped call, at most 16 pictures of 224x224 at a time, with
             ``diversity`` all at once. ``[objective] * 4`` makes four pictures of one objective.
+            Those of ``interpolate`` and ``alignment`` are also made at once, begin from the same
+            noise, and are transformed alike, by the first key.
         size: of the pictures, in pixels: a side, or height and width; by default 224, or the one
-            size that the network takes.
+            size that a network takes.
         image: a picture to begin from (RGB, 0..255) instead of noise; ``size`` is then its own.
         {settings}
 
@@ -144,22 +147,31 @@ def iterate_visualize(
     if not given:
         raise JaxdreamError("objective is an empty sequence: give at least one")
     _check_compute(compute)
-    objectives = [as_objective(one, model) for one in given]
+    # Each text is read once: it may name files and networks.
+    texts = {one: as_objective(one, model, together=True) for one in given if isinstance(one, str)}
+    objectives = [
+        texts[one] if isinstance(one, str) else as_objective(one, model, together=True)
+        for one in given
+    ]
     if size is None:
-        size = model.graph.fixed_size or DEFAULT_SIDE
+        fixed = (one.fixed_size(model.graph) for one in objectives)
+        size = next(filter(None, fixed), DEFAULT_SIDE)
     size = (size, size) if isinstance(size, int) else size
     size = size if image is None else (image.shape[0], image.shape[1])
     for one in objectives:
-        one.check(model.graph)
-        model.graph.check_size(size, *one.layers)
-    batch = len(objectives) if settings.diversity else None
-    batches = plan_batches(objectives, size=size, batch=batch)
-    if settings.diversity and (len(objectives) == 1 or len(batches) > 1):
+        one.check_size(model.graph, size)
+    needs_batch = next((one for one in objectives if one.needs_batch), None)
+    at_once = needs_batch is not None or settings.diversity
+    batches = plan_batches(objectives, size=size, batch=len(objectives) if at_once else None)
+    if at_once and (len(objectives) == 1 or len(batches) > 1):
+        what = f"diversity is {settings.diversity}" if needs_batch is None else repr(needs_batch)
         raise JaxdreamError(
-            f"diversity is {settings.diversity}, but there is only one picture of an objective: "
-            "give the same objective several times, as in [objective] * 4"
+            f"{what}, but there is only one picture of an objective: give the same objective "
+            "several times, as in [objective] * 4"
         )
     keys = picture_keys(key, len(objectives))
+    if needs_batch is not None:
+        keys = jnp.broadcast_to(keys[:1], keys.shape)
 
     def start(keys: Array) -> FourierImage:
         if image is None:
@@ -210,12 +222,12 @@ def _run(
     max_mean_gradients: list[Array] = []
     finished = 0
     for indices in batches:
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(objectives[i] for i in indices))
+        stacked, axes = stack_for_visualize([objectives[i] for i in indices])
         batch_keys = keys[jnp.array(indices)]
         begun = start(batch_keys[:, 0])
         largest = jnp.zeros(len(indices))
         for step, parameters, importance, infos in _run_batch(
-            model, stacked, begun, batch_keys[:, 1], settings, scan
+            model, stacked, axes, begun, batch_keys[:, 1], settings, scan
         ):
             largest = jnp.maximum(largest, infos.gradient_mean.max(axis=0))
             yield VisualizeState(
@@ -236,6 +248,7 @@ def _run(
 def _run_batch(
     model: Network,
     objectives: Objective,
+    objective_axes: Axes,
     parameters: FourierImage,
     keys: Array,
     settings: VisualizeSettings,
@@ -249,10 +262,11 @@ def _run_batch(
     transforms = settings.transforms
     if isinstance(transforms, bool):
         transforms = RandomTransforms() if transforms else None
-    if transforms is not None and model.graph.fixed_size is not None:
-        transforms = replace(transforms, pad=0)  # it takes no picture with a border
+    if transforms is not None and objectives.fixed_size(model.graph) is not None:
+        transforms = replace(transforms, pad=0)  # a network takes no picture with a border
     # The last layer with more than one position: there the pictures are to differ.
-    layer = model.graph.last_map(objectives.layers, parameters.size) if diversity else None
+    layers = objectives.layers or (model.default_layer,)
+    layer = model.graph.last_map(layers, parameters.size) if diversity else None
     optimizer_state = adam(settings.learning_rate).init(parameters.spectrum)
     begun, importance = parameters, jnp.zeros((len(keys), *parameters.size))
     chunk = steps_per_call(scan, _CHUNK)
@@ -269,6 +283,7 @@ def _run_batch(
             jnp.arange(first, done),
             transforms,
             (settings.learning_rate, settings.total_variation, diversity, settings.anchor),
+            objective_axes=objective_axes,
             diversity_layer=layer,
         )
         yield done, parameters, importance, infos

@@ -25,7 +25,8 @@ from jaxdream.settings import (
 from jaxdream.web.as_text import given_settings, inputs, options, word
 
 _LINE = 100  # characters
-_GUIDE = re.compile(r"\b(guide|caricature)\s*\(")  # functions whose pictures have ``guide_size``
+# Functions whose pictures have ``guide_size``.
+_GUIDE = re.compile(r"\b(guide|caricature|style)\s*\(")
 # Options of the command ``visualize``.
 _WHAT = {"--class", "--layer", "--objective"}
 _WITHIN = {"--channel", "--neuron", "--direction"}

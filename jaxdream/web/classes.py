@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.images.contact_sheet import contact_sheet
 from jaxdream.images.picture_files import write_image
 from jaxdream.models.network import Network
+from jaxdream.objectives import Objective
 from jaxdream.objectives.labels import (
     ImageClass,
     classes_of,
@@ -19,7 +21,7 @@ from jaxdream.objectives.labels import (
     resolve_class,
 )
 from jaxdream.recipe import UNFINISHED
-from jaxdream.settings import DIVERSITY, Compute, SourceSettings, VisualizeSettings
+from jaxdream.settings import Compute, SourceSettings, VisualizeSettings
 from jaxdream.types import Size
 from jaxdream.visualization.record import visualize_record
 from jaxdream.visualization.targets import (
@@ -28,6 +30,7 @@ from jaxdream.visualization.targets import (
     parse_channels,
     picture_labels,
     picture_name,
+    with_diversity,
 )
 from jaxdream.visualization.visualize import iterate_visualize
 from jaxdream.web.as_python import visualize_python
@@ -102,13 +105,15 @@ class _Plan:
         """Of every picture, as a sheet shows them."""
         return grid_labels(self.targets, self.order.count)
 
+    @cached_property
+    def objectives(self) -> list[Objective]:
+        """What every picture shows, of parts of the network alone: no file or other network."""
+        return [target.objective(self.model) for target in self.targets] * self.order.count
+
     @property
     def settings(self) -> VisualizeSettings:
         """As they are used: with a diversity where there are several pictures of one thing."""
-        settings = self.order.settings
-        if self.order.count == 1 or settings.diversity is not None:
-            return settings
-        return settings.replace(diversity=DIVERSITY)
+        return with_diversity(self.order.settings, self.objectives)
 
     @property
     def caption(self) -> str:
@@ -146,8 +151,7 @@ def prepare_classes(context: Context, visitor: Visitor, order: Order) -> Prepare
     plan = _plan(context, order)
     count = len(plan.labels)
     states = iterate_visualize(
-        order.source.seed, plan.model,
-        [target.objective(plan.model) for target in plan.targets] * order.count,
+        order.source.seed, plan.model, plan.objectives,
         settings=plan.settings, compute=Compute(scan=context.compute.scan), size=plan.size,
     )  # fmt: skip
 

@@ -29,6 +29,7 @@ from jaxdream.images.seamless import check_sphere, make_seamless
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.objectives.morphs import check_alone
 from jaxdream.objectives.text import named_files, parse_objective, quoted
 from jaxdream.recipe import UNFINISHED, Recipe, provenance
 from jaxdream.settings import SPHERE, DreamSettings, SourceSettings
@@ -66,7 +67,10 @@ class Prepared(NamedTuple):
 
 @dataclass
 class UploadedFiles(ObjectiveFiles):
-    """The files that an objective may name: those that the visitor gave, by their names."""
+    """The files that an objective may name: those that the visitor gave, by their names.
+
+    Networks are the registered ones, by their names.
+    """
 
     uploads: Mapping[str, Upload] = field(default_factory=dict)
 
@@ -229,7 +233,7 @@ def _picture(context: Context, visitor: Visitor, order: Order) -> tuple[Picture,
 def read_objective(
     model: Network, text: str, guide: Upload | None, guide_size: int
 ) -> tuple[Objective, str, dict[str, str]]:
-    """What is maximised, its whole text, and the sha256 of the files in it by their names.
+    """What is maximised, its whole text, and the sha256 of the files and networks in it, by name.
 
     Args:
         text: a layer's name, or any objective; if empty, the network's default layer.
@@ -247,7 +251,9 @@ def read_objective(
     files = UploadedFiles(guide_size)
     if guide is not None:
         files.uploads = dict.fromkeys(named_files(text), guide)
-    return parse_objective(text, model, files=files), text, files.by_name()
+    objective = parse_objective(text, model, files=files)
+    check_alone(objective)
+    return objective, text, files.by_name()
 
 
 def _nobody(line: str) -> None:

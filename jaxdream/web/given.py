@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.picture_files import read_recipe_text
+from jaxdream.objectives.text import named_networks
 from jaxdream.recipe import Recipe
 from jaxdream.web.context import Context
 from jaxdream.web.dreams import shown
@@ -50,6 +51,7 @@ def _recipe(upload: Upload, context: Context, visitor: Visitor) -> tuple[Recipe 
         return None, ""
     try:
         recipe = Recipe.from_json(text)
+        networks = named_networks(recipe.objective)
     except JaxdreamError as error:
         return None, f"jaxdream made it, but its settings cannot be loaded: {error}."
     told = "jaxdream made it: its settings are loaded."
@@ -60,7 +62,7 @@ def _recipe(upload: Upload, context: Context, visitor: Visitor) -> tuple[Recipe 
         told += f" It was dreamed from {recipe.input_name}, which is here too."
     if recipe.source.mask is not None:
         told += " It had a mask: paint one again."
-    if guides := [name for name in recipe.files if name != recipe.source.mask]:
+    if guides := [name for name in recipe.files if name not in (recipe.source.mask, *networks)]:
         told += f" Give the guide again: {', '.join(guides)}."
     made_by = recipe.provenance.model
     if made_by != context.model().name:

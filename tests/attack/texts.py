@@ -10,7 +10,8 @@ from jaxdream.cli.commands import build_parser
 _TOKENS = (
     "3b", "4c", "conv1/7x7_s2", "inception_3a/1x1", "loss3/classifier", "banana", "n07753592", "12",
     "0.5", "-2", "1e30", "1e-30", "1e400", "nan", "+", "-", "*", "(", ")", ":", ",", " ", "\n", "'",
-    "mask(", "strongest(", "inverted", '"', "l1(", "logit(",
+    "mask(", "strongest(", "inverted", "style(", "interpolate(", "alignment(", "cosine(",
+    "boundary(", "of_network(", "googlenet_mini", "power", "mean", "=", '"', "l1(", "logit(",
     "guide(", "direction(", "channel(", "channel_energy(", "neuron(", "tv(",
     '"good.png"', '"x.npy"', '"/dev/zero"', "relu", "3b:0", "3b:999999", "\x1b[2J", "\u00e9", "@",
 )  # fmt: skip

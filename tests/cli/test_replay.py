@@ -76,6 +76,22 @@ def test_an_objective_an_optimizer_and_a_guide(cli, photo, tmp_path):
     same(tmp_path / "photo_dream_replay.png", tmp_path / "photo_dream.png")
 
 
+def test_other_networks_of_the_objective(cli, photo, tmp_path):
+    text = f"{LAYER} + of_network(googlenet_mini, conv1/7x7_s2)"
+    cli("dream", photo, *MINI, "--objective", text)
+    recipe = read_recipe(tmp_path / "photo_dream.png")
+    assert recipe.files == {"googlenet_mini": jd.load_model("googlenet_mini").weights_sha256}
+    cli("replay", "photo_dream.png", photo)
+    same(tmp_path / "photo_dream_replay.png", tmp_path / "photo_dream.png")
+    for wrong in ({"googlenet_mini": "ab" * 32}, {}):
+        rewrite(
+            tmp_path / "photo_dream.png", lambda values, wrong=wrong: values.update(files=wrong)
+        )
+        (note,) = cli("replay", "photo_dream.png", photo, code=2).notes
+        assert "was dreamed with other weights of googlenet_mini (sha256 " in note
+        assert "give them by `jaxdream weights use FILE`" in note
+
+
 def test_several_pictures_are_replayed_one_by_one(cli, photo, tmp_path):
     second = tmp_path / "second.png"
     jd.write_image(second, jd.read_image(photo)[:-9, :-5])

@@ -115,6 +115,38 @@ def test_a_direction(call, tmp_path):
     )
 
 
+def test_pictures_that_change_into_one_another(call, tmp_path):
+    text = f"interpolate(channel({LAYER}, 3), channel({LAYER}, 7)) + 0.01*alignment({LAYER})"
+    done = call("visualize", "--objective", text, "--count", "3", *QUICKER, "-o", "out")
+    assert done.stdout.count("wrote") == 3
+    paths = sorted((tmp_path / "out").iterdir())
+    first, middle, last = (jd.read_image(path).astype(float) for path in paths)
+    assert 0 < np.abs(first - middle).mean() < np.abs(first - last).mean()
+    # They begin from one noise, which hardly changes here, and are not made to differ.
+    for count, what in (("3", text), ("2", LAYER)):
+        still = ("--learning-rate", "0.001", "--count", count, "-o", count)
+        call("visualize", "--objective", what, *QUICKER, *still)
+    same, apart = (
+        [jd.read_image(path).astype(float) for path in sorted((tmp_path / count).iterdir())]
+        for count in ("3", "2")
+    )
+    assert np.abs(same[0] - same[2]).mean() < 0.2 * np.abs(apart[0] - apart[1]).mean()
+    assert json.loads(read_recipe_text(paths[0]) or "")["diversity"] is None
+    alone = one_line(call("visualize", "--objective", text, *QUICKER, code=2))
+    assert "is of several pictures: add --count N" in alone
+
+
+def test_files_and_networks_of_an_objective_are_recorded_and_kept(call, photo, tmp_path):
+    text = f'of_network(googlenet_mini, {LAYER}) + style("{photo.name}", {LAYER})'
+    call("visualize", "--objective", text, *QUICKER, "-o", "out.png")
+    files = json.loads(read_recipe_text(tmp_path / "out.png") or "")["files"]
+    assert set(files) == {"googlenet_mini", photo.name}
+    before = photo.read_bytes()
+    done = call("visualize", "--objective", text, *QUICKER, "-o", photo.name, code=2)
+    assert "is the same file as the input" in one_line(done)
+    assert photo.read_bytes() == before
+
+
 def test_ctrl_c_keeps_the_pictures_as_far_as_they_got(interrupt, tmp_path):
     arguments = ["visualize", "--layer", LAYER, "--channels", "0-2", "--grid", "-o", "out.png"]
     options = [*MODEL, "--size", "48", "--steps", "100000"]

@@ -17,7 +17,7 @@ from jaxdream.execution.octave import Octave
 from jaxdream.execution.planner import plan_layouts
 from jaxdream.execution.shapes import TiledLayout
 from jaxdream.execution.tiles import Tiling
-from jaxdream.objectives import custom, layer
+from jaxdream.objectives import boundary, cosine, custom, direction, layer, of_network, style
 
 KEY = jax.random.key(0)
 COLLECTIVES = "collective-permute|all-gather|all-reduce|reduce-scatter|all-to-all"
@@ -41,6 +41,9 @@ def test_there_are_four_devices():
         (jd.shard_rows, (61, 40), False, "mask"),  # a height that does not divide
         (jd.shard_rows, (3, 43, 50), True, "optimizer"),
         (jd.shard_rows, (43, 50), False, "whole"),
+        (jd.shard_rows, (61, 40), False, "direction"),
+        (jd.shard_rows, (61, 40), False, "style"),
+        (jd.shard_pictures, (4, 31, 30), True, "network"),
         (jd.shard_pictures, (8, 43, 30), True, "mask"),
     ],
 )
@@ -53,6 +56,15 @@ def test_a_dream_on_four_devices_is_that_on_one(tiny, sharding, shape, scan, wha
         options["mask"] = np.linspace(0, 1, math.prod(shape), dtype=np.float32).reshape(shape)
     if what == "whole":
         options["objective"] = custom("second")(mean)
+    if what == "direction":
+        vector = np.array([1.0, -0.5, 0.25, 2.0, -1.0])
+        sums = direction("second", vector, power=2, mean=True) + cosine("second", vector)
+        assert sums.local
+        options["objective"] = sums + layer("first", mean=True)
+    if what == "style":
+        options["objective"] = style(tiny, photographs(30, 40), "second") - 1e-3 * boundary(4)
+    if what == "network":
+        options["objective"] = layer("second") + of_network(tiny, layer("first"))
     alone = list(jd.iterate_dream(KEY, tiny, image, **options))
     with compilations() as names:
         shared = list(jd.iterate_dream(KEY, tiny, image, shard=sharding(), **options))

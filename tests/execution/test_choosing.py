@@ -9,7 +9,7 @@ import pytest
 import jaxdream as jd
 from jaxdream.execution.choosing import channel_means, choose
 from jaxdream.objectives import layer, strongest, weakest, without
-from jaxdream.objectives.base import activations_of
+from jaxdream.objectives.activations import activations_of
 
 OPTIONS = {"steps": 2, "octaves": 1, "jitter": 3}
 

@@ -16,7 +16,9 @@ from jaxdream.models.weights.registry import CAFFE
 from jaxdream.objectives import (
     caricature,
     channel,
+    cosine,
     direction,
+    direction_neuron,
     guide,
     l1,
     layer,
@@ -24,10 +26,13 @@ from jaxdream.objectives import (
     mask,
     neuron,
     strongest,
+    style,
     total_variation,
 )
 from jaxdream.objectives.text import as_objective
 from jaxdream.recipe import provenance
+
+VECTOR = np.arange(6.0)  # of the channels of tokens
 
 
 @pytest.fixture(scope="module")
@@ -237,10 +242,11 @@ def test_a_network_of_one_size(tokens, small, picture):
     assert means.shape == (2,)
 
 
-def test_what_tokens_can_do(tokens, small):
+def test_what_tokens_can_do(tokens, small, tmp_path):
     activations = tokens(tokens.preprocess(small)[None], layers=("mixed", "pooled"))
     mixed, pooled = activations["mixed"][0], activations["pooled"][0]
     best = mixed[jnp.argmax(mixed @ mixed.T, axis=1)]  # the guide's token for each
+    lengths = jnp.linalg.norm(mixed, axis=1) * np.linalg.norm(VECTOR)
     for objective, expected in (
         (layer("mixed"), 0.5 * (mixed**2).sum()),
         (channel("mixed", 2), mixed[:, 2].mean()),
@@ -253,10 +259,22 @@ def test_what_tokens_can_do(tokens, small):
         (caricature(tokens, small, "mixed"), (mixed**2).sum()),
         (strongest("mixed", 6), 0.5 * (mixed**2).sum()),
         (l1("pooled"), jnp.abs(pooled).sum()),
+        (direction("mixed", VECTOR, mean=True), (mixed @ VECTOR).mean()),
+        (cosine("mixed", VECTOR), (mixed @ VECTOR / lengths).sum()),
+        (direction_neuron("mixed", VECTOR, token=7), mixed[7] @ VECTOR),
+        (
+            direction_neuron("mixed", VECTOR, token=7, power=2),
+            mixed[7] @ VECTOR * max(0.1, float((mixed @ VECTOR / lengths)[7])) ** 2,
+        ),
+        (style(tokens, small, "mixed"), 0.0),
+        (caricature(tokens, small, "mixed", power=2, mean=True), (mixed**2).sum() / TOKENS),
     ):
         value = as_objective(objective, tokens).value(tokens, small)
-        np.testing.assert_allclose(value, expected, rtol=1e-4)
+        np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-9)
     assert repr(as_objective("neuron(mixed, 2, 7)", tokens)) == "neuron(mixed, 2, 7)"
+    np.save(tmp_path / "v.npy", VECTOR)
+    text = f'direction_neuron("{tmp_path / "v.npy"}", mixed, 7, power=2)'
+    assert repr(as_objective(text, tokens)) == "direction_neuron(mixed, 7, power=2)"
 
 
 def test_the_gradient_of_a_token(tokens, small):
@@ -273,6 +291,8 @@ def test_the_gradient_of_a_token(tokens, small):
         (neuron("mixed", 2), r"tokens, without .* as in neuron\(mixed, 2, 0\)"),
         (neuron("mixed", 2, token=TOKENS), "mixed has tokens 0 to 8, not 9"),
         (neuron("data", 2, token=0), r"data is no sequence of tokens: give a position as \(x, y\)"),
+        (direction_neuron("mixed", VECTOR), r'as in direction_neuron\("FILE", mixed, 0\)'),
+        (direction_neuron("mixed", VECTOR, token=9), "mixed has tokens 0 to 8, not 9"),
         (neuron("pooled", 2), "pooled has no width and height, which a neuron's position needs"),
         (total_variation("mixed"), "mixed has no width and height, which total variation needs"),
         (mask(np.ones((2, 2))) * layer("mixed"), "mixed has no positions that a mask"),

@@ -7,8 +7,7 @@ import pytest
 import jaxdream as jd
 from jaxdream.models.regions import full_region
 from jaxdream.objectives import channel, direction, guide, l1, layer, logit, mask, strongest
-from jaxdream.objectives.activations import average_mask
-from jaxdream.objectives.base import activations_of
+from jaxdream.objectives.activations import activations_of, average_mask
 from jaxdream.objectives.files import ObjectiveFiles
 from jaxdream.objectives.text import parse_objective
 

@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import check_parts
 
 import jaxdream as jd
 from jaxdream import objectives
-from jaxdream.models.regions import Region
-from jaxdream.objectives import custom, guide, layer, terms
+from jaxdream.models.googlenet import googlenet
+from jaxdream.objectives import custom, layer
 
 ACTS = {"a": jnp.array([[[1.0, -2.0]]]), "b": jnp.array([3.0])}
 
@@ -35,21 +36,45 @@ def test_channel_is_the_mean_activation():
     assert objectives.channel("logits", 4)(acts) == 4
 
 
-def test_a_channels_mean_is_the_same_padded_and_in_tiles(tiny, picture):
-    objective = objectives.channel("second", 1) + 2 * objectives.channel("first", 0)
-    assert objective.local
-    expected = float(objective.value(tiny, picture))
-    value_of = jax.jit(lambda model, image, region: objective.value(model, image, region=region))
-    size, zero = jnp.array(picture.shape[:2]), jnp.zeros(2, int)
-    padded = np.pad(picture, ((0, 8), (0, 2), (0, 0)), constant_values=200)
-    whole = Region(size, zero, zero, size)
-    assert value_of(tiny, padded, whole) == pytest.approx(expected, rel=1e-5)
-    upper = Region(size, zero, zero, jnp.array([12, 30]))
-    lower = Region(size, jnp.array([4, 0]), jnp.array([12, 0]), size)
-    tiles = [(picture[:20], upper), (picture[4:], lower)]
-    values = [float(value_of(tiny, *tile)) for tile in tiles]
-    assert sum(values) == pytest.approx(expected, rel=1e-5)
-    assert min(map(abs, values)) > 1e-3 * abs(expected)
+@pytest.mark.parametrize(
+    "objective",
+    [
+        objectives.channel("second", 1) + 2 * objectives.channel("first", 0),
+        objectives.layer("second", mean=True),
+        objectives.channel_energy("second", 1, mean=True),
+        objectives.l1("first", mean=True) - objectives.l1("second"),
+    ],
+)
+def test_sums_and_means_are_the_same_padded_and_in_tiles(tiny, picture, objective):
+    check_parts(tiny, objective, picture)
+
+
+def test_a_mean_is_the_sum_over_the_number_of_positions():
+    acts = {"a": normal(3, 4, 5), "logits": jnp.arange(7.0)}
+    for make in (
+        lambda **mean: layer("a", **mean),
+        lambda **mean: objectives.channel_energy("a", 2, **mean),
+        lambda **mean: objectives.strongest("a", 2, **mean),
+        lambda **mean: objectives.weakest("a", 2, **mean),
+        lambda **mean: objectives.without("a", 2, **mean),
+        lambda **mean: objectives.l1("a", **mean),
+        lambda **mean: objectives.total_variation("a", **mean),
+        lambda **mean: objectives.direction("a", np.arange(5.0), **mean),
+        lambda **mean: objectives.cosine("a", np.arange(5.0), **mean),
+    ):
+        assert make(mean=True)(acts) == pytest.approx(float(make()(acts)) / 12, rel=1e-5)
+    assert layer("logits", mean=True)(acts) == layer("logits")(acts)
+    chosen = objectives.strongest("a", 2, mean=True).chosen(lambda *_: jnp.arange(5.0))
+    both = sum(objectives.channel_energy("a", i, mean=True) for i in (3, 4))
+    assert chosen(acts) == pytest.approx(float(both(acts)), rel=1e-5)
+
+
+def test_the_weight_of_a_mean_does_not_depend_on_the_size(tiny, picture):
+    twice = np.concatenate([picture, picture[::-1]])
+    objective = layer("second", mean=True)
+    small, large = (float(objective.value(tiny, image)) for image in (picture, twice))
+    assert large == pytest.approx(small, rel=0.1)
+    assert layer("second").value(tiny, twice) > 1.8 * layer("second").value(tiny, picture)
 
 
 def test_a_dream_in_a_padded_program_has_the_channels_mean(tiny, picture):
@@ -78,13 +103,6 @@ def test_a_class_by_its_name():
         objectives.logit("bananna")
 
 
-def test_penalties():
-    acts = {"data": jnp.array([[[1.0], [3.0]], [[0.0], [-1.0]]])}
-    assert objectives.total_variation()(acts) == (1 + 4) + (2 + 1)
-    assert objectives.l1("data")(acts) == 5
-    assert (layer("data") - 0.5 * objectives.l1("data"))(acts) == 5.5 - 2.5
-
-
 def test_a_custom_function_of_one_layer_is_given_its_array():
     @custom("a")
     def left(x):
@@ -111,41 +129,6 @@ def test_wrong_uses_of_custom():
         custom()
     with pytest.raises(jd.JaxdreamError, match=r"must return one number, .* shape \(2,\)"):
         custom("a")(lambda x: x[0, 0])(ACTS)
-
-
-def test_guide_takes_the_first_best_match_and_holds_it_fixed(tiny, picture):
-    objective = guide(tiny, picture, "second")
-    x = jnp.asarray(np.random.default_rng(2).normal(size=(3, 4, 5)), jnp.float32)
-    features = np.asarray(objective.features)
-    expected = features[np.argmax(x.reshape(-1, 5) @ features.T, axis=1)].reshape(3, 4, 5)
-    gradient = jax.grad(lambda x: objective({"second": x}))(x)
-    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
-    assert objective({"second": x}) == pytest.approx(float((x * expected).sum()), rel=1e-5)
-
-
-def test_guide_matches_are_the_same_in_chunks(monkeypatch):
-    random = np.random.default_rng(0)
-    x = jnp.asarray(random.integers(-2, 3, (37, 4)), jnp.float32)
-    y = jnp.asarray(random.integers(-2, 3, (11, 4)), jnp.float32)
-    whole = terms._best_matches(x, y)
-    monkeypatch.setattr(terms, "_GUIDE_DOT_PRODUCTS", 50)
-    np.testing.assert_array_equal(terms._best_matches(x, y), whole)
-
-
-def test_a_caricature_of_the_picture_itself_is_twice_the_energy(tiny, picture):
-    reference = objectives.caricature(tiny, picture, "second")
-    energy = float(layer("second").value(tiny, picture))
-    assert reference.value(tiny, picture) == pytest.approx(2 * energy, rel=1e-5)
-
-
-def test_a_caricature_at_another_size_resamples_the_reference():
-    y, x = jnp.mgrid[:3, :4]
-    ramps = jnp.stack([5.0 * y + x, -1.0 * y], axis=-1)
-    acts = {"a": normal(5, 7, 2)}
-    y, x = np.mgrid[:5, :7]
-    expected = acts["a"][..., 0] * (5 * y / 2 + x / 2) - acts["a"][..., 1] * y / 2
-    caricature = terms.Caricature("a", ramps)
-    assert caricature(acts) == pytest.approx(float(expected.sum()), rel=1e-5)
 
 
 @pytest.mark.parametrize("make", [objectives.channel, objectives.channel_energy])
@@ -186,9 +169,6 @@ def test_a_position_is_a_share():
         (objectives.channel_energy("second", 5), "second has channels 0 to 4, not 5"),
         (2 * objectives.neuron("second", -1), "second has channels 0 to 4, not -1"),
         (layer("first") + objectives.logit(3), "has no classifier"),
-        (objectives.direction("first", np.zeros(3)), "first has 4 channels, .* direction has 3"),
-        (objectives.direction("first", np.full(4, np.nan)), "not finite"),
-        (terms.Guide("first", jnp.zeros((2, 5))), "guide has 5 numbers"),
     ],
 )
 def test_check_refuses_objectives_that_the_network_lacks(tiny, objective, message):
@@ -196,9 +176,10 @@ def test_check_refuses_objectives_that_the_network_lacks(tiny, objective, messag
         objective.check(tiny.graph)
 
 
-@pytest.mark.parametrize("make", [guide, objectives.caricature])
-def test_a_guide_or_reference_is_refused_at_once(tiny, make):
-    with pytest.raises(jd.JaxdreamError, match="1x1 pixels and second needs at least 2x2"):
-        make(tiny, np.zeros((1, 1, 3), np.float32), "second")
-    with pytest.raises(jd.JaxdreamError, match="no layer 'secnd'"):
-        make(tiny, np.zeros((9, 9, 3), np.float32), "secnd")
+@pytest.mark.parametrize(
+    "objective",
+    [objectives.neuron("logits", 3), objectives.direction_neuron("logits", np.ones(1000))],
+)
+def test_a_neuron_is_of_a_layer_with_positions(objective):
+    with pytest.raises(jd.JaxdreamError, match="logits has no width and height, which a neuron's"):
+        objective.check(googlenet())

@@ -2,7 +2,7 @@ import contextlib
 import inspect
 import math
 import operator
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 
 import jax
@@ -17,6 +17,7 @@ from jaxdream import objectives
 from jaxdream.models.graph import Graph, GraphBuilder
 from jaxdream.models.ops import Conv, Input
 from jaxdream.objectives.base import Objective
+from jaxdream.objectives.files import ObjectiveFiles
 from jaxdream.objectives.text import (
     as_objective,
     named_files,
@@ -24,6 +25,11 @@ from jaxdream.objectives.text import (
     with_files_renamed,
     without_folders,
 )
+
+averaged_layer = partial(objectives.layer, mean=True)
+averaged_l1 = partial(objectives.l1, mean=True)
+averaged_variation = partial(objectives.total_variation, mean=True)
+averaged_energy = partial(objectives.channel_energy, mean=True)
 
 
 def neuron_at(index, x, y):
@@ -45,6 +51,11 @@ LEAVES = st.one_of(
     st.tuples(st.just(neuron_at), st.integers(0, 3), SHARES, SHARES),
     st.tuples(st.just(objectives.l1), st.just("relu")),
     st.tuples(st.just(objectives.total_variation)),
+    st.tuples(
+        st.sampled_from([averaged_layer, averaged_l1, averaged_variation]),
+        st.sampled_from(["first", "second"]),
+    ),
+    st.tuples(st.just(averaged_energy), st.just("second"), st.integers(0, 4)),
 )
 # Half of all objectives that are added or multiplied have a weight.
 WEIGHTED = st.one_of(LEAVES, st.tuples(st.just(operator.mul), LEAVES, WEIGHTS))
@@ -128,6 +139,20 @@ def test_what_repr_shows_is_read_as_the_same(tiny, tree):
         ("first*(second*(-2*relu))", "-2*first*second*relu"),
         ("channel(second, 3)", "channel(second, 3)"),
         ("channel_energy(second, 3)", "second:3"),
+        ("layer(second)", "second"),
+        ("layer(second, mean) - 2*l1(first, mean)", "layer(second, mean) - 2*l1(first, mean)"),
+        ("channel_energy(second, 3, mean)", "channel_energy(second, 3, mean)"),
+        ("strongest(second, 2, mean)", "strongest(second, 2, mean)"),
+        ("without(second, 2, mean, every_octave)", "without(second, 2, every_octave, mean)"),
+        ("total_variation(mean)", "total_variation(data, mean)"),
+        ("total_variation(second, mean)", "total_variation(second, mean)"),
+        ("boundary() - boundary(mean)", "boundary(20) - boundary(20, mean)"),
+        ("-2*boundary(7, mean)", "-2*boundary(7, mean)"),
+        ("interpolate(first, 2*second)", "interpolate(first, 2*second)"),
+        (
+            "interpolate(first - relu, second:1) + alignment(first)",
+            "interpolate(first - relu, second:1) + alignment(first)",
+        ),
     ],
 )
 def test_texts(tiny, text, shown):
@@ -162,7 +187,20 @@ def test_texts(tiny, text, shown):
         ('direction("none.npy")', "none.npy: no such file"),
         ("neuron(first, 1, 2, 0)", "position is from 0 to 1, .* not 2"),
         ("logit(3)", "has no classifier"),
+        ("layer(second, meen)", r"expected mean before 'meen\)'"),
+        ("layer(second, mean, mean)", "mean is given twice"),
+        ("layer(second, mean=2)", "expected '\\)' before '=2"),
+        ("strongest(second, 2, ever)", r"expected every_octave or mean before 'ever\)'"),
+        ("boundary(2.5)", "expected a whole number before '2.5"),
+        ("boundary(0)", "the boundary's width is from 1 to 1,000,000 pixels, not 0"),
+        ("boundary(3, means)", "expected mean before 'means"),
+        ("interpolate(first)", "expected ',' before"),
+        ("interpolate(first, 2)", "only a number"),
+        ("alignment(secnd)", "no layer 'secnd'"),
+        ("interpolat(first, second)", "the nearest is interpolate"),
+        ("first = second", r"expected \+, - or \* before '= second'"),
         ("(" * 99 + "first", "nested more than 50 deep"),
+        ("interpolate(" * 99 + "first", "nested more than 50 deep"),
         ("-" * 9990 + "first", "nested more than 50 deep"),
     ],
 )
@@ -192,10 +230,68 @@ def test_layers_whose_names_begin_with_a_digit(text, layers):
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.text(alphabet="first/:+-*().5,e \"'", max_size=20))
+@given(st.text(alphabet="first/:+-*().5,e= \"'", max_size=20))
 def test_any_text_is_an_objective_or_an_error_of_ours(tiny, text):
     with contextlib.suppress(jd.JaxdreamError):
         assert isinstance(parse_objective(text, tiny), Objective)
+
+
+@pytest.fixture
+def files(tmp_path, picture, monkeypatch):
+    """A picture and a vector, by their names in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    jd.write_image("p.png", picture)
+    np.save("v.npy", np.arange(5))
+    return ObjectiveFiles()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('direction("v.npy", second, power=2)', "direction(second, power=2)"),
+        ('direction("v.npy", mean, power=0.5)', "direction(second, power=0.5, mean)"),
+        ('direction("v.npy")', "direction(second)"),
+        ('cosine("v.npy", mean)', "cosine(second, mean)"),
+        ('direction_neuron("v.npy")', "direction_neuron(second, 0.5, 0.5)"),
+        ('direction_neuron("v.npy", second, 0, 1)', "direction_neuron(second, 0, 1)"),
+        ('direction_neuron("v.npy", 0, 1, power=2)', "direction_neuron(second, 0, 1, power=2)"),
+        ('guide("p.png", first, mean)', "guide(first, mean)"),
+        ('guide("p.png", mean)', "guide(second, mean)"),
+        ('caricature("p.png", mean, power=3)', "caricature(second, power=3, mean)"),
+        ('style("p.png")', "style(second)"),
+        ('style("p.png", first, second)', "style(first, second)"),
+    ],
+)
+def test_texts_that_name_files(tiny, files, text, shown):
+    objective = parse_objective(text, tiny, files=files)
+    assert repr(objective) == shown
+    (name,) = named_files(text)
+    assert list(files.by_name()) == [name]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('direction("v.npy", second, powr=2)', r"expected power=NUMBER or mean before 'powr=2\)'"),
+        ('direction("v.npy", second, power)', r"expected '=' before '\)'"),
+        ('direction("v.npy", second, power=-2)', r"expected a number before '-2\)'"),
+        ('direction("v.npy", second, power=1e3)', "power is a number from 0 to 100, not 1000"),
+        ('direction("v.npy", power=2, power=3)', "power is given twice"),
+        ('direction("v.npy", first)', "first has 4 channels, but the direction has 5"),
+        ('direction_neuron("v.npy", second, 0.5)', r"expected a whole number before '0.5\)'"),
+        ('direction_neuron("v.npy", second, 2, 0)', "position is from 0 to 1"),
+        ('cosine("v.npy", secnd)', "no layer 'secnd': the nearest are second"),
+        ("style(first)", "expected a file's name in quotes before 'first"),
+        ('style("p.png", secnd)', "no layer 'secnd'"),
+        ('style("none.png")', "none.png"),
+        ('stile("p.png")', "no function 'stile': the nearest is style"),
+    ],
+)
+@pytest.mark.usefixtures("files")
+def test_texts_that_name_files_and_cannot_be_read(tiny, text, message):
+    with pytest.raises(jd.JaxdreamError, match=message) as error:
+        parse_objective(text, tiny)
+    assert "\n" not in str(error.value)
 
 
 def test_files_can_be_renamed():

@@ -18,6 +18,7 @@ from jaxdream import objectives
 from jaxdream.cli.commands import build_parser
 from jaxdream.cli.exit_codes import MEANINGS
 from jaxdream.models.googlenet import googlenet
+from jaxdream.objectives.functions import FUNCTIONS
 from jaxdream.settings import settings_table
 
 README = ROOT / "README.md"
@@ -210,6 +211,33 @@ def test_worked_examples_are_short_and_belong_into_files_that_exist():
         assert len(example.splitlines()) < 20
         for path in re.findall(r"^# (jaxdream/\S+\.py)", example, flags=re.MULTILINE):
             assert (ROOT / path).exists() != (path in new), path
+
+
+def forms_of_objectives(text):
+    """The texts of objectives on their page: in the table, and of means."""
+    rows = re.findall(r"^\| `.*? \| (.*) \| .* \|$", text.split("\n## ")[0], flags=re.MULTILINE)
+    means = re.findall(r"`([^`]*\bmean\))`", text)
+    forms = [form for row in rows for form in re.findall(r"`([^`]+)`", row)]
+    # A network without classes or tokens does not have these.
+    return [form for form in [*forms, *means] if form not in ("banana", "neuron(L, 12, 7)")]
+
+
+def test_the_texts_of_objectives_are_read(tmp_path, monkeypatch):
+    forms = forms_of_objectives((ROOT / "docs" / "objectives.md").read_text("utf-8"))
+    assert len(forms) > 35
+    named = {re.match(r"(\w+)\(", form)[1] for form in forms if re.match(r"\w+\(", form)}
+    assert named == set(FUNCTIONS)
+    monkeypatch.chdir(tmp_path)
+    model = jd.load_model("googlenet_mini")
+    here = "conv1/7x7_s2"  # an early layer, quick to compile
+    for name in ("flowers.jpg", "me.jpg", "art.jpg", "sky.png"):
+        jd.write_image(name, np.random.default_rng(0).uniform(0, 255, (64, 64, 3)))
+    np.save("v.npy", np.ones(model.graph.channels[here]))
+    for form in forms:
+        known = form.replace("googlenet_places365", "googlenet_mini")
+        known = re.sub(r"\b(L|3a|4a|4b|4c|inception_4c/output)\b", here, known)
+        objective = jd.parse_objective(re.sub(r"\bN\b", "3", known), model)
+        assert objective.minimum_size(model.graph) >= 1
 
 
 @pytest.mark.slow

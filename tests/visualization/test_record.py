@@ -12,11 +12,14 @@ from jaxdream.visualization.record import visualize_record
 
 def test_it_says_all_that_the_pictures_depend_on(tiny):
     settings = VisualizeSettings(steps=3, diversity=0.5)
-    text = visualize_record(tiny, settings, pictures=["ant 1", "ant 2"], size=(32, 48), seed=7)
+    text = visualize_record(
+        tiny, settings, pictures=["ant 1", "ant 2"], size=(32, 48), seed=7, files={"a.png": "ab"}
+    )
     assert text.isascii()
     assert "\n" not in text
     values = json.loads(text)
     assert {name: values[name] for name in settings.values()} == settings.values()
+    assert values["files"] == {"a.png": "ab"}
     assert values["pictures"] == ["ant 1", "ant 2"]
     assert (values["size"], values["seed"], values["input_sha256"]) == ([32, 48], 7, None)
     assert (values["model"], values["weights_sha256"]) == ("tiny", tiny.weights_sha256)

@@ -3,6 +3,9 @@
 import pytest
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.objectives import channel, interpolate
+from jaxdream.objectives.files import ObjectiveFiles
+from jaxdream.settings import DIVERSITY, VisualizeSettings
 from jaxdream.visualization.targets import (
     Target,
     grid_labels,
@@ -10,6 +13,7 @@ from jaxdream.visualization.targets import (
     parse_neuron,
     picture_labels,
     picture_name,
+    with_diversity,
 )
 
 LAYER = "conv2/relu_3x3"
@@ -33,6 +37,15 @@ def test_labels_of_pictures_name_the_layer_and_number_those_of_one_thing():
 def test_a_file_is_named_by_its_label():
     assert picture_name(f"{LAYER} 3") == "conv2_relu_3x3_3.png"
     assert picture_name("jack-o'-lantern 1", grid=True) == "jack-o_-lantern_1_grid.png"
+
+
+def test_several_pictures_of_one_thing_differ():
+    plain, given = VisualizeSettings(), VisualizeSettings(diversity=0.1)
+    one, other = channel("second", 1), channel("second", 2)
+    assert with_diversity(plain, [one] * 2).diversity == DIVERSITY
+    assert with_diversity(given, [one] * 2) == given
+    for alike in ([one], [one, other], [interpolate(one, other)] * 2):
+        assert with_diversity(plain, alike) == plain
 
 
 def test_a_list_of_channels_has_each_once():
@@ -65,5 +78,9 @@ def test_a_target_is_an_objective_of_the_network(tiny):
     ]
     found = [repr(target.objective(tiny)) for target in targets]
     assert found == ["second", "channel(second, 2)", "2*relu"]
+    files = ObjectiveFiles()
+    target = Target("objective", "second + of_network(googlenet_mini, conv1/7x7_s2)")
+    target.objective(tiny, files)
+    assert list(files.by_name()) == ["googlenet_mini"]
     with pytest.raises(JaxdreamError, match="no layer 'secnd': the nearest are second"):
         Target("layer", "", "secnd").objective(tiny)

@@ -18,10 +18,10 @@ def visitor(context):
     return context.visitors.of("visitor")
 
 
-def dreamed(context, visitor, picture):
+def dreamed(context, visitor, picture, objective="first"):
     settings = DreamSettings(octaves=1, steps=1)
     order = Order(
-        picture=picture, objective="first", settings=settings, source=SourceSettings(seed=5)
+        picture=picture, objective=objective, settings=settings, source=SourceSettings(seed=5)
     )
     *_, last = prepare(context, visitor, order).run(never)
     return last.result.path
@@ -63,6 +63,26 @@ def test_a_picture_of_another_network_is_said_to_be_one(context, visitor, tmp_pa
     write_image(renamed, read_image(path), recipe=text)
     given = look_at(context, visitor, {"path": str(renamed)})
     assert "made by other, and this page has tiny" in given.text
+
+
+def test_another_network_of_the_objective_need_not_be_given(context, visitor):
+    objective = "first + of_network(googlenet_mini, conv1/7x7_s2)"
+    path = dreamed(context, visitor, upload(context, size=(32, 32)), objective)
+    given = look_at(context, visitor, {"path": str(path)})
+    assert list(given.recipe.files) == ["googlenet_mini"]
+    assert "guide" not in given.text
+
+
+def test_a_recipe_whose_objective_cannot_be_read_is_not_loaded(context, visitor, tmp_path):
+    path = dreamed(context, visitor, upload(context))
+    text = read_recipe_text(path)
+    assert text is not None
+    damaged = tmp_path / "damaged.png"
+    text = text.replace('"objective":"first"', '"objective":"first?"')
+    write_image(damaged, read_image(path), recipe=text)
+    given = look_at(context, visitor, {"path": str(damaged)})
+    assert given.recipe is None
+    assert "its settings cannot be loaded: objective 'first?': cannot read '?'" in given.text
 
 
 def test_what_is_no_picture_is_refused(context, visitor):
