@@ -1,0 +1,1 @@
+"""What the units of a network see in many pictures: examples of each unit, the atlas of a layer."""
