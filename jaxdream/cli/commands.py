@@ -16,6 +16,7 @@ from jaxdream.cli.command_parts import (
 )
 from jaxdream.cli.film_commands import add_video, add_zoom
 from jaxdream.cli.options import Parser, add_settings, whole_number
+from jaxdream.cli.unit_commands import add_atlas, add_examples
 from jaxdream.settings import (
     Compute,
     DreamSettings,
@@ -47,8 +48,9 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     parser.commands = commands.choices
     for add in (
-        _add_dream, _add_batch, _add_replay, add_zoom, add_video, _add_visualize, _add_filters,
-        _add_looks, _add_web, _add_layers, _add_models, _add_classes, _add_weights, _add_info,
+        _add_dream, _add_batch, _add_replay, add_zoom, add_video, _add_visualize, add_examples,
+        add_atlas, _add_filters, _add_looks, _add_web, _add_layers, _add_models, _add_classes,
+        _add_weights, _add_info,
     ):  # fmt: skip
         add(commands)
     return parser

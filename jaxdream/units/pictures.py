@@ -1,10 +1,9 @@
 """Pictures of one size for a network: fitted, and read from files ahead of the device."""
 
 import hashlib
-import itertools
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from jaxdream.models.network import Network
 from jaxdream.types import AnyArray, Size
 from jaxdream.visualization.visualize import DEFAULT_SIDE
 
+NOT_FINITE = "the network's activations on it are not finite"
 _THREADS = 4  # that decode
 _BATCHES_AHEAD = 2
 
@@ -87,7 +87,7 @@ class Read(NamedTuple):
 
 def read_batches(
     inputs: Sequence[Input], numbers: Sequence[int], size: Size, *, batch: int
-) -> Iterator[Read]:
+) -> Generator[Read, None, None]:
     """Pictures from files, decoded in threads ahead of the one who takes them.
 
     Args:
@@ -96,10 +96,10 @@ def read_batches(
     """
     memory = DecodingMemory(available())
     ahead: deque[tuple[list[int], list[Future]]] = deque()
-    parts = iter(lambda taken=iter(numbers): list(itertools.islice(taken, batch)), [])
     readers = ThreadPoolExecutor(_THREADS, "jaxdream-read")
     try:
-        for part in parts:
+        for first in range(0, len(numbers), batch):
+            part = list(numbers[first : first + batch])
             reading = [readers.submit(read_fitted, inputs[i], size, memory) for i in part]
             ahead.append((part, reading))
             if len(ahead) > _BATCHES_AHEAD:

@@ -1,4 +1,4 @@
-"""What one batch of pictures adds to the statistics of layers: one program for all of its layers."""
+"""What a batch of pictures adds to the statistics of layers, in one program for all of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -71,14 +71,15 @@ def summarize(
     model = model.merged(layers)
     found = model.activations(model.preprocess(jnp.asarray(pictures)), layers)
     maps = {name: flattened(found[name]) for name in layers}
+    counted = jnp.asarray(valid)
     for each in maps.values():
-        valid &= jnp.all(jnp.isfinite(each), axis=(1, 2))
-    return valid, {name: _summary(each, valid) for name, each in maps.items()}
+        counted &= jnp.all(jnp.isfinite(each), axis=(1, 2))
+    return counted, {name: _summary(each, counted) for name, each in maps.items()}
 
 
-def _summary(values: Float[Array, "n p c"], valid: Bool[AnyArray, " n"]) -> LayerSummary:
+def _summary(values: Float[Array, "n p c"], valid: Bool[Array, " n"]) -> LayerSummary:
     channels = values.shape[-1]
-    counted = jnp.asarray(valid)[:, None, None]
+    counted = valid[:, None, None]
     weight = jnp.where(counted, 1.0, 0.0)
     values = jnp.where(counted, values, 0.0)
     # Of a float32 sum the last digits are lost, so the mean is corrected by a second one.
@@ -162,9 +163,7 @@ def batch_statistics(
 
     Args are those of ``summarize`` and ``statistics_of``; ``shapes`` is from ``layer_shapes``.
     """
-    counted, found = jax.device_get(
-        summarize(model, pictures, valid, layers=tuple(shapes))
-    )
+    counted, found = jax.device_get(summarize(model, pictures, valid, layers=tuple(shapes)))
     return counted, {
         name: statistics_of(
             found[name], counted, numbers, positions=int(np.prod(shape[:-1])), top=top

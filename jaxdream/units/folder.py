@@ -1,0 +1,136 @@
+"""The folder that results go into: whose it is, and how far a run in it has come."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.files.arrays import read_arrays, write_arrays
+from jaxdream.files.locking import folder_lock
+from jaxdream.files.reading import printable
+from jaxdream.files.writing import make_folder, remove_temporaries, remove_tree
+from jaxdream.images import picture_files
+from jaxdream.units.pictures import Unreadable
+
+_CHECKPOINT = "unfinished.npz"
+_LOCK = ".jaxdream.lock"
+_MOST_FAILURES = 1000  # that are remembered by name
+
+
+class StepDone(NamedTuple):
+    """How far a run is: in words and as a share, and pictures that have just failed."""
+
+    text: str
+    done: float  # 0..1, of what it is at
+    failed: Sequence[Unreadable] = ()
+
+
+class About(msgspec.Struct):
+    """What results were made of."""
+
+    key: str  # a hash of all that they depend on
+    layers: list[str]
+    network: str
+    weights_sha256: str
+    size: tuple[int, int]  # height and width that pictures were shown at
+    pictures: int  # of the folder
+    read: int  # how many of these have been gone through
+    failed: int = 0
+    failures: list[tuple[str, str]] = msgspec.field(default_factory=list)  # name and reason
+
+    def after(self, read: int, failed: Sequence[Unreadable]) -> "About":
+        """With so many more pictures gone through, of which some could not be used."""
+        failures = [*self.failures, *((name, reason) for name, reason in failed)]
+        return msgspec.structs.replace(
+            self,
+            read=self.read + read,
+            failed=self.failed + len(failed),
+            failures=failures[:_MOST_FAILURES],
+        )
+
+    def step_done(self, failed: Sequence[Unreadable]) -> StepDone:
+        """How far the pass over the pictures is."""
+        return StepDone(
+            f"{self.read}/{self.pictures} pictures", self.read / max(self.pictures, 1), failed
+        )
+
+
+class ResultFolder:
+    """A folder of results of one kind, from one set of pictures with one set of settings."""
+
+    def __init__(self, path: Path, result: str, parts: Sequence[str]) -> None:
+        """
+        Args:
+            result: name of the file that is written when all pictures have been gone through.
+            parts: names of the other files and folders in it.
+        """
+        self.path = path
+        self.result = path / result
+        self.checkpoint = path / _CHECKPOINT
+        self._parts = [path / name for name in parts]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else writes into the folder, which is made.
+
+        Raises:
+            JaxdreamError: another run does, or it cannot be made.
+        """
+        make_folder(self.path)
+        with folder_lock(self.path / _LOCK):
+            remove_temporaries([self.result, self.checkpoint, *self._parts])
+            yield
+
+    def open(self, about: About, *, overwrite: bool) -> tuple[About, dict[str, np.ndarray] | None]:
+        """What an earlier run came to: its description and arrays; none for a new folder.
+
+        Raises:
+            JaxdreamError: the folder holds something else.
+        """
+        if overwrite:
+            for part in (self.result, self.checkpoint, *self._parts):
+                remove_tree(part)
+        for path in (self.result, self.checkpoint):
+            if not os.path.lexists(path):
+                continue
+            before, arrays = read_arrays(path, About)
+            if before.key != about.key:
+                raise JaxdreamError(
+                    f"{printable(self.path)} was made from other pictures, with another network or "
+                    "other settings: choose another folder, or begin anew with --overwrite"
+                )
+            return before, arrays
+        for part in self._parts:
+            if os.path.lexists(part):
+                raise JaxdreamError(
+                    f"{printable(part)} is there already, and not known to be made by jaxdream: "
+                    "choose another folder, or give --overwrite"
+                )
+        return about, None
+
+    def keep(self, about: About, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write how far the pass has come."""
+        write_arrays(self.checkpoint, msgspec.structs.asdict(about), arrays)
+
+    def finish(self, about: About, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write the result of the pass."""
+        write_arrays(self.result, msgspec.structs.asdict(about), arrays)
+        self.checkpoint.unlink(missing_ok=True)
+
+
+def may_write(path: Path) -> None:
+    """Make sure that a picture takes no other one's place.
+
+    Raises:
+        JaxdreamError: there is one that jaxdream did not write.
+    """
+    if os.path.lexists(path) and not picture_files.is_own(path):
+        raise JaxdreamError(
+            f"{printable(path)} is there already, and not known to be made by jaxdream: move it "
+            "away"
+        )

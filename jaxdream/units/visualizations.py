@@ -1,0 +1,147 @@
+"""Pictures of units from noise, many of them from a few programs, and those of an earlier run."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxdream import objectives
+from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import printable
+from jaxdream.files.writing import make_folder
+from jaxdream.images.picture_files import (
+    mark,
+    read_picture,
+    read_recipe_text,
+    write_image,
+)
+from jaxdream.models.network import Network
+from jaxdream.objectives.base import Objective
+from jaxdream.settings import VisualizeSettings
+from jaxdream.types import Size
+from jaxdream.units.folder import StepDone, may_write
+from jaxdream.units.names import Chosen, unit_file, unit_label
+from jaxdream.visualization.record import visualize_record
+from jaxdream.visualization.visualize import iterate_visualize
+
+FOLDER = "visualizations"
+_PIXELS = 16 * 224 * 224  # of the pictures made at once
+
+
+def visualize_many(
+    model: Network,
+    wanted: Sequence[tuple[int, Objective]],
+    *,
+    settings: VisualizeSettings,
+    size: Size,
+    seed: int,
+) -> Iterator[tuple[float, dict[int, np.ndarray]]]:
+    """Pictures of objectives that differ in their numbers only, in batches of one program.
+
+    A picture depends on its own number and objective alone, and not on those made with it.
+
+    Args:
+        wanted: a number of each objective, which chooses its noise, and the objective.
+
+    Yields:
+        How much of all is done, 0..1, and the pictures that have just become finished, by their
+        numbers.
+    """
+    together = min(len(wanted), max(1, _PIXELS // (size[0] * size[1])))
+    for first in range(0, len(wanted), together):
+        part = list(wanted[first : first + together])
+        # The last batch is filled up, so that all have the same program.
+        filled = part + [part[-1]] * (together - len(part))
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(
+            jax.random.key(seed), np.array([number for number, _ in filled], np.uint32)
+        )
+        states = iterate_visualize(
+            keys, model, [one for _, one in filled], settings=settings, size=size
+        )
+        for state in states:
+            jax.block_until_ready(state.parameters)  # so that an interruption comes soon
+            share = (first + len(part) * state.step / state.steps) / len(wanted)
+            if state.step < state.steps:
+                yield share, {}
+                continue
+            images = np.asarray(state.images)
+            yield (
+                share,
+                {number: images[i] for i, (number, _) in enumerate(part)},
+            )
+
+
+def write_visualizations(
+    model: Network,
+    chosen: Chosen,
+    folder: Path,
+    *,
+    settings: VisualizeSettings,
+    size: Size,
+    seed: int,
+) -> Iterator[StepDone]:
+    """Write a visualisation of each unit that has none yet, made with these settings.
+
+    Raises:
+        JaxdreamError: the layer is too small for the size, or a file cannot be written.
+    """
+    make_folder(folder / FOLDER)
+    for layer, channels in chosen.items():
+        records = {
+            channel: visualize_record(
+                model, settings, pictures=[unit_label(layer, channel)], size=size, seed=seed
+            )
+            for channel in channels
+        }
+        paths = {channel: folder / FOLDER / unit_file(layer, channel) for channel in channels}
+        missing = [c for c in channels if not _is_there(paths[c], records[c])]
+        wanted = [(channel, objectives.channel(layer, channel)) for channel in missing]
+        made = 0
+        for share, pictures in visualize_many(
+            model, wanted, settings=settings, size=size, seed=seed
+        ):
+            for channel, picture in pictures.items():
+                write_image(paths[channel], picture, recipe=records[channel])
+            made += len(pictures)
+            yield StepDone(f"{made}/{len(missing)} visualisations of {layer}", share)
+
+
+def _is_there(path: Path, record: str) -> bool:
+    if not os.path.lexists(path):
+        return False
+    may_write(path)
+    return read_recipe_text(path) == record
+
+
+def copy_visualizations(model: Network, source: Path, chosen: Chosen, folder: Path) -> None:
+    """Take over the visualisations that ``jaxdream visualize`` made in a folder.
+
+    Their names have the layer's own name or an alias.
+
+    Raises:
+        JaxdreamError: there are none of these units, or one cannot be read or written.
+    """
+    if not source.is_dir():
+        raise JaxdreamError(f"{printable(source)}: no such folder")
+    make_folder(folder / FOLDER)
+    found = 0
+    for layer, channels in chosen.items():
+        aliases = [alias for alias, name in model.graph.aliases.items() if name == layer]
+        for channel in channels:
+            names = [source / unit_file(name, channel) for name in (layer, *aliases)]
+            given = next(filter(os.path.lexists, names), None)
+            if given is None:
+                continue
+            found += 1
+            path = folder / FOLDER / unit_file(layer, channel)
+            may_write(path)
+            recipe = read_recipe_text(given) or mark("visualize")
+            write_image(path, read_picture(given).pixels, recipe=recipe)
+    if not found:
+        layer, channels = next(iter(chosen.items()))
+        raise JaxdreamError(
+            f"{printable(source)} has no visualisation of these units, such as "
+            f"{unit_file(layer, channels[0])}: make them with `jaxdream visualize`"
+        )
