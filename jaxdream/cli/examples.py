@@ -49,8 +49,8 @@ def follow(steps, folder: Path) -> bool:
     """Show how far a run is, and which pictures it could not use; whether it came to its end."""
     with session.running(folder.name) as run, closing_uninterrupted(steps):
         for step in steps:
-            for name, reason in step.failed:
-                session.say(f"{name}: {reason}")
+            for unreadable in step.failed:
+                session.say(unreadable.reason)
             run.show(step.text, step.done)
     if run.interrupted:
         session.say("interrupted: what is done is kept, and the same command goes on from there")

@@ -1,11 +1,7 @@
 """Examples of units from a folder of pictures, into a folder in which a stopped run can go on."""
 
-import hashlib
-import json
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,21 +10,20 @@ import numpy as np
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.arrays import read_arrays
 from jaxdream.files.reading import PathLike
-from jaxdream.folder.inputs import Input, find_inputs
+from jaxdream.folder.inputs import Input
 from jaxdream.models.network import Network
 from jaxdream.settings import ExamplesSettings, VisualizeSettings, takes_settings
 from jaxdream.units.examples import Pass, Statistics, UnitExamples
-from jaxdream.units.folder import About, ResultFolder, StepDone
+from jaxdream.units.folder import About, ResultFolder, StepDone, found_inputs
 from jaxdream.units.names import check_names
 from jaxdream.units.pages import write_pages
-from jaxdream.units.pictures import NOT_FINITE, Read, Unreadable, folder_hash, read_batches
+from jaxdream.units.pictures import NOT_FINITE, Read, Unreadable
 from jaxdream.units.sheets import write_sheets
 from jaxdream.units.statistics import SHARES, UnitStatistics
 from jaxdream.units.visualizations import copy_visualizations, write_visualizations
 
 RESULT = "examples.npz"
 _PARTS = ("index.html", "units", "visualizations")
-_KEEP_EVERY = 60.0  # seconds between checkpoints
 
 
 @dataclass(frozen=True)
@@ -106,9 +101,7 @@ def examples_of_files(
             holds something else or cannot be written into.
     """
     path = Path(folder)
-    found = [one for one in inputs if isinstance(one, Input)]
-    if not found or len(found) < len(inputs):
-        found = find_inputs([str(one) for one in inputs], leave_out=path)
+    found = found_inputs(inputs, path)
     work = Pass.planned(model, layers, settings)
     check_names(list(work.shapes))
     chosen = {name: _checked(channels, name, shape[-1]) for name, shape in work.shapes.items()}
@@ -139,51 +132,23 @@ def _checked(channels: Sequence[int] | None, layer: str, count: int) -> list[int
     return list(dict.fromkeys(channels))
 
 
-def describe_run(
-    model: Network, inputs: Sequence[Input], layers: Sequence[str], size, settings: Mapping
-) -> About:
-    """What the results of a pass over these pictures are made of."""
-    facts = {
-        **settings,
-        "layers": list(layers),
-        "size": list(size),
-        "network": model.name,
-        "weights": model.weights_sha256,
-        "precision": model.precision,
-        "pictures": folder_hash(inputs),
-    }
-    key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    return About(key, list(layers), model.name, model.weights_sha256, size, len(inputs), read=0)
-
-
 def _find(
     work: Pass, inputs: Sequence[Input], results: ResultFolder, overwrite: bool
 ) -> Iterator[StepDone]:
     """Go through the pictures that have not been gone through yet."""
-    about = describe_run(work.model, inputs, list(work.shapes), work.size, work.settings.recorded())
+    about = About.of(work.model, inputs, list(work.shapes), work.size, work.settings.recorded())
     about, arrays = results.open(about, overwrite=overwrite)
-    if about.read == about.pictures and arrays is not None and results.result.exists():
+    if results.is_finished():
         return
-    # In one variable: an interruption finds both before a batch, or both after it.
-    current = (work.start() if arrays is None else _states(arrays, work), about)
-    numbers = range(about.read, about.pictures)
-    kept_at = time.monotonic()
-    try:
-        with closing(
-            read_batches(inputs, numbers, work.size, batch=work.settings.batch)
-        ) as batches:
-            for read in batches:
-                states, failed = _added(work, current[0], read, inputs)
-                current = (states, current[1].after(len(read.numbers), failed))
-                if time.monotonic() > kept_at + _KEEP_EVERY:
-                    results.keep(current[1], _raw(current[0]))
-                    kept_at = time.monotonic()
-                yield current[1].step_done(failed)
-    except BaseException:
-        if current[1].read < current[1].pictures:
-            results.keep(current[1], _raw(current[0]))
-        raise
-    results.finish(current[1], _arrays(work.results(current[0]), inputs))
+    about, states = yield from results.go_through(
+        inputs,
+        about,
+        work.start() if arrays is None else _states(arrays, work),
+        add=lambda states, read: _added(work, states, read, inputs),
+        arrays=_raw,
+        batch=work.settings.batch,
+    )
+    results.finish(about, _arrays(work.results(states), inputs))
 
 
 def _added(
@@ -192,7 +157,7 @@ def _added(
     """The statistics with one more batch, and which of its pictures could not be used."""
     failed = [one for one in read.pictures if isinstance(one, Unreadable)]
     states, refused = work.add(states, read.pictures, read.numbers)
-    failed += [Unreadable(inputs[number].relative_path, NOT_FINITE) for number in refused]
+    failed += [Unreadable.of(inputs[number], NOT_FINITE) for number in refused]
     return states, failed
 
 

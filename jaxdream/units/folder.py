@@ -1,10 +1,13 @@
 """The folder that results go into: whose it is, and how far a run in it has come."""
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -14,12 +17,18 @@ from jaxdream.files.arrays import read_arrays, write_arrays
 from jaxdream.files.locking import folder_lock
 from jaxdream.files.reading import printable
 from jaxdream.files.writing import make_folder, remove_temporaries, remove_tree
+from jaxdream.folder.inputs import Input, find_inputs
 from jaxdream.images import picture_files
-from jaxdream.units.pictures import Unreadable
+from jaxdream.models.network import Network
+from jaxdream.types import Size
+from jaxdream.units.pictures import Read, Unreadable, folder_hash, read_batches
 
 _CHECKPOINT = "unfinished.npz"
 _LOCK = ".jaxdream.lock"
 _MOST_FAILURES = 1000  # that are remembered by name
+_KEEP_EVERY = 60.0  # seconds between checkpoints
+
+State = TypeVar("State")
 
 
 class StepDone(NamedTuple):
@@ -42,6 +51,34 @@ class About(msgspec.Struct):
     read: int  # how many of these have been gone through
     failed: int = 0
     failures: list[tuple[str, str]] = msgspec.field(default_factory=list)  # name and reason
+
+    @classmethod
+    def of(
+        cls,
+        model: Network,
+        inputs: Sequence[Input],
+        layers: Sequence[str],
+        size: Size,
+        settings: Mapping[str, Any],
+    ) -> "About":
+        """Before the first picture.
+
+        Args:
+            size: height and width that pictures are shown at.
+            settings: that the results depend on, as JSON can hold them.
+        """
+        facts = {
+            **settings,
+            "layers": list(layers),
+            "size": list(size),
+            "network": model.name,
+            "weights": model.weights_sha256,
+            "precision": model.precision,
+            "pictures": folder_hash(inputs),
+        }
+        key = hashlib.sha256(json.dumps(facts, sort_keys=True).encode("ascii")).hexdigest()
+        layers = list(layers)
+        return cls(key, layers, model.name, model.weights_sha256, size, len(inputs), read=0)
 
     def after(self, read: int, failed: Sequence[Unreadable]) -> "About":
         """With so many more pictures gone through, of which some could not be used."""
@@ -113,6 +150,50 @@ class ResultFolder:
                 )
         return about, None
 
+    def is_finished(self) -> bool:
+        """Whether all pictures have been gone through."""
+        return self.result.exists()
+
+    def go_through(
+        self,
+        inputs: Sequence[Input],
+        about: About,
+        state: State,
+        *,
+        add: Callable[[State, Read], tuple[State, list[Unreadable]]],
+        arrays: Callable[[State], Mapping[str, np.ndarray]],
+        batch: int,
+    ) -> Generator[StepDone, None, tuple[About, State]]:
+        """Go through the pictures that are left; closed or interrupted, it keeps how far it is.
+
+        Args:
+            about: how far an earlier run came.
+            state: what that found out.
+            add: what is known with one more batch, and which of its pictures could not be used.
+            arrays: what is known, as a file holds it.
+            batch: pictures in each.
+
+        Returns:
+            The description and what is known after the last picture.
+        """
+        # In one variable: an interruption finds both before a batch, or both after it.
+        current = (about, state)
+        numbers = range(about.read, about.pictures)
+        kept_at = time.monotonic()
+        try:
+            with closing(read_batches(inputs, numbers, about.size, batch=batch)) as batches:
+                for read in batches:
+                    state, failed = add(current[1], read)
+                    current = (current[0].after(len(read.numbers), failed), state)
+                    if time.monotonic() > kept_at + _KEEP_EVERY:
+                        self.keep(current[0], arrays(current[1]))
+                        kept_at = time.monotonic()
+                    yield current[0].step_done(failed)
+        except BaseException:
+            self.keep(current[0], arrays(current[1]))
+            raise
+        return current
+
     def keep(self, about: About, arrays: Mapping[str, np.ndarray]) -> None:
         """Write how far the pass has come."""
         write_arrays(self.checkpoint, msgspec.structs.asdict(about), arrays)
@@ -121,6 +202,27 @@ class ResultFolder:
         """Write the result of the pass."""
         write_arrays(self.result, msgspec.structs.asdict(about), arrays)
         self.checkpoint.unlink(missing_ok=True)
+
+
+def read_about(path: Path) -> About:
+    """What a file of results says that it was made of.
+
+    Raises:
+        JaxdreamError: there is no such file, or it is damaged.
+    """
+    return read_arrays(path, About)[0]
+
+
+def found_inputs(inputs: Sequence[str | os.PathLike[str] | Input], folder: Path) -> list[Input]:
+    """The pictures that are meant, without those in the folder for the results.
+
+    Raises:
+        JaxdreamError: as ``find_inputs``.
+    """
+    found = [one for one in inputs if isinstance(one, Input)]
+    if found and len(found) == len(inputs):
+        return found
+    return find_inputs([str(one) for one in inputs], leave_out=folder)
 
 
 def may_write(path: Path) -> None:

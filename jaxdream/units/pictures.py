@@ -28,10 +28,15 @@ _BATCHES_AHEAD = 2
 
 
 class Unreadable(NamedTuple):
-    """A picture that could not be used, and why."""
+    """A picture that could not be used."""
 
     name: str  # relative, with slashes
-    reason: str
+    reason: str  # a line that names the file
+
+    @classmethod
+    def of(cls, one: Input, reason: str) -> "Unreadable":
+        path = printable(one.path)
+        return cls(one.relative_path, reason if path in reason else f"{path}: {reason}")
 
 
 def shown_size(text: str | None, model: Network) -> Size:
@@ -74,8 +79,7 @@ def read_fitted(
         with memory.reserved(one.path):
             return fit(decode_picture(content, one.path).pixels, size)
     except JaxdreamError as error:
-        reason = str(error).removeprefix(f"{printable(one.path)}: ")
-        return Unreadable(one.relative_path, reason)
+        return Unreadable.of(one, str(error))
 
 
 class Read(NamedTuple):

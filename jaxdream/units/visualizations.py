@@ -96,7 +96,7 @@ def write_visualizations(
             for channel in channels
         }
         paths = {channel: folder / FOLDER / unit_file(layer, channel) for channel in channels}
-        missing = [c for c in channels if not _is_there(paths[c], records[c])]
+        missing = [c for c in channels if not has_record(paths[c], records[c])]
         wanted = [(channel, objectives.channel(layer, channel)) for channel in missing]
         made = 0
         for share, pictures in visualize_many(
@@ -108,7 +108,12 @@ def write_visualizations(
             yield StepDone(f"{made}/{len(missing)} visualisations of {layer}", share)
 
 
-def _is_there(path: Path, record: str) -> bool:
+def has_record(path: Path, record: str) -> bool:
+    """Whether a picture is there that was made in this way.
+
+    Raises:
+        JaxdreamError: there is one that jaxdream did not write.
+    """
     if not os.path.lexists(path):
         return False
     may_write(path)
