@@ -192,3 +192,17 @@ def photo(tmp_path):
     pixels = np.stack([3 * x, 4 * y, 128 + 60 * np.sin((x + y) / 5)], -1)
     Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """The files of a folder with their bytes, without those that are hidden."""
+
+    def contents(path):
+        return {
+            file.relative_to(path).as_posix(): file.read_bytes()
+            for file in sorted(path.rglob("*"))
+            if file.is_file() and not file.name.startswith(".")
+        }
+
+    return contents

@@ -5,7 +5,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from jaxdream.files.schema import decode
 from jaxdream.files.writing import replacing
 
 _ABOUT = "about"  # the description, as JSON
-Description = TypeVar("Description")
 
 
 def write_arrays(
@@ -34,9 +33,7 @@ def write_arrays(
         file.write(content.getbuffer())
 
 
-def read_arrays(
-    path: PathLike, schema: type[Description]
-) -> tuple[Description, dict[str, np.ndarray]]:
+def read_arrays(path: PathLike, schema: Any) -> tuple[Any, dict[str, np.ndarray]]:
     """What ``write_arrays`` wrote.
 
     Args:

@@ -15,9 +15,10 @@ from jaxtyping import Array, Float, Float64, Int64
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.jit import program
-from jaxdream.models.graph import Graph
+from jaxdream.models.graph import Graph, Node
 from jaxdream.models.graph_network import GraphNetwork, evaluate
 from jaxdream.models.network import Network
+from jaxdream.models.ops import Input
 from jaxdream.models.precision import compute_in
 from jaxdream.types import AnyArray
 
@@ -207,7 +208,7 @@ def nearest_classes(
 
 def _rest(graph: Graph, layer: str) -> Graph:
     """A network that begins with this layer."""
-    return replace(graph, nodes={**graph.nodes, layer: replace(graph.nodes[layer], inputs=())})
+    return replace(graph, nodes={**graph.nodes, layer: Node(layer, Input(), ())})
 
 
 @program(static_argnames=("layer", "shape"))

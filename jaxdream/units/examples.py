@@ -8,7 +8,6 @@ optimised.
 import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -19,7 +18,7 @@ from jaxdream.settings import ExamplesSettings, takes_settings
 from jaxdream.types import AnyArray, Size
 from jaxdream.units.pictures import Unreadable, fit, shown_size, stacked
 from jaxdream.units.receptive_fields import receptive_boxes
-from jaxdream.units.statistics import UnitStatistics, merge
+from jaxdream.units.statistics import UnitStatistics, merge_statistics
 from jaxdream.units.summary import batch_statistics, layer_shapes
 
 Statistics = dict[str, UnitStatistics]  # by the layers' own names
@@ -48,20 +47,22 @@ def find_examples(
     layers: str | Sequence[str],
     *,
     settings: ExamplesSettings,
+    first: int = 0,
 ) -> dict[str, UnitExamples]:
     """The pictures that excite each channel of some layers most, and statistics of all channels.
 
     The pictures are gone through once, and the memory does not depend on how many there are.
-    ``jaxdream.units.statistics.merge`` puts results for parts of a data set together.
+    ``merge_statistics`` puts the statistics of parts of a data set together.
 
     Args:
         model: from ``load_model`` or ``wrap``.
         pictures: RGB, 0..255, of any sizes: they may be made as they are asked for.
         layers: a name or alias, or several.
         {settings}
+        first: number of the first picture, where they are a part of a data set.
 
     Returns:
-        The examples of each layer, by its own name. Pictures are numbered from 0.
+        The examples of each layer, by its own name.
 
     Raises:
         JaxdreamError: an unknown layer, a size that is too small for one, what is no picture, or
@@ -70,7 +71,7 @@ def find_examples(
     work = Pass.planned(model, layers, settings)
     states = work.start()
     taken = iter(pictures)
-    numbers = itertools.count()
+    numbers = itertools.count(first)
     while batch := list(itertools.islice(taken, settings.batch)):
         fitted = [fit(picture, work.size) for picture in batch]
         states, _ = work.add(states, fitted, [next(numbers) for _ in batch])
@@ -89,7 +90,7 @@ class Pass:
     @classmethod
     def planned(
         cls, model: Network, layers: str | Sequence[str], settings: ExamplesSettings
-    ) -> Self:
+    ) -> "Pass":
         """
         Raises:
             JaxdreamError: an unknown layer, or a size that it cannot have.
@@ -126,7 +127,7 @@ class Pass:
         counted, more = batch_statistics(
             self.model, array, valid, of_slots, self.shapes, top=self.settings.top
         )
-        merged = {name: merge(states[name], more[name]) for name in states}
+        merged = {name: merge_statistics(states[name], more[name]) for name in states}
         return merged, of_slots[valid & ~counted].tolist()
 
     def results(self, states: Statistics) -> dict[str, UnitExamples]:

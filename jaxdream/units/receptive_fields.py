@@ -14,7 +14,9 @@ from jaxdream.types import AnyArray, Size
 
 _NOISES = 4  # pictures on which the field of a network of one's own is measured
 
-Side = tuple[float, int, int]  # along one side: pixels a position, and (first, last) of position 0
+Side = tuple[
+    float | int, int, int
+]  # along one side: pixels a position, and (first, last) of position 0
 
 
 def receptive_boxes(

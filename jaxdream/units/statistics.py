@@ -121,7 +121,7 @@ class UnitStatistics:
         return cls(**numbers, **given)  # pyright: ignore[reportArgumentType]
 
 
-def merge(first: UnitStatistics, *others: UnitStatistics) -> UnitStatistics:
+def merge_statistics(first: UnitStatistics, *others: UnitStatistics) -> UnitStatistics:
     """The statistics of all pictures, from those of parts of them.
 
     Tops, counts, zeros and extremes are the same in whatever order; means and comoments to the

@@ -1,6 +1,7 @@
 """Pictures of units from noise, many of them from a few programs, and those of an earlier run."""
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxdream import objectives
-from jaxdream.errors import JaxdreamError
+from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.files.reading import printable
 from jaxdream.files.writing import make_folder
 from jaxdream.images.picture_files import (
@@ -24,7 +25,7 @@ from jaxdream.types import Size
 from jaxdream.units.folder import StepDone, may_write
 from jaxdream.units.names import Chosen, unit_file, unit_label
 from jaxdream.visualization.record import visualize_record
-from jaxdream.visualization.visualize import iterate_visualize
+from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
 
 FOLDER = "visualizations"
 _PIXELS = 16 * 224 * 224  # of the pictures made at once
@@ -45,11 +46,13 @@ def visualize_many(
     Args:
         wanted: a number of each objective, which chooses its noise, and the objective.
 
+    A dead unit, whose gradient is zero everywhere, keeps its noise.
+
     Yields:
         How much of all is done, 0..1, and the pictures that have just become finished, by their
         numbers.
     """
-    together = min(len(wanted), max(1, _PIXELS // (size[0] * size[1])))
+    together = max(1, min(len(wanted), _PIXELS // (size[0] * size[1])))
     for first in range(0, len(wanted), together):
         part = list(wanted[first : first + together])
         # The last batch is filled up, so that all have the same program.
@@ -60,17 +63,33 @@ def visualize_many(
         states = iterate_visualize(
             keys, model, [one for _, one in filled], settings=settings, size=size
         )
-        for state in states:
+        for state in _without_complaint(states):
             jax.block_until_ready(state.parameters)  # so that an interruption comes soon
             share = (first + len(part) * state.step / state.steps) / len(wanted)
             if state.step < state.steps:
                 yield share, {}
                 continue
             images = np.asarray(state.images)
-            yield (
-                share,
-                {number: images[i] for i, (number, _) in enumerate(part)},
-            )
+            yield share, {number: images[i] for i, (number, _) in enumerate(part)}
+
+
+def _without_complaint(states: Iterator[VisualizeState]) -> Iterator[VisualizeState]:
+    """The states of a batch, also where the gradient was zero for some pictures or for all."""
+    finished = False
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", JaxdreamWarning)
+            try:
+                state = next(states, None)
+            except JaxdreamError:
+                # What is not finite cannot be written: that has an error of its own.
+                if not finished:
+                    raise
+                return
+        if state is None:
+            return
+        finished = state.step == state.steps
+        yield state
 
 
 def write_visualizations(
