@@ -54,7 +54,7 @@ class AtlasSettings(PassSettings):
         default=5, help="activations that a cell needs to be shown", minimum=1, maximum=10**6
     )
     cell_size: int = setting(
-        default=96, help="side of a cell's picture", unit="pixels", minimum=8, maximum=1024
+        default=96, help="side of a cell's picture, in pixels", minimum=8, maximum=1024
     )
     projection: str = setting(
         default="auto",

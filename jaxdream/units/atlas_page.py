@@ -125,8 +125,8 @@ map.addEventListener("keydown", event => {
   event.preventDefault();
 });
 addEventListener("resize", whole);
-whole();
 choose(row, column);
+whole();
 """
 
 

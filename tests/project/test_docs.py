@@ -177,6 +177,10 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
             },
         ),
         ("docs/page.md", {"page settings": (jd.PageSettings,)}),
+        (
+            "docs/units.md",
+            {"examples settings": (jd.ExamplesSettings,), "atlas settings": (jd.AtlasSettings,)},
+        ),
     ],
 )
 def test_tables_of_settings_are_todays(page, tables):
