@@ -7,19 +7,19 @@ from jaxdream.cli import session
 from jaxdream.cli.examples import follow, report
 from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.options import read_settings
-from jaxdream.folder.inputs import find_inputs
 from jaxdream.settings import AtlasSettings, Compute, VisualizeSettings
 
 
 def make_atlas(options: argparse.Namespace) -> int:
     from jaxdream.units.atlas import choose_projection
+    from jaxdream.units.folder import found_inputs
 
     settings = read_settings(options, AtlasSettings)
     visualize = read_settings(options, VisualizeSettings)
     choose_projection(settings.projection)  # now, since the rest takes a while
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)
-    inputs = find_inputs(options.inputs, leave_out=folder)
+    inputs = found_inputs(options.inputs, folder)
     session.start_jax(options.device)
     model = session.load(options, read_settings(options, Compute))
 

@@ -8,11 +8,11 @@ from jaxdream.cli import session
 from jaxdream.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED
 from jaxdream.cli.options import read_settings
 from jaxdream.errors import JaxdreamError
-from jaxdream.folder.inputs import find_inputs
 from jaxdream.settings import Compute, ExamplesSettings, VisualizeSettings
 
 
 def find_examples(options: argparse.Namespace) -> int:
+    from jaxdream.units.folder import found_inputs
     from jaxdream.visualization.targets import parse_channels
 
     if options.visualize and options.visualizations is not None:
@@ -22,7 +22,7 @@ def find_examples(options: argparse.Namespace) -> int:
     channels = None if options.channels == "all" else parse_channels(options.channels)
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)
-    inputs = find_inputs(options.inputs, leave_out=folder)
+    inputs = found_inputs(options.inputs, folder)
     session.start_jax(options.device)
     model = session.load(options, read_settings(options, Compute))
 

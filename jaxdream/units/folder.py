@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.files.arrays import read_arrays, write_arrays
 from jaxdream.files.locking import folder_lock
 from jaxdream.files.reading import printable
-from jaxdream.files.writing import make_folder, remove_temporaries, remove_tree
+from jaxdream.files.writing import make_folder, remove_temporaries
 from jaxdream.folder.inputs import Input, find_inputs
 from jaxdream.images import picture_files
 from jaxdream.models.network import Network
@@ -131,7 +131,7 @@ class ResultFolder:
         """
         if overwrite:
             for part in (self.result, self.checkpoint, *self._parts):
-                remove_tree(part)
+                _clear(part)
         for path in (self.result, self.checkpoint):
             if not os.path.lexists(path):
                 continue
@@ -217,12 +217,30 @@ def found_inputs(inputs: Sequence[str | os.PathLike[str] | Input], folder: Path)
     """The pictures that are meant, without those in the folder for the results.
 
     Raises:
-        JaxdreamError: as ``find_inputs``.
+        JaxdreamError: as ``find_inputs``, or the results would go among the pictures.
     """
+    for given in inputs:
+        if not isinstance(given, Input) and os.path.realpath(given) == os.path.realpath(folder):
+            raise JaxdreamError(
+                f"{printable(folder)} has the pictures: choose another folder for the results"
+            )
     found = [one for one in inputs if isinstance(one, Input)]
     if found and len(found) == len(inputs):
         return found
     return find_inputs([str(one) for one in inputs], leave_out=folder)
+
+
+def _clear(part: Path) -> None:
+    """Delete a file; of a folder the pictures that jaxdream wrote, and the pages beside them."""
+    if not part.is_dir():
+        part.unlink(missing_ok=True)
+        return
+    for path in part.glob("*.png"):
+        if picture_files.is_own(path):
+            path.unlink()
+            path.with_suffix(".html").unlink(missing_ok=True)
+    with suppress(OSError):  # the user has something in it
+        part.rmdir()
 
 
 def may_write(path: Path) -> None:

@@ -127,8 +127,10 @@ def _example_rows(one: UnitExamples, channel: int, names: Mapping[int, str]) -> 
 def _distribution(one: UnitExamples, channel: int, quantiles: np.ndarray) -> str:
     s = one.statistics
     rows = [("mean", s.mean[channel]), ("deviation", s.deviation[channel])]
+    names = {0.0: "smallest", 0.5: "median", 1.0: "largest"}
     rows += [
-        (f"{share:.1%} are at most", value) for share, value in zip(SHARES, quantiles, strict=True)
+        (names.get(share, f"quantile {share:g}"), value)
+        for share, value in zip(SHARES, quantiles, strict=True)
     ]
     shown = "".join(f"<tr><th>{name}</th><td>{value:.5g}</td></tr>\n" for name, value in rows)
     zeros = f"<tr><th>exactly 0</th><td>{s.zero_share[channel]:.2%}</td></tr>\n"

@@ -52,6 +52,12 @@ class ActivationSample:
         """Everything by its name, as an .npz file holds it."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
+    def where(self, kept: Bool[np.ndarray, " n"]) -> "ActivationSample":
+        """Only some of them."""
+        if kept.all():
+            return self
+        return ActivationSample(**{name: array[kept] for name, array in self.arrays().items()})
+
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "ActivationSample":
         """What ``arrays`` gave.
@@ -80,8 +86,13 @@ def merge_samples(
     Args:
         most: activations that are kept, of each part as well.
     """
+    full = len(first.draws) >= most
+    # Once the sample is full hardly any candidate gets in, and it need not be copied.
+    entering = [one.where(one.draws <= first.draws[-1]) if full else one for one in others]
+    if full and not any(len(one.draws) for one in entering):
+        return first.where(np.arange(len(first.draws)) < most)
     joined = {
-        name: np.concatenate([getattr(one, name) for one in (first, *others)])
+        name: np.concatenate([getattr(one, name) for one in (first, *entering)])
         for name in first.arrays()
     }
     order = np.lexsort((joined["positions"], joined["pictures"], joined["draws"]))[:most]

@@ -112,6 +112,19 @@ def test_a_changed_folder_or_setting_is_not_mixed_in(tiny, folder, made, tmp_pat
     assert not (out / "visualizations").exists()
 
 
+def test_what_others_put_into_the_folder_stays(tiny, folder, tmp_path):
+    for name in ("units/mine.txt", "visualizations/drawn.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"mine")
+    for _ in range(2):
+        list(run(tiny, folder, tmp_path, overwrite=True, channels=[1]))
+    assert (tmp_path / "units" / "mine.txt").read_bytes() == b"mine"
+    assert (tmp_path / "visualizations" / "drawn.png").read_bytes() == b"mine"
+    (tmp_path / "units" / "second_1.png").write_bytes(b"mine")
+    with pytest.raises(JaxdreamError, match="not known to be made by jaxdream"):
+        list(run(tiny, folder, tmp_path, overwrite=True, channels=[1]))
+
+
 def test_a_foreign_folder_is_left_alone(tiny, folder, tmp_path):
     (tmp_path / "index.html").write_text("mine")
     with pytest.raises(JaxdreamError, match="not known to be made by jaxdream"):
@@ -140,6 +153,8 @@ def test_what_is_wrong_is_told_at_once(tiny, folder, tmp_path):
         run(tiny, folder, tmp_path / "out", channels=[4])
     with pytest.raises(JaxdreamError, match="no pictures"):
         jd.examples_of_files(tiny, [tmp_path], tmp_path / "out", LAYERS)
+    with pytest.raises(JaxdreamError, match="has the pictures"):
+        run(tiny, folder, folder)
     assert not (tmp_path / "out").exists()
 
 

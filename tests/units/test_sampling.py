@@ -52,6 +52,20 @@ def test_samples_of_parts_are_merged_into_that_of_the_whole(tiny, pictures):
     np.testing.assert_allclose(merged.vectors, whole.vectors, rtol=1e-4, atol=1e-4)
 
 
+def test_a_full_sample_takes_what_draws_less():
+    def drawn(*draws):
+        count = len(draws)
+        numbers = np.array([10 * draw for draw in draws], np.int64)
+        return ActivationSample(
+            np.zeros((count, 1), np.float32), np.array(draws), numbers, np.zeros(count, np.int32)
+        )
+
+    full = drawn(0.1, 0.2, 0.5)
+    assert merge_samples(full, drawn(0.6, 0.9), most=3).draws.tolist() == [0.1, 0.2, 0.5]
+    assert merge_samples(full, drawn(0.6, 0.3), most=3).pictures.tolist() == [1, 2, 3]
+    assert merge_samples(full, most=2).draws.tolist() == [0.1, 0.2]
+
+
 def test_all_positions_are_as_likely():
     chosen, draws = draw_positions(0, list(range(4000)), positions=8, each=2)
     assert np.abs(np.bincount(chosen.ravel()) / 1000 - 1).max() < 0.15
