@@ -132,6 +132,7 @@ class ResultFolder:
         if overwrite:
             for part in (self.result, self.checkpoint, *self._parts):
                 _clear(part)
+            return about, None
         for path in (self.result, self.checkpoint):
             if not os.path.lexists(path):
                 continue
