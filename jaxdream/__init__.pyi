@@ -17,11 +17,11 @@ from .algorithm.optimizers import normalize_by_mean_abs as normalize_by_mean_abs
 from .batches import Batch as Batch
 from .batches import dream_batch as dream_batch
 from .batches import plan_batches as plan_batches
-from .deepdream import DreamState as DreamState
 from .deepdream import dream as dream
 from .deepdream import iterate_dream as iterate_dream
 from .display import show_dream as show_dream
 from .display import to_uint8 as to_uint8
+from .dream_state import DreamState as DreamState
 from .errors import JaxdreamError as JaxdreamError
 from .errors import JaxdreamWarning as JaxdreamWarning
 from .execution.compile_cache import keep_programs as keep_programs
@@ -71,6 +71,8 @@ from .objectives.text import parse_objective as parse_objective
 from .recipe import Provenance as Provenance
 from .recipe import Recipe as Recipe
 from .recipe import read_recipe as read_recipe
+from .run_log import RunLog as RunLog
+from .run_log import step_records as step_records
 from .settings import CLASSIC_ZOOM as CLASSIC_ZOOM
 from .settings import AtlasSettings as AtlasSettings
 from .settings import ClipSettings as ClipSettings

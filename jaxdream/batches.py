@@ -16,7 +16,8 @@ from jaxdream.algorithm.ascent import gradient_errors
 from jaxdream.algorithm.keys import AnyKey, drawn_offsets, picture_keys
 from jaxdream.algorithm.octaves import octave_options, plan_octaves, sizes_for
 from jaxdream.algorithm.optimizers import StepRule
-from jaxdream.deepdream import DreamState, dream_pictures
+from jaxdream.deepdream import dream_pictures
+from jaxdream.dream_state import DreamState
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import available
 from jaxdream.execution.planner import allows_padding, useful_batch

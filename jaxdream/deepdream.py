@@ -10,7 +10,7 @@ import operator
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -20,11 +20,12 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, Integer
 
-from jaxdream.algorithm.ascent import AscentState, StepInfo, check_gradients
+from jaxdream.algorithm.ascent import AscentState, check_gradients
 from jaxdream.algorithm.finishing import Finishing
 from jaxdream.algorithm.keys import AnyKey, Offsets, given_offsets
 from jaxdream.algorithm.octaves import octave_bases, octave_sizes
 from jaxdream.algorithm.optimizers import StepRule
+from jaxdream.dream_state import DreamState, add_detail
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.choosing import choose
 from jaxdream.execution.jit import steps_per_call
@@ -34,7 +35,6 @@ from jaxdream.execution.shapes import Layout
 from jaxdream.execution.sharding import Sharding, chosen_sharding
 from jaxdream.images.masks import average_areas, masks_of
 from jaxdream.images.pixels import check_picture
-from jaxdream.images.resample import resize
 from jaxdream.images.seamless import wrapped_axes
 from jaxdream.models.network import Network
 from jaxdream.objectives.base import Objective
@@ -45,69 +45,6 @@ from jaxdream.types import AnyArray
 
 Masks = Float[AnyArray, "*n h w"] | None
 Image = Float[AnyArray, "*n h w 3"] | Integer[AnyArray, "*n h w 3"]
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class DreamState:
-    """A dream as far as it has got: a pytree of arrays; the numbers of its progress are static.
-
-    The arrays may still be computed when a state is given.
-    """
-
-    array: Float[AnyArray, "n H W 3"]  # the pictures, as they lie in the program's array
-    bases: tuple[AnyArray, ...]  # each undreamed picture at this octave's size
-    masks: Sequence[AnyArray] | None  # of each picture, (h, w), 0..1, at its full size
-    infos: StepInfo  # of the last step, one value per picture
-    max_mean_gradient: Float[AnyArray, " n"]  # of the steps since the last state
-    octave: int = field(metadata={"static": True})  # 0 is the smallest
-    octaves: int = field(metadata={"static": True})
-    step: int = field(metadata={"static": True})  # steps done in this octave
-    steps: int = field(metadata={"static": True})
-    done: float = field(metadata={"static": True})  # share of the whole dream, by pixels, 0..1
-    layout: Layout = field(metadata={"static": True})
-    batch: Literal["one", "stack", "list"] = field(metadata={"static": True})  # as it was given
-    wrap: tuple[bool, bool] = field(metadata={"static": True})  # as of ``resize``
-    finishing: Finishing | None = field(metadata={"static": True})
-
-    @property
-    def info(self) -> StepInfo:
-        """Value and mean |gradient| of the last step: scalars for one picture, (n,) for more."""
-        if self.batch != "one":
-            return self.infos
-        return StepInfo(self.infos.value[0], self.infos.gradient_mean[0])
-
-    @property
-    def at_octave(self) -> Float[Array, "*n h w 3"] | list[Float[Array, "_h _w 3"]]:
-        """The picture(s) at this octave's size: RGB, 0..255."""
-        return self._as_given(self.layout.take(self.array))
-
-    def at_full_size(
-        self, image: AnyArray | Sequence[AnyArray]
-    ) -> Float[Array, "*n h w 3"] | list[Float[Array, "_h _w 3"]]:
-        """The dream so far at the full size of ``image``, which it began from (RGB, 0..255)."""
-        images: list[AnyArray] = [image] if self.batch == "one" else list(image)  # pyright: ignore[reportAssignmentType]
-        pictures = self.layout.take(self.array)
-        detail = map(operator.sub, pictures, self.bases)
-        masks = self.masks or [None] * len(images)
-        dreams = list(map(partial(_add_detail, wrap=self.wrap), images, detail, masks))
-        # At the end the pictures are finished already.
-        finishing = self.finishing if self.done < 1 else None
-        return self._as_given(list(map(finishing, images, dreams, masks)) if finishing else dreams)
-
-    def _as_given(self, pictures: list[AnyArray]):
-        """JAX's arrays, in the form in which the pictures were given."""
-        if self.batch == "stack":
-            traced = any(isinstance(picture, Tracer) for picture in pictures)
-            return jnp.stack(pictures) if traced else jax.device_put(np.stack(pictures))
-        # By device_put: in ``jnp.asarray``, each size would be one more small program.
-        arrays = [
-            jax.device_put(np.ascontiguousarray(picture))
-            if isinstance(picture, np.ndarray)
-            else picture
-            for picture in pictures
-        ]
-        return arrays[0] if self.batch == "one" else arrays
 
 
 @takes_settings(settings=DreamSettings, compute=Compute)
@@ -121,6 +58,7 @@ def dream(
     compute: Compute,
     offsets: Offsets = None,
     mask: Masks = None,
+    callback: Callable[[DreamState], object] | None = None,
 ) -> Float[Array, "*n h w 3"]:
     """Dream a picture, or a batch of pictures of one size.
 
@@ -139,6 +77,7 @@ def dream(
             (n, octaves * steps, 2), instead of drawing it with ``key``.
         mask: how much of each step a pixel takes, (h, w), 0..1, for a batch also (n, h, w). The
             network sees the whole picture; where the mask is 0, the picture stays as it is.
+        callback: called with every state that ``iterate_dream`` gives, such as a ``RunLog``.
 
     Returns:
         The dreamed picture(s), RGB, 0..255, not rounded.
@@ -153,7 +92,8 @@ def dream(
         key, model, image, objective,
         settings=settings, compute=compute, offsets=offsets, mask=mask,
     )  # fmt: skip
-    return jnp.asarray(deque(states, maxlen=1).pop().at_octave)
+    last = deque(_told(states, callback), maxlen=1).pop()
+    return jnp.asarray(last.at_octave)
 
 
 @takes_settings(settings=DreamSettings, compute=Compute)
@@ -288,12 +228,12 @@ def dream_pictures(
             run = octave.run if compiled is None else replace(compiled, octave=octave).run
             for first in range(0, settings.steps, chunk):
                 at = number * settings.steps + first
-                state, infos, max_mean = run(state, jitter[at : at + chunk])
+                state, infos = run(state, jitter[at : at + chunk])
                 done += chunk * pixels[number]
                 if finishing and done == total:
                     state = _finished(state, octave, base, finishing, masks)
                 yield DreamState(
-                    state.image, tuple(base), masks, infos, max_mean,
+                    state.image, tuple(base), masks, infos,
                     number, len(octaves), first + chunk, settings.steps, done / total,
                     octave.layout, batch, wrap, finishing,
                 )  # fmt: skip
@@ -335,18 +275,7 @@ def _begin(
         return octave.start(base)
     with np.errstate(over="ignore", invalid="ignore"):  # reported at the end
         masks = octave.masks or [None] * len(base)
-        return octave.start(list(map(partial(_add_detail, wrap=wrap), base, detail, masks)))
-
-
-def _add_detail(
-    base: AnyArray, detail: AnyArray, mask: AnyArray | None, *, wrap: tuple[bool, bool]
-) -> AnyArray:
-    """A picture with the detail that was dreamed at another size, where the mask is not 0."""
-    dreamed = base + resize(detail, (base.shape[0], base.shape[1]), wrap=wrap)
-    if mask is None:
-        return dreamed
-    xp = jnp if isinstance(dreamed, Tracer) or isinstance(mask, Tracer) else np
-    return xp.where(mask.reshape(*base.shape[:2], 1) > 0, dreamed, base)
+        return octave.start(list(map(partial(add_detail, wrap=wrap), base, detail, masks)))
 
 
 def _finished(
@@ -389,6 +318,16 @@ def checked_states(states: Iterator[DreamState], objective: Objective) -> Iterat
         yield state
     if not any(isinstance(value, Tracer) for value in found):
         check_gradients(np.max(np.stack(found), axis=0), repr(objective))
+
+
+def _told(
+    states: Iterator[DreamState], callback: Callable[[DreamState], object] | None
+) -> Iterator[DreamState]:
+    """The states, of each of which the callback is told."""
+    for state in states:
+        if callback is not None:
+            callback(state)
+        yield state
 
 
 def _is_traced(*values: object) -> bool:

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from jaxdream.deepdream import DreamState
+from jaxdream.dream_state import DreamState
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.pixels import to_levels
 from jaxdream.types import AnyArray

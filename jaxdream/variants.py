@@ -15,7 +15,8 @@ from jaxdream.algorithm.finishing import Finishing
 from jaxdream.algorithm.keys import drawn_offsets, single_key
 from jaxdream.algorithm.octaves import octave_options, octave_sizes
 from jaxdream.algorithm.optimizers import StepRule
-from jaxdream.deepdream import DreamState, checked_states, dream_pictures
+from jaxdream.deepdream import checked_states, dream_pictures
+from jaxdream.dream_state import DreamState
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import available
 from jaxdream.execution.planner import plan_layouts, useful_batch

@@ -20,7 +20,8 @@ from jaxdream.curves.names import zoom_curve_settings
 from jaxdream.curves.objectives import CrossFade, cross_fade
 from jaxdream.curves.text import parse_curves
 from jaxdream.curves.times import Moment, Timeline
-from jaxdream.deepdream import DreamState, iterate_dream
+from jaxdream.deepdream import iterate_dream
+from jaxdream.dream_state import DreamState
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.pixels import as_pixels
 from jaxdream.images.resample import warp

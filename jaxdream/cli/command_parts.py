@@ -1,5 +1,7 @@
 """What several commands of the command line have in common."""
 
+from collections.abc import Callable
+
 from jaxdream.cli.options import Parser, number, whole_number
 
 
@@ -66,3 +68,11 @@ def add_processes(parser: Parser) -> None:
         help="and which of them this is, from 0")  # fmt: skip
     add("--wait", type=whole_number(1, 10**6, "wait"), default=300, metavar="SECONDS",
         help="how long to wait for the other processes (default: 300)")  # fmt: skip
+
+
+def add_log(add: Callable[..., object]) -> None:
+    """The option ``--log``, by the ``add_argument`` of a parser or a group."""
+    add(
+        "--log", metavar="FILE", help="add every step to this file, as lines of JSON: value, "
+        "gradient, and of each octave or picture what layers see at its end",
+    )  # fmt: skip

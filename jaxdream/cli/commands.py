@@ -8,6 +8,7 @@ import argparse
 from jaxdream.cli.command_parts import (
     add_command,
     add_device,
+    add_log,
     add_network,
     add_objective,
     add_overwrite,
@@ -93,6 +94,7 @@ def _add_dream(commands) -> None:
         "--preview-every", choices=("step", "octave"), default="step",
         help="how often --preview and --gif have a picture (default: step)",
     )  # fmt: skip
+    add_log(add)
     add("--before-after", action="store_true", help="also write each picture and its dream side by "
         "side, into OUT_before_after")  # fmt: skip
     add("--grid", nargs="+", metavar="NAME=A,B", help="dream with every combination of these "
@@ -191,6 +193,7 @@ def _add_visualize(commands) -> None:
     add("--from", dest="start", metavar="IN", help="begin from this photograph, not from noise")
     add("--alpha", action="store_true", help="make what does not matter to the objective "
         "transparent")  # fmt: skip
+    add_log(add)
     add_settings(
         parser, VisualizeSettings,
         help={"diversity": "pull that makes the pictures of --count differ; 0.5 where there are "

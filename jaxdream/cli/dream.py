@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +13,7 @@ from jaxdream.cli.exit_codes import INTERRUPTED, SOME_FAILED
 from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.preview import Previews
+from jaxdream.cli.run_log import asked_log, check_asked_log
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import printable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from jaxdream.folder.worker import FileWork, PictureFile
     from jaxdream.models.network import Network
     from jaxdream.objectives import Objective
+    from jaxdream.run_log import RunLog
 
 
 class Task(NamedTuple):
@@ -56,6 +58,7 @@ def dream_pictures(options: argparse.Namespace) -> int:
     check_targets(outputs, guard)
     if options.before_after:
         check_targets(list(map(formats.before_after_path, outputs)), guard)
+    check_asked_log(options, guard)
     previews = Previews.asked(options, outputs, guard)
     sphere = settings.seamless == SPHERE
     pictures = _read_all(inputs, outputs, source, compute.memory, sphere=sphere)
@@ -67,7 +70,10 @@ def dream_pictures(options: argparse.Namespace) -> int:
     task = Task(model, objective, work, _with_shapes(compute, work, files))
     if options.plan:
         return _print_plans(task, files)
-    return dream_task(task, files, previews)
+    run = {"command": "dream", "objective": work.objective.text, "seed": source.seed}
+    run |= settings.recorded() | asdict(work.provenance)
+    with asked_log(options, model, run) as log:
+        return dream_task(task, files, previews, log)
 
 
 def _outputs(inputs: list[str], output: str | None) -> list[Path]:
@@ -157,7 +163,12 @@ def _work(
     return objective, work
 
 
-def dream_task(task: Task, files: Sequence["PictureFile"], previews: Previews | None = None) -> int:
+def dream_task(
+    task: Task,
+    files: Sequence["PictureFile"],
+    previews: Previews | None = None,
+    log: "RunLog | None" = None,
+) -> int:
     """Dream pictures and write them; the exit code."""
     from jaxdream.execution.sharding import chosen_sharding
     from jaxdream.folder.pipeline import Pipeline, pictures_so_far
@@ -185,6 +196,8 @@ def dream_task(task: Task, files: Sequence["PictureFile"], previews: Previews | 
         run.show_state(state, _counted(work.progress), done)
         if previews is not None:
             previews.add(state, pictures_so_far(state, wanted))
+        if log is not None:
+            log(state, names={slot: loaded.file.output for slot, loaded in wanted.items()})
 
     def keep(state, wanted) -> None:
         with session.uninterrupted():

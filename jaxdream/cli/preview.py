@@ -19,7 +19,7 @@ from jaxdream.files.writing import (
 from jaxdream.images import picture_files
 
 if TYPE_CHECKING:
-    from jaxdream.deepdream import DreamState
+    from jaxdream.dream_state import DreamState
     from jaxdream.folder.worker import Loaded
 
 _DIGITS = 5

@@ -27,7 +27,7 @@ from jaxdream.images.pixels import parse_size
 from jaxdream.images.seamless import check_sphere
 
 if TYPE_CHECKING:
-    from jaxdream.deepdream import DreamState
+    from jaxdream.dream_state import DreamState
     from jaxdream.execution.distributed import Process
     from jaxdream.settings import Compute, SourceSettings
 

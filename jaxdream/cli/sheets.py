@@ -92,8 +92,10 @@ def dream_grid(options: argparse.Namespace) -> int:
     """``jaxdream dream IN --grid layer=3b,4c step_size=0.7,1.5``; the exit code."""
     if len(options.inputs) != 1:
         raise JaxdreamError(f"--grid takes one picture, not {len(options.inputs)}")
-    if options.plan or options.preview or options.gif or options.before_after:
-        raise JaxdreamError("--grid does not go with --plan, --preview, --gif or --before-after")
+    if options.plan or options.preview or options.gif or options.before_after or options.log:
+        raise JaxdreamError(
+            "--grid does not go with --plan, --preview, --gif, --before-after or --log"
+        )
     source = read_settings(options, SourceSettings)
     if source.mask is not None or source.make_tile or source.begin is not None:
         raise JaxdreamError("--grid does not go with --mask, --make-tile or --from")

@@ -1,6 +1,7 @@
 """``jaxdream visualize``; returns the exit code."""
 
 import argparse
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.options import read_settings
+from jaxdream.cli.run_log import asked_log, check_asked_log
 from jaxdream.cli.targets import parse_targets
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.writing import check_place, make_folder
@@ -76,9 +78,12 @@ def visualize(options: argparse.Namespace) -> int:
         image=plan.start.pixels if plan.start else None,
     )
     last: _States = {}
-    with session.running(outputs[0].name) as run:
+    begun = json.loads(_record(plan, model, named))
+    with asked_log(options, model, begun) as log, session.running(outputs[0].name) as run:
         for state in states:
             last[state.indices] = state
+            if log is not None:
+                log(state, names=dict(enumerate(plan.labels)))
             # Waits for the state, so that an interrupted run has one that is finished.
             value = float(np.mean(state.info.value))
             run.show(f"step {state.step}/{state.steps} value {value:.3g}", state.done)
@@ -163,6 +168,7 @@ def _outputs(plan: _Plan) -> list[Path]:
         if os.path.isdir(path.parent) or len(paths) == 1:
             check_place(path)
         guard.add_write(path)
+    check_asked_log(options, guard)
     return paths
 
 

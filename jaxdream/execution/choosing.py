@@ -46,18 +46,57 @@ def choose(
 
 def channel_means(model: Network, picture: AnyArray, layer: str) -> Float[Array, " c"]:
     """The mean activation of every channel of a layer on a picture (RGB, 0..255, (h, w, 3))."""
-    height, width, _ = picture.shape
     if isinstance(picture, Tracer):
         return _means(model, picture[None], None, layer=layer)
+    image, region = _small(model, picture, (layer,))
+    return _means(model, image, region, layer=layer)
+
+
+def layer_energies(
+    model: Network, picture: AnyArray, layers: Sequence[str]
+) -> dict[str, Float[Array, ""]]:
+    """The mean squared activation of layers on a picture (RGB, 0..255, (h, w, 3)).
+
+    Args:
+        picture: is looked at with at most 512 pixels a side.
+        layers: their own names.
+    """
+    image, region = _small(model, picture, layers)
+    return _energies(model, image, region, layers=tuple(layers))
+
+
+def _small(
+    model: Network, picture: AnyArray, layers: Sequence[str]
+) -> tuple[Float[Array, "1 h w 3"], Region | None]:
+    """A picture at the size at which it is looked at, as the network takes it."""
+    height, width, _ = picture.shape
     size = height, width
     if max(size) > _LONGEST:
         size = size_of_longest(_LONGEST, height, width)
-    size = model.graph.nearest_size(size, layer)
+    size = model.graph.nearest_size(size, *layers)
     layout = ExactLayout(size, (size,))
     if model.takes_regions:
         layout = PaddedLayout(ShapeBuckets().padded(size), (size,), one_size=True)
-    image = layout.put([resize(np.asarray(picture), size)])
-    return _means(model, image, layout.region(), layer=layer)
+    return layout.put([resize(np.asarray(picture), size)]), layout.region()
+
+
+@program(static_argnames=("layers",))
+def _energies(
+    model: Network,
+    image: Float[Array, "1 h w 3"],
+    region: Region | None,
+    *,
+    layers: tuple[str, ...],
+) -> dict[str, Float[Array, ""]]:
+    found = model(model.preprocess(image), layers=layers, region=region)
+
+    def energy(name: str) -> Float[Array, ""]:
+        values = found[name][0].reshape(-1, found[name].shape[-1]).astype(np.float32)
+        known = None if region is None else model.graph.position_count(name, region.size)
+        count = len(values) if known is None else known
+        return (values**2).sum() / (count * values.shape[-1])
+
+    return {name: energy(name) for name in layers}
 
 
 @program(static_argnames=("layer",))

@@ -75,7 +75,7 @@ class Octave:
 
     def run(
         self, state: AscentState, offsets: Integer[AnyArray, "k n 2"]
-    ) -> tuple[AscentState, StepInfo, Float[Array, " n"]]:
+    ) -> tuple[AscentState, StepInfo]:
         """The steps as a part of a program that is being traced; see ``CompiledOctave.run``."""
         return self._steps(state, offsets)()
 
@@ -106,7 +106,7 @@ class Octave:
             return CompiledOctave(self, tuple(lowered.compile() for lowered in self.lower(count)))
         call = self._abstract_steps(count)
         state = AscentState(*call.args[1:3])
-        results = jax.tree.structure((state, StepInfo(_ANY, _ANY), _ANY))
+        results = jax.tree.structure((state, StepInfo(_ANY, _ANY)))
         return CompiledOctave(self, (compile_or_load(call, results),))
 
     def _abstract_steps(self, count: int) -> partial:
@@ -168,11 +168,11 @@ class CompiledOctave:
 
     def run(
         self, state: AscentState, offsets: Integer[AnyArray, "k n 2"]
-    ) -> tuple[AscentState, StepInfo, Float[AnyArray, " n"]]:
+    ) -> tuple[AscentState, StepInfo]:
         """One step for each of ``offsets``.
 
         Returns:
-            The state, what is known of the last step, and the largest mean |gradient| of all.
+            The state, and what is known of every step and picture, (k, n).
         """
         octave = self.octave
         if not isinstance(octave.layout, TiledLayout):
@@ -189,8 +189,7 @@ class CompiledOctave:
             step = octave._finish(state, *octave._placed((value, gradient, offset)))
             state, info = _call(finish, step)
             infos.append(info)
-        means = np.stack([info.gradient_mean for info in infos])
-        return state, infos[-1], np.asarray(means.max(axis=0))
+        return state, jax.tree.map(lambda *each: np.stack(each), *infos)
 
 
 def _call(executable: jax.stages.Compiled, call: partial):
@@ -207,7 +206,7 @@ def _run_steps(
     rule: StepRule,
     objective_axes: tuple[int | None, ...] | None = None,
     sharding: Sharding | None = None,
-) -> tuple[AscentState, StepInfo, Float[Array, " n"]]:
+) -> tuple[AscentState, StepInfo]:
     """``k`` steps of one octave on whole pictures; returns what ``CompiledOctave.run`` does.
 
     Args:
@@ -241,14 +240,13 @@ def _run_steps(
     if len(offsets) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
         state, info = batched(objective, state, offsets[0], region, mask, step_size)
-        return _kept(state, sharding), info, info.gradient_mean
+        return _kept(state, sharding), jax.tree.map(lambda values: values[None], info)
 
     def scanned(state: AscentState, offset: Array) -> tuple[AscentState, StepInfo]:
         return batched(objective, state, offset, region, mask, step_size)
 
     state, infos = jax.lax.scan(scanned, state, offsets)
-    last = jax.tree.map(lambda values: values[-1], infos)
-    return _kept(state, sharding), last, infos.gradient_mean.max(axis=0)
+    return _kept(state, sharding), infos
 
 
 def _placed_step(

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdream.batches import Batch, iterate_batch, plan_batches
-from jaxdream.deepdream import DreamState
+from jaxdream.dream_state import DreamState
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.memory import available
 from jaxdream.execution.sharding import Sharding

@@ -46,11 +46,16 @@ class VisualizeState:
 
     parameters: FourierImage  # of the batch
     importance: Float[Array, "n h w"]  # of each pixel to the objective, 1 on average in each step
-    info: StepInfo  # of the last step, one value per picture
+    trajectory: StepInfo  # of every step since the last state, (k, n): one value per picture
     indices: tuple[int, ...] = field(metadata={"static": True})  # of the batch among all pictures
     step: int = field(metadata={"static": True})  # steps done in this batch
     steps: int = field(metadata={"static": True})  # steps that each batch takes
     done: float = field(metadata={"static": True})  # share of all batches, 0..1
+
+    @property
+    def info(self) -> StepInfo:
+        """Value and mean |gradient| of the last step, (n,) each."""
+        return StepInfo(self.trajectory.value[-1], self.trajectory.gradient_mean[-1])
 
     @property
     def images(self) -> Float[Array, "n h w 3"]:
@@ -80,6 +85,7 @@ def visualize(
     compute: Compute,
     size: Size | None = None,
     image: Float[AnyArray, "h w 3"] | None = None,
+    callback: Callable[[VisualizeState], object] | None = None,
 ) -> Float[Array, "*n h w 3"]:
     """Make a picture on which an objective is large, or a picture for each of several objectives.
 
@@ -96,6 +102,7 @@ def visualize(
         size: of the pictures, in pixels: a side, or height and width; by default 224, or the one
             size that a network takes.
         image: a picture to begin from (RGB, 0..255) instead of noise; ``size`` is then its own.
+        callback: called with every state that ``iterate_visualize`` gives, such as a ``RunLog``.
         {settings}
 
     Of ``compute`` only ``scan`` applies. ``transforms`` is True for the random transforms of
@@ -113,7 +120,11 @@ def visualize(
     states = iterate_visualize(
         key, model, objective, settings=settings, compute=compute, size=size, image=image
     )
-    last = {state.indices: state for state in states}
+    last: dict[tuple[int, ...], VisualizeState] = {}
+    for state in states:
+        last[state.indices] = state
+        if callback is not None:
+            callback(state)
     finished = {
         index: image
         for state in last.values()
@@ -233,7 +244,7 @@ def _run(
             yield VisualizeState(
                 parameters,
                 importance,
-                info=jax.tree.map(lambda values: values[-1], infos),
+                trajectory=infos,
                 indices=tuple(indices),
                 step=step,
                 steps=settings.steps,

@@ -10,8 +10,9 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from jaxdream.algorithm.octaves import octave_options, octave_sizes, plan_octaves
-from jaxdream.deepdream import DreamState, iterate_dream
+from jaxdream.deepdream import iterate_dream
 from jaxdream.display import to_uint8
+from jaxdream.dream_state import DreamState
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.shapes import shared_shapes
 from jaxdream.files.writing import replacing

@@ -170,7 +170,7 @@ def test_every_step_from_its_recorded_state(shared, googlenet, name):
     for number, offset in enumerate(golden["offsets"]):
         octave, step = divmod(number, steps)
         before = picture(f"step{number - 1:02}" if step else f"octave{octave}_start")
-        state, _, _ = CompiledOctave(planned[octave], executables).run(
+        state, _ = CompiledOctave(planned[octave], executables).run(
             planned[octave].start([before]), offset.astype(np.int32)[None, None]
         )
         (after,) = planned[octave].layout.take(state.image)
