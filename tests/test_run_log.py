@@ -1,6 +1,7 @@
 """The log of a run has every step, in compiled loops too, and never costs what a file had."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,10 +92,12 @@ def test_a_run_is_added_to_those_before(tiny, image, path):
 
 
 def test_a_number_that_is_not_finite_is_null(tiny, image, path):
-    state = next(jd.iterate_dream(0, tiny, image * np.nan, octaves=1, steps=1))
+    state = next(jd.iterate_dream(0, tiny, image, octaves=1, steps=1))
+    value = np.full((1, 1), np.nan, np.float32)
     with jd.RunLog(path) as log:
-        log(state)
+        log(replace(state, trajectory=state.trajectory._replace(value=value)))
     assert lines(path)[1]["value"] is None
+    assert lines(path)[1]["gradient"] > 0
 
 
 @pytest.mark.parametrize("content", [b"\x89PNG...", b"notes\n", b'{"journal":1}\n'])

@@ -299,6 +299,56 @@ def test_the_equinox_network_dreams(own_networks, tmp_path, monkeypatch):
     assert len(own_networks) == 3
 
 
+@pytest.fixture(scope="module")
+def research():
+    """The examples of research."""
+    text = (ROOT / "docs" / "research.md").read_text("utf-8")
+    return re.findall(r"<!-- run by tests.*?-->\n```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.optimised
+def test_the_figure_of_a_paper_is_made(research, tmp_path, monkeypatch):
+    names = run_example(research[0], tmp_path, monkeypatch)
+    image, dreams, model = (names[name] for name in ("image", "dreams", "model"))
+    for energy, dreamed in zip(names["energies"], dreams, strict=True):
+        assert energy.value(model, dreamed) > 1.2 * energy.value(model, image)
+    assert jd.read_image("figure.png").std() > 20
+
+
+def test_an_objective_of_ones_own_grows(research, tmp_path, monkeypatch):
+    names = run_example(research[1], tmp_path, monkeypatch)
+    assert names["gradient"].shape == names["image"].shape
+    assert names["contrast"].value(names["model"], names["out"]) > names["value"]
+
+
+def test_the_log_of_a_run_is_read_again(research, tmp_path, monkeypatch):
+    names = run_example(research[2], tmp_path, monkeypatch)
+    assert len(names["values"]) == 6
+    energies = [record["energy"] for record in names["records"] if "energy" in record]
+    assert [sorted(energy) for energy in energies] == [
+        ["inception_3b/output", "inception_4c/output"]
+    ] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.optimised
+def test_lbfgs_makes_the_objective_grow(research, tmp_path, monkeypatch):
+    names = run_example(research[3], tmp_path, monkeypatch)
+    assert names["values"] == sorted(names["values"])
+    assert names["values"][-1] > 1.5 * names["values"][0]
+
+
+@pytest.mark.slow
+@pytest.mark.optimised
+def test_optimistix_makes_the_objective_grow(research, tmp_path, monkeypatch):
+    pytest.importorskip("optimistix", reason="optimistix is not installed")
+    names = run_example(research[4], tmp_path, monkeypatch)
+    value = names["objective"].value
+    model, image, picture = (names[name] for name in ("model", "image", "picture"))
+    assert value(model, picture) > 1.5 * value(model, image)
+
+
 def test_the_api_reference_has_every_public_name(tmp_path):
     # A type of optax refers to itself by a name that is not in its module.
     quiet = ["-W", "error", "-W", "ignore:Error parsing type annotation"]
