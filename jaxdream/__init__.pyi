@@ -85,6 +85,8 @@ from .settings import VideoSettings as VideoSettings
 from .settings import VisualizeSettings as VisualizeSettings
 from .settings import ZoomSettings as ZoomSettings
 from .units.atlas_files import atlas_of_files as atlas_of_files
+from .units.drawing import read_unit as read_unit
+from .units.drawing import visualize_units as visualize_units
 from .units.example_files import FolderExamples as FolderExamples
 from .units.example_files import examples_of_files as examples_of_files
 from .units.example_files import read_examples as read_examples

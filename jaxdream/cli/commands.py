@@ -165,6 +165,7 @@ def _add_visualize(commands) -> None:
         "make pictures of what a class, channel, neuron or direction looks like",
         "  jaxdream visualize --class banana -o banana.png\n"
         "  jaxdream visualize --grid --layer 4c --channels 0-15 -o sheet.png\n"
+        "  jaxdream visualize --layer 4c --channels all -o channels\n"
         "  jaxdream visualize --layer 4c --channel 12 --count 4 --diversity 1 --grid\n",
     )  # fmt: skip
     add = parser.add_argument_group("what to show").add_argument
@@ -174,7 +175,8 @@ def _add_visualize(commands) -> None:
     add("--layer", dest="layers", nargs="+", action="extend", metavar="LAYER",
         help="a layer, as a whole if nothing in it is named; or several")  # fmt: skip
     add("--channel", "--channels", dest="channels", metavar="N",
-        help="channels of the layer, such as 12, 0-15 or 3,7")  # fmt: skip
+        help="channels of the layer, such as 12, 0-15 or 3,7; or all, which goes on where it was "
+        "stopped, into a folder with sheets and the parameters of each picture")  # fmt: skip
     add("--neuron", dest="neurons", nargs="+", action="extend", metavar="N[@X,Y]",
         help="a single neuron of the layer: channel N in the middle of the map, or at X and Y as "
         "shares, 0 to 1, of its width and height; N@T of token T")  # fmt: skip

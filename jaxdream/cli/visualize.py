@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jaxdream.cli import session
+from jaxdream.cli.all_channels import ALL, visualize_all
 from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.run_log import asked_log, check_asked_log
@@ -53,6 +54,8 @@ class _Plan(NamedTuple):
 
 
 def visualize(options: argparse.Namespace) -> int:
+    if options.channels == ALL:
+        return visualize_all(options)
     targets = parse_targets(options)
     plan = _plan(options, targets)
     outputs = _outputs(plan)

@@ -45,6 +45,9 @@ from jaxdream.visualization.record import visualize_record
 
 RESULT, PICTURE = "samples.npz", "atlas.png"
 _CELLS = "cells"
+_POWER = (
+    2  # of the cosine between a cell's activations and what is drawn of them, as in lucid's recipe
+)
 _PARTS = ("index.html", PICTURE, _CELLS)
 _BLANK = 16.0  # grey level where the atlas has no cell
 
@@ -196,17 +199,17 @@ def _draw(
         paths[number] = cell_path(folder, row, column)
         digest = hashlib.sha256(direction.tobytes()).hexdigest()
         records[number] = visualize_record(
-            work.model, visualize, pictures=[f"{work.layer} direction {digest}"], size=cell,
-            seed=work.settings.seed,
+            work.model, visualize, pictures=[f"{work.layer} direction {digest}, power {_POWER}"],
+            size=cell, seed=work.settings.seed,
         )  # fmt: skip
         if not has_record(paths[number], records[number]):
-            wanted.append((number, objectives.direction(work.layer, direction)))
+            wanted.append((number, objectives.direction(work.layer, direction, power=_POWER)))
     made = 0
     for share, pictures in visualize_many(
         work.model, wanted, settings=visualize, size=cell, seed=work.settings.seed
     ):
         for number, picture in pictures.items():
-            write_image(paths[number], picture, recipe=records[number])
+            write_image(paths[number], picture.pixels, recipe=records[number])
         made += len(pictures)
         yield StepDone(f"{made}/{len(wanted)} cells", share)
     _remove_others(folder / _CELLS, set(paths.values()))

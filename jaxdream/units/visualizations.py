@@ -4,9 +4,11 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from jaxdream import objectives
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
@@ -31,6 +33,13 @@ FOLDER = "visualizations"
 _PIXELS = 16 * 224 * 224  # of the pictures made at once
 
 
+class Drawn(NamedTuple):
+    """A picture from noise."""
+
+    pixels: Float[np.ndarray, "h w 3"]  # RGB, 0..255
+    spectrum: Float[np.ndarray, "2 h f 3"]  # that they are computed from: of a ``FourierImage``
+
+
 def visualize_many(
     model: Network,
     wanted: Sequence[tuple[int, Objective]],
@@ -38,7 +47,7 @@ def visualize_many(
     settings: VisualizeSettings,
     size: Size,
     seed: int,
-) -> Iterator[tuple[float, dict[int, np.ndarray]]]:
+) -> Iterator[tuple[float, dict[int, Drawn]]]:
     """Pictures of objectives that differ in their numbers only, in batches of one program.
 
     A picture depends on its own number and objective alone, and not on those made with it.
@@ -69,8 +78,9 @@ def visualize_many(
             if state.step < state.steps:
                 yield share, {}
                 continue
-            images = np.asarray(state.images)
-            yield share, {number: images[i] for i, (number, _) in enumerate(part)}
+            images, spectra = np.asarray(state.images), np.asarray(state.parameters.spectrum)
+            drawn = map(Drawn, images, spectra)
+            yield share, {number: one for (number, _), one in zip(part, drawn, strict=False)}
 
 
 def _without_complaint(states: Iterator[VisualizeState]) -> Iterator[VisualizeState]:
@@ -122,7 +132,7 @@ def write_visualizations(
             model, wanted, settings=settings, size=size, seed=seed
         ):
             for channel, picture in pictures.items():
-                write_image(paths[channel], picture, recipe=records[channel])
+                write_image(paths[channel], picture.pixels, recipe=records[channel])
             made += len(pictures)
             yield StepDone(f"{made}/{len(missing)} visualisations of {layer}", share)
 

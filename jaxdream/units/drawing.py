@@ -1,0 +1,202 @@
+"""A picture from noise of every unit of layers, in a folder: thousands, from a few programs."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxdream import objectives
+from jaxdream.errors import JaxdreamError
+from jaxdream.files.arrays import read_arrays, write_arrays
+from jaxdream.files.reading import PathLike, file_hash, printable
+from jaxdream.files.writing import make_folder, replacing
+from jaxdream.folder.journal import Journal, JournalEntry, open_journal, settings_hash
+from jaxdream.images.contact_sheet import contact_sheet
+from jaxdream.images.picture_files import encode_image, is_own, mark, read_picture, write_image
+from jaxdream.models.network import Network
+from jaxdream.settings import VisualizeSettings, takes_settings
+from jaxdream.types import Size
+from jaxdream.units.folder import StepDone
+from jaxdream.units.names import check_names, unit_file, unit_label
+from jaxdream.units.visualizations import Drawn, visualize_many
+from jaxdream.visualization.fourier import FourierImage
+from jaxdream.visualization.record import visualize_record
+from jaxdream.visualization.targets import picture_name
+from jaxdream.visualization.visualize import DEFAULT_SIDE
+
+PARAMETERS = "parameters"  # the folder of the files that pictures can be computed from again
+_COLUMNS, _ROWS = 8, 8  # of a sheet
+
+
+@takes_settings(settings=VisualizeSettings)
+def visualize_units(
+    seed: int,
+    model: Network,
+    folder: PathLike,
+    layers: Sequence[str],
+    *,
+    settings: VisualizeSettings,
+    size: int | Size | None = None,
+    overwrite: bool = False,
+    notify: Callable[[str], None] = lambda _: None,
+) -> Iterator[StepDone]:
+    """Make a picture of every channel of layers, as ``visualize`` does, into a folder.
+
+    Writes ``LAYER_N.png`` for each channel, ``parameters/LAYER_N.npz`` with its spectrum
+    (``read_unit``), and sheets of 64, ``LAYER_sheet_1.png``. A journal says what is done: closed,
+    interrupted or killed, the same call goes on from there. Channel N has the noise of
+    ``jax.random.fold_in(jax.random.key(seed), N)``, whatever is made with it.
+
+    Args:
+        seed: a whole number.
+        model: from ``load_model`` or ``wrap``.
+        layers: names or aliases.
+        {settings}
+        size: of the pictures, in pixels: a side, or height and width; by default 224, or the one
+            size that a network takes.
+        overwrite: make all again, and replace files that the folder's journal does not know.
+        notify: is told of damaged lines of the journal.
+
+    Yields:
+        How far it is, after every step of a batch.
+
+    Raises:
+        JaxdreamError: an unknown layer, a size too small for it, a setting that is for several
+            pictures of one thing, or a folder that another run writes into, that has files of
+            others in the way, or that cannot be written into.
+    """
+    if settings.diversity:
+        raise JaxdreamError("diversity is between pictures of one thing: each unit has one here")
+    names = [model.graph.resolve(layer) for layer in dict.fromkeys(layers)]
+    check_names(names)
+    shape = size or model.graph.fixed_size or DEFAULT_SIDE
+    shape = (shape, shape) if isinstance(shape, int) else shape
+    for name in names:
+        objectives.channel(name, 0).check_size(model.graph, shape)
+    work = _Work(model, Path(folder), settings, shape, seed, overwrite)
+    return work.run(list(dict.fromkeys(names)), notify)
+
+
+def read_unit(path: PathLike) -> FourierImage:
+    """The parameters of a unit's picture: ``pixels()`` computes it.
+
+    Raises:
+        JaxdreamError: there is no such file, or it is another or damaged.
+    """
+    about, arrays = read_arrays(path, dict[str, Any])
+    if "spectrum" not in arrays or not isinstance(about.get("width"), int):
+        raise JaxdreamError(f"{printable(path)} has no parameters of a picture")
+    return FourierImage(jnp.asarray(arrays["spectrum"]), about["width"])
+
+
+class _Work:
+    """What all units have in common."""
+
+    def __init__(
+        self,
+        model: Network,
+        folder: Path,
+        settings: VisualizeSettings,
+        size: Size,
+        seed: int,
+        overwrite: bool,
+    ) -> None:
+        self.model, self.folder, self.settings = model, folder, settings
+        self.size, self.seed, self.overwrite = size, seed, overwrite
+        record = visualize_record(model, settings, pictures=[], size=size, seed=seed)
+        self.common: Mapping[str, Any] = json.loads(record)
+        self.key = settings_hash(self.common)
+
+    def run(self, layers: Sequence[str], notify: Callable[[str], None]) -> Iterator[StepDone]:
+        make_folder(self.folder / PARAMETERS)
+        with open_journal(self.folder, notify=notify) as journal:
+            missing = {
+                layer: [c for c in range(self.count(layer)) if not self._is_done(journal, layer, c)]
+                for layer in layers
+            }
+            journal.begin(self.common)
+            for layer, channels in missing.items():
+                yield from self._draw(journal, layer, channels)
+                yield from self._sheets(layer, changed=set(channels))
+
+    def count(self, layer: str) -> int:
+        return self.model.graph.channels[layer]
+
+    def path(self, layer: str, channel: int) -> Path:
+        return self.folder / unit_file(layer, channel)
+
+    def parameters(self, layer: str, channel: int) -> Path:
+        return self.folder / PARAMETERS / unit_file(layer, channel, ".npz")
+
+    def _entry(self, layer: str, channel: int, sha256: str) -> JournalEntry:
+        return JournalEntry(unit_label(layer, channel), self.model.weights_sha256, self.key, sha256)
+
+    def _is_done(self, journal: Journal, layer: str, channel: int) -> bool:
+        """Whether a unit has the picture that this run would make.
+
+        Raises:
+            JaxdreamError: its file is none of jaxdream's.
+        """
+        path = self.path(layer, channel)
+        if not os.path.lexists(path) or self.overwrite:
+            return False
+        if not journal.knows(path.name) and not is_own(path):
+            raise JaxdreamError(
+                f"{printable(path)} is there already, and not known to be made by jaxdream: move "
+                "it away, choose another output folder, or give --overwrite"
+            )
+        made = self._entry(layer, channel, file_hash(path, "sha256"))
+        return journal.has(path.name, made) and self.parameters(layer, channel).is_file()
+
+    def _draw(self, journal: Journal, layer: str, channels: Sequence[int]) -> Iterator[StepDone]:
+        total = self.count(layer)
+        made = total - len(channels)
+        wanted = [(channel, objectives.channel(layer, channel)) for channel in channels]
+        for _, drawn in visualize_many(
+            self.model, wanted, settings=self.settings, size=self.size, seed=self.seed
+        ):
+            for channel, one in drawn.items():
+                self._write(journal, layer, channel, one)
+            made += len(drawn)
+            yield StepDone(f"{made}/{total} channels of {layer}", made / total)
+
+    def _write(self, journal: Journal, layer: str, channel: int, drawn: Drawn) -> None:
+        """The parameters, then the picture, which stands in the journal before it has its name."""
+        about = {**self.common, "pictures": [unit_label(layer, channel)], "width": self.size[1]}
+        write_arrays(self.parameters(layer, channel), about, {"spectrum": drawn.spectrum})
+        path = self.path(layer, channel)
+        record = visualize_record(
+            self.model, self.settings,
+            pictures=[unit_label(layer, channel)], size=self.size, seed=self.seed,
+        )  # fmt: skip
+        content = encode_image(path, drawn.pixels, recipe=record)
+        entry = self._entry(layer, channel, hashlib.sha256(content).hexdigest())
+        with replacing(path) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            journal.made(path.name, entry)
+
+    def _sheets(self, layer: str, changed: set[int]) -> Iterator[StepDone]:
+        """Sheets of a layer's pictures, as far as these have changed."""
+        count, together = self.count(layer), _COLUMNS * _ROWS
+        for number, first in enumerate(range(0, count, together), start=1):
+            channels = range(first, min(first + together, count))
+            path = self.folder / sheet_file(layer, number)
+            if changed.isdisjoint(channels) and os.path.lexists(path):
+                continue
+            if os.path.lexists(path) and not (self.overwrite or is_own(path)):
+                raise JaxdreamError(f"{printable(path)} is not jaxdream's: move it away")
+            pictures = [read_picture(self.path(layer, channel)).pixels for channel in channels]
+            sheet = contact_sheet(pictures, list(map(str, channels)), columns=_COLUMNS)
+            write_image(path, sheet, recipe=mark("units"))
+            yield StepDone(f"sheet {number} of {layer}", min(1.0, (first + together) / count))
+
+
+def sheet_file(layer: str, number: int) -> str:
+    """The name of a sheet of a layer, from 1."""
+    return picture_name(f"{layer} sheet_{number}")
