@@ -32,7 +32,7 @@ _OF_A_DREAM = ("begin", "guide_size", "make_tile", "mask", "mask_invert", "mask_
 _EXAMPLES = """examples:
   jaxdream dream sky.jpg                          sky_dream.png beside it
   jaxdream dream sky.jpg --steps 20 --octaves 5   a stronger dream
-  jaxdream dream sky.jpg --layer 3b               another layer: strokes and eyes
+  jaxdream dream sky.jpg --layer 3b               another layer: strokes, eyes
   jaxdream layers                                 what else can be dreamed
   jaxdream batch photos -o dreams                 a whole folder
   jaxdream zoom sky.jpg -o zoom.mp4               a film
@@ -51,7 +51,7 @@ def build_parser() -> Parser:
     for add in (
         _add_dream, _add_batch, _add_replay, add_zoom, add_video, _add_visualize, add_examples,
         add_atlas, _add_filters, _add_looks, _add_web, _add_layers, _add_models, _add_classes,
-        _add_weights, _add_info,
+        _add_weights, _add_info, _add_completion,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -316,3 +316,13 @@ def _add_info(commands) -> None:
         commands, "info", "info.show_info",
         "show versions, devices, memory and caches: what a report of an error needs",
     )  # fmt: skip
+
+
+def _add_completion(commands) -> None:
+    parser = add_command(
+        commands, "completion", "completion.print_completion",
+        "print what a shell needs to complete commands, options and files",
+        "  jaxdream completion bash > ~/.local/share/bash-completion/completions/jaxdream\n"
+        "  jaxdream completion zsh > ~/.zfunc/_jaxdream\n",
+    )  # fmt: skip
+    parser.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))

@@ -66,7 +66,7 @@ def add_video(commands) -> None:
         commands, "video", "video.dream_video", "dream a video without flicker, with its sound",
         "  jaxdream video walk.mp4 -o dream.mp4\n"
         "  jaxdream video walk.mp4 -o dream.mp4 --preview\n"
-        "  jaxdream video walk.mp4 -o dream.mov --codec prores --size 1280 --start 10 --end 20\n"
+        "  jaxdream video walk.mp4 -o dream.mov --codec prores --start 10 --end 20\n"
         '  jaxdream video walk.mp4 -o dream.mp4 --curve "objective: 0 3b, 8s 4c"\n',
     )  # fmt: skip
     add = parser.add_argument

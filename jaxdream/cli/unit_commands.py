@@ -10,7 +10,7 @@ _SMALLER = ("diversity",)  # between pictures of one thing, of which there is on
 def add_examples(commands) -> None:
     parser = add_command(
         commands, "examples", "examples.find_examples",
-        "find the pictures of a folder that excite each channel of a layer most, and pages of them",
+        "find the pictures that excite each channel of a layer most",
         "  jaxdream examples photos --layer 4c --top 9 -o units\n"
         "  jaxdream examples photos --layer 3b 4c --channels 0-31 --visualize -o units\n",
     )  # fmt: skip

@@ -178,3 +178,13 @@ def test_a_line_is_never_longer_than_a_screen(refused):
     line = refused(["dream", "photo.png", "x" * 5000])
     assert len(line) < 1100
     assert len(refused(["layers", "x" * 5000])) < 1100
+
+
+def test_help_fits_into_80_columns(monkeypatch):
+    from jaxdream.cli.commands import build_parser
+
+    monkeypatch.setenv("COLUMNS", "80")
+    parser = build_parser()
+    for command in (parser, *parser.commands.values()):
+        long = [line for line in command.format_help().splitlines() if len(line) > 80]
+        assert long == [], command.prog
