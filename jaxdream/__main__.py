@@ -1,5 +1,6 @@
-"""``python -m jaxdream``."""
+"""``python -m jaxdream``, the same as ``jaxdream``."""
 
 from jaxdream.cli.start import main
 
-main()
+if __name__ == "__main__":
+    main()

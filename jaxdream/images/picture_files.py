@@ -156,7 +156,12 @@ def check_writable(path: PathLike, *, size: tuple[int, int] = (1, 1)) -> None:
 
 
 def write_image(
-    path: PathLike, image, *, alpha=None, recipe: str | None = None, quality: int = 95
+    path: PathLike,
+    image: Any,
+    *,
+    alpha: Any = None,
+    recipe: str | None = None,
+    quality: int = 95,
 ) -> None:
     """Write a picture; the file is there whole or not at all.
 

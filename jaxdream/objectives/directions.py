@@ -72,7 +72,8 @@ def direction_neuron(
     """As ``direction``, at one place.
 
     Args:
-        position, token: as of ``neuron``.
+        position: as of ``neuron``.
+        token: as of ``neuron``.
         power: as of ``direction``.
 
     Source: ``direction_neuron`` of ``lucid/optvis/objectives.py`` and of ``lucent``, which takes
