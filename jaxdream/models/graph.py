@@ -203,14 +203,13 @@ class Graph(LayerTable):
             after: dict[str, int] = {}
             for node in nodes:
                 stride = max((self.strides[i] for i in node.inputs), default=1)
-                pad = node.op.padding[axis]
-                rest = node.op.window[axis] - 1 - pad
+                backward, forward = node.op.reach(axis)
                 earlier = max((before[i] for i in node.inputs), default=0)
                 later = max((after[i] for i in node.inputs), default=0)
-                before[node.name] = earlier + pad * stride
-                after[node.name] = later + rest * stride
+                before[node.name] = earlier + backward * stride
+                after[node.name] = later + forward * stride
             ends = [self.resolve(name) for name in names]
-            return max(before[end] for end in ends), max(after[end] for end in ends)
+            return max(before[end] for end in ends), max(0, *(after[end] for end in ends))
 
         return along(0), along(1)
 

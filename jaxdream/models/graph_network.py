@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxdream.models.graph import Graph, Node
 from jaxdream.models.network import Network
-from jaxdream.models.ops import Weights, apply_mask, apply_op
+from jaxdream.models.ops import SizedOp, Weights, apply_mask, apply_op
 from jaxdream.models.precision import compute_in
 from jaxdream.models.preprocessing import Preprocessing
 from jaxdream.models.regions import Region, RegionMasks
@@ -64,6 +64,8 @@ def evaluate_region(
         border = node.op.border_value(*before)
         valid = [masks.valid(name, x.shape) for name, x in zip(node.inputs, inputs, strict=True)]
         inputs = [apply_mask(x, mask, border) for mask, x in zip(valid, inputs, strict=True)]
+        if isinstance(node.op, SizedOp):
+            return node.op.sized_apply(inputs[0], masks.size(node.inputs[0]))
         y = apply(node, inputs, valid[0])
         # An infinite border must not get into a sum.
         return y if border == 0 else apply_mask(y, masks.valid(node.name, y.shape), 0.0)

@@ -61,6 +61,12 @@ class RegionMasks:
         if before is not None and not node.op.is_global:
             self._sizes[node.name] = node.op.output_size(before)
 
+    def size(self, name: str) -> tuple[Array, Array]:
+        """Height and width of a layer's map of the whole picture."""
+        size = self._sizes[name]
+        assert size is not None  # only global layers have none
+        return size
+
     def valid(self, name: str, shape: Sequence[int]) -> Bool[Array, "h w 1"] | None:
         """The positions of a layer's map that are in the picture; None after a global layer."""
         size = self._sizes[name]

@@ -10,6 +10,7 @@ import pytest
 from jaxdream.models.graph import Graph, GraphBuilder
 from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.models.ops import (
+    Add,
     AveragePool,
     Concat,
     Conv,
@@ -18,6 +19,7 @@ from jaxdream.models.ops import (
     Input,
     LocalResponseNorm,
     MaxPool,
+    PadSame,
     Relu,
 )
 from jaxdream.models.regions import Region, full_region, rectangle_mask
@@ -27,10 +29,8 @@ LAYERS = ("early", "out", "data")
 PADDED = (48, 64)
 
 
-@pytest.fixture(scope="module")
-def zoo():
-    """A small network with an operation of every kind."""
-    build = GraphBuilder()
+def caffe_zoo(build):
+    """A small network with Caffe's operations."""
     x = build.add("early", Conv(4, (7, 7), 2, (3, 3)), build.add("data", Input()))
     x = build.add("pool", MaxPool((3, 3), 2, ceil=True), build.add("relu", Relu(), x))
     x = build.add("norm", LocalResponseNorm(), x)
@@ -40,6 +40,29 @@ def zoo():
     four = build.add("around", MaxPool((3, 3), 1, (1, 1)), x)
     x = build.add("concat", Concat(), one, two, three, four)
     x = build.add("out", Conv(5, (3, 3)), x)
+    return x
+
+
+def residual_zoo(build):
+    """One with residual blocks, a max-pool around its border, and TensorFlow's padding."""
+
+    def same(name, op, x):
+        return build.add(name, op, build.add(f"{name}_pad", PadSame(op.window[0], op.stride), x))
+
+    x = same("early", Conv(4, (7, 7), 2), build.add("data", Input()))
+    x = build.add("norm", LocalResponseNorm(11, 1e-4, 0.5, 2.0), build.add("relu", Relu(), x))
+    x = same("pool", MaxPool((3, 3), 2), x)
+    y = build.add("branch", Conv(4, (3, 3), 1, (1, 1)), x)
+    x = build.add("block", Relu(), build.add("add", Add(0.3), x, y))
+    x = build.add("around", MaxPool((3, 3), 2, (1, 1)), x)
+    return build.add("out", Add(), build.add("short", Conv(4, (1, 1)), x), x)
+
+
+@pytest.fixture(scope="module", params=[caffe_zoo, residual_zoo])
+def zoo(request):
+    """Two small networks with operations of every kind."""
+    build = GraphBuilder()
+    x = request.param(build)
     x = build.add("mean", GlobalAveragePool(), x)
     build.add("logits", Dense(6), x)
     graph = Graph(build.nodes, {}, ("out",))
@@ -81,7 +104,7 @@ def close(actual, expected, tolerance=1e-5):
     np.testing.assert_allclose(actual, expected, atol=tolerance * scale)
 
 
-@pytest.mark.parametrize(("height", "width"), [(20, 53), (47, 31)])
+@pytest.mark.parametrize(("height", "width"), [(20, 53), (47, 32), (33, 46)])
 def test_a_picture_in_a_padded_array(zoo, height, width):
     picture = picture_of(height, width)
     (value, acts), gradient = measure((*LAYERS, "logits"), zoo, picture)

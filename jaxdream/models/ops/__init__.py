@@ -1,9 +1,9 @@
-"""The operations of an Inception network, as small frozen records.
+"""The operations of convolutional networks, as small frozen records.
 
 Each operation knows its arithmetic (``apply``, on NHWC arrays) and its geometry (``output_size``,
 ``output_channels``), so that the interpreter, the octave planner and ``jaxdream layers`` use the
 same table of a network. Definitions follow Caffe's: symmetric zero padding, pooling in ceil mode,
-local response normalisation across channels.
+local response normalisation across channels. ``PadSame`` is TensorFlow's padding.
 """
 
 from jaxdream.models.ops.base import (
@@ -11,6 +11,7 @@ from jaxdream.models.ops.base import (
     Op,
     PlainOp,
     Side,
+    SizedOp,
     WeightedOp,
     Weights,
     apply_mask,
@@ -19,10 +20,12 @@ from jaxdream.models.ops.base import (
 )
 from jaxdream.models.ops.convolution import Conv, Dense
 from jaxdream.models.ops.norm import LocalResponseNorm
-from jaxdream.models.ops.pointwise import Channels, Concat, Identity, Input, Relu, Softmax
+from jaxdream.models.ops.padding import PadSame
+from jaxdream.models.ops.pointwise import Add, Channels, Concat, Identity, Input, Relu, Softmax
 from jaxdream.models.ops.pooling import AveragePool, GlobalAveragePool, MaxPool
 
 __all__ = [
+    "Add",
     "AveragePool",
     "Channels",
     "Concat",
@@ -35,9 +38,11 @@ __all__ = [
     "MaskedOp",
     "MaxPool",
     "Op",
+    "PadSame",
     "PlainOp",
     "Relu",
     "Side",
+    "SizedOp",
     "Softmax",
     "WeightedOp",
     "Weights",

@@ -85,6 +85,11 @@ class Op:
         )
         return height, width
 
+    def reach(self, axis: int) -> tuple[int, int]:
+        """Positions of the input, before and after an output's own, that the output depends on."""
+        pad = self.padding[axis]
+        return pad, self.window[axis] - 1 - pad
+
     @property
     def needs_border(self) -> bool:
         """Whether an output depends on the values around the input's map."""
@@ -124,6 +129,16 @@ class MaskedOp(PlainOp):
 
         Elsewhere ``x`` holds ``border_value``.
         """
+        raise NotImplementedError
+
+
+class SizedOp(PlainOp):
+    """An operation without weights that depends on the height and width of the whole map."""
+
+    def sized_apply(
+        self, x: Float[Array, "n h w c"], size: tuple[Side, Side]
+    ) -> Float[Array, "n oh ow c"]:
+        """The output for an array that holds a part of a map of this size, and zeros around it."""
         raise NotImplementedError
 
 

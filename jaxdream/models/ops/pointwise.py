@@ -81,6 +81,20 @@ class Concat(PlainOp):
 
 
 @dataclass(frozen=True)
+class Add(PlainOp):
+    """``x + scale * y``: the end of a residual block, whose inputs are ``x`` and the branch ``y``.
+
+    ``scale`` is not negative.
+    """
+
+    scale: float = 1.0
+
+    def apply(self, *inputs: Array) -> Array:
+        x, y = inputs
+        return x + y if self.scale == 1 else x + self.scale * y
+
+
+@dataclass(frozen=True)
 class Softmax(PlainOp):
     """Probabilities from logits, along the last axis."""
 

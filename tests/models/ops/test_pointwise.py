@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdream.models.ops import Concat, Identity, Relu, Softmax
+from jaxdream.models.ops import Add, Concat, Identity, Relu, Softmax
 
 
 def test_relu_passes_no_gradient_at_zero():
@@ -33,3 +33,11 @@ def test_softmax_by_the_formula():
     x = np.asarray([[1.0, 2.0, 4.0]], np.float32)
     expected = np.exp(x) / np.exp(x).sum()
     np.testing.assert_allclose(Softmax().apply(jnp.asarray(x)), expected, rtol=1e-6)
+
+
+def test_add_scales_its_branch():
+    x, y = jnp.asarray([1.0, 2.0]), jnp.asarray([10.0, -20.0])
+    np.testing.assert_allclose(Add().apply(x, y), [11, -18])
+    np.testing.assert_allclose(Add(0.1).apply(x, y), [2, 0], atol=1e-6)
+    assert Add().nonnegative(True, True)
+    assert not Add().nonnegative(True, False)
