@@ -1,5 +1,7 @@
 """GoogLeNet (Szegedy et al. 2014) as BVLC trained it in Caffe: the network of DeepDream.
 
+And as torchvision has it, which is another network with other weights.
+
 Layer names are Caffe's. A convolution is named before its ReLU, which has a name of its own;
 ``.../output`` is the concatenation of the four branches, after their ReLUs. ``4c``,
 ``inception_4c`` and ``mixed4c`` (the name in lucid) are aliases of ``inception_4c/output``.
@@ -49,7 +51,9 @@ GOOD_LAYERS = (
 
 
 @cache
-def googlenet(width: float | tuple[float, float, float] = 1.0, lrn: bool = True) -> Graph:
+def googlenet(
+    width: float | tuple[float, float, float] = 1.0, lrn: bool = True, torch: bool = False
+) -> Graph:
     """The graph of GoogLeNet, or of a sibling with every width scaled (to multiples of 8).
 
     Args:
@@ -57,6 +61,8 @@ def googlenet(width: float | tuple[float, float, float] = 1.0, lrn: bool = True)
             to the layers through 3b, to 4a to 4e, and to 5a and 5b.
         lrn: whether it has the two local response normalisations; without them, their names are
             kept for layers that do nothing.
+        torch: as torchvision's: a BatchNorm, folded into the weights, after every convolution;
+            kernels of 3x3 where the names say 5x5; a window of 2x2 in the last max-pool.
     """
     build = GraphBuilder()
     early, middle, late = width if isinstance(width, tuple) else (width,) * 3
@@ -79,13 +85,13 @@ def googlenet(width: float | tuple[float, float, float] = 1.0, lrn: bool = True)
 
         one = branch("1x1", x, ones, 1)
         three = branch("3x3", branch("3x3_reduce", x, reduce_3, 1), threes, 3)
-        five = branch("5x5", branch("5x5_reduce", x, reduce_5, 1), fives, 5)
+        five = branch("5x5", branch("5x5_reduce", x, reduce_5, 1), fives, 3 if torch else 5)
         pooled = build.add(f"{scope}/pool", MaxPool((3, 3), 1, (1, 1)), x)
         pool = branch("pool_proj", pooled, projection, 1)
         return build.add(f"{scope}/output", Concat(), one, three, five, pool)
 
-    def halve(name: str, x: str) -> str:
-        return build.add(name, MaxPool((3, 3), 2, ceil=True), x)
+    def halve(name: str, x: str, side: int = 3) -> str:
+        return build.add(name, MaxPool((side, side), 2, ceil=True), x)
 
     norm = LocalResponseNorm() if lrn else Identity()
     x = build.add("data", Input())
@@ -97,7 +103,7 @@ def googlenet(width: float | tuple[float, float, float] = 1.0, lrn: bool = True)
     for block in INCEPTION_WIDTHS:
         if block in ("4a", "5a"):
             stage = int(block[0]) - 1
-            x = halve(f"pool{stage}/3x3_s2", x)
+            x = halve(f"pool{stage}/3x3_s2", x, 2 if torch and stage == 4 else 3)
         x = inception(block, x)
     x = build.add("pool5/7x7_s1", GlobalAveragePool(), x)
     x = build.add("pool5/drop_7x7_s1", Identity(), x)
@@ -106,10 +112,35 @@ def googlenet(width: float | tuple[float, float, float] = 1.0, lrn: bool = True)
     return Graph(build.nodes, _aliases(), GOOD_LAYERS)
 
 
+def torch_googlenet() -> Graph:
+    """The graph of torchvision's GoogLeNet."""
+    return googlenet(lrn=False, torch=True)
+
+
+_TORCH_BRANCHES = {
+    "1x1": "branch1",
+    "3x3_reduce": "branch2.0",
+    "3x3": "branch2.1",
+    "5x5_reduce": "branch3.0",
+    "5x5": "branch3.1",
+    "pool_proj": "branch4.1",
+}
+_TORCH_STEM = {"conv1/7x7_s2": "conv1", "conv2/3x3_reduce": "conv2", "conv2/3x3": "conv3"}
+
+
+def torch_names() -> dict[str, str]:
+    """The module in torchvision of every layer with weights but the last, by our name."""
+    names = dict(_TORCH_STEM)
+    for block in INCEPTION_WIDTHS:
+        for ours, theirs in _TORCH_BRANCHES.items():
+            names[f"inception_{block}/{ours}"] = f"inception{block}.{theirs}"
+    return names
+
+
 def _aliases() -> dict[str, str]:
     aliases = {"logits": "loss3/classifier"}
     for block in INCEPTION_WIDTHS:
-        for alias in (block, f"inception_{block}", f"mixed{block}"):
+        for alias in (block, f"inception_{block}", f"inception{block}", f"mixed{block}"):
             aliases[alias] = f"inception_{block}/output"
         for branch in ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool", "pool_proj"):
             aliases[f"{block}/{branch}"] = f"inception_{block}/{branch}"

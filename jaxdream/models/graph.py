@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Integer
 
 from jaxdream.models.layer_table import Halo, LayerInfo, LayerTable
-from jaxdream.models.ops import Channels, Conv, Dense, Input, Op, Side, WeightedOp
+from jaxdream.models.ops import Channels, Conv, Dense, Input, Op, Relu, Side, WeightedOp
 from jaxdream.types import AnyArray, Size
 
 
@@ -43,6 +43,7 @@ class Graph(LayerTable):
     nodes: Mapping[str, Node]
     aliases: Mapping[str, str] = field(default_factory=dict)  # other names of layers
     good_layers: tuple[str, ...] = ()  # chosen by hand: their dreams look good
+    head: str | None = None  # where its classifier begins, if that is before the logits
 
     @property
     def names(self) -> Iterable[str]:
@@ -70,7 +71,7 @@ class Graph(LayerTable):
         if count is not None:
             nodes[logits.name] = replace(logits, op=Dense(count))
             return replace(self, nodes=nodes)
-        dropped = {logits.name}
+        dropped = {self.head or logits.name}
         for node in self.nodes.values():
             if dropped & set(node.inputs):
                 dropped.add(node.name)
@@ -249,3 +250,26 @@ class GraphBuilder:
             raise ValueError(f"two layers are named {name}")
         self.nodes[name] = Node(name, op, inputs)
         return name
+
+    def conv_relu(
+        self,
+        name: str,
+        x: str,
+        features: int,
+        window: tuple[int, int] = (1, 1),
+        stride: int = 1,
+        same: bool = True,
+    ) -> str:
+        """Add a convolution and its ReLU, which has the name; weights are those of the name.
+
+        Args:
+            name: of what comes after the ReLU; the convolution is ``NAME/linear``.
+            x: the layer before.
+            features: channels.
+            window: its height and width.
+            stride: its stride.
+            same: pad, so that with a stride of 1 the map keeps its size.
+        """
+        padding = (window[0] // 2, window[1] // 2) if same else (0, 0)
+        linear = self.add(f"{name}/linear", Conv(features, window, stride, padding), x)
+        return self.add(name, Relu(), linear)

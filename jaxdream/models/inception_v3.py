@@ -11,13 +11,11 @@ from jaxdream.models.graph import Graph, GraphBuilder
 from jaxdream.models.ops import (
     AveragePool,
     Concat,
-    Conv,
     Dense,
     GlobalAveragePool,
     Identity,
     Input,
     MaxPool,
-    Relu,
     Softmax,
 )
 
@@ -120,42 +118,37 @@ def torch_names() -> dict[str, str]:
 class _Builder(GraphBuilder):
     """Adds convolutions under the scope of a block."""
 
-    def conv(self, name: str, x: str, features: int, window=(1, 1), stride=1, same=True) -> str:
-        padding = (window[0] // 2, window[1] // 2) if same else (0, 0)
-        linear = self.add(f"{name}/linear", Conv(features, window, stride, padding), x)
-        return self.add(name, Relu(), linear)
-
     def chain(self, scope: str, x: str, *convs: tuple[int, tuple[int, int]]) -> str:
         """Convolutions of (features, window) one after the other: conv, conv_1, conv_2, ..."""
         for i, (features, window) in enumerate(convs):
-            x = self.conv(f"{scope}/conv" + (f"_{i}" if i else ""), x, features, window)
+            x = self.conv_relu(f"{scope}/conv" + (f"_{i}" if i else ""), x, features, window)
         return x
 
     def halve(self, scope: str, x: str, number: int, features: int) -> str:
         """The last convolution of a branch that halves the map."""
-        return self.conv(f"{scope}/conv_{number}", x, features, (3, 3), stride=2, same=False)
+        return self.conv_relu(f"{scope}/conv_{number}", x, features, (3, 3), stride=2, same=False)
 
 
 def _stem(build: _Builder) -> str:
-    x = build.conv("conv", build.add("data", Input()), 32, (3, 3), stride=2, same=False)
-    x = build.conv("conv_1", x, 32, (3, 3), same=False)
-    x = build.conv("conv_2", x, 64, (3, 3))
-    x = build.conv("conv_3", build.add("pool", MaxPool((3, 3), 2), x), 80, same=False)
-    x = build.conv("conv_4", x, 192, (3, 3), same=False)
+    x = build.conv_relu("conv", build.add("data", Input()), 32, (3, 3), stride=2, same=False)
+    x = build.conv_relu("conv_1", x, 32, (3, 3), same=False)
+    x = build.conv_relu("conv_2", x, 64, (3, 3))
+    x = build.conv_relu("conv_3", build.add("pool", MaxPool((3, 3), 2), x), 80, same=False)
+    x = build.conv_relu("conv_4", x, 192, (3, 3), same=False)
     return build.add("pool_1", MaxPool((3, 3), 2), x)
 
 
 def _block_35(build: _Builder, scope: str, x: str, pool: AveragePool, pool_features: int) -> str:
-    one = build.conv(f"{scope}/conv", x, 64)
+    one = build.conv_relu(f"{scope}/conv", x, 64)
     five = build.chain(f"{scope}/tower", x, (48, (1, 1)), (64, (5, 5)))
     double = build.chain(f"{scope}/tower_1", x, (64, (1, 1)), (96, (3, 3)), (96, (3, 3)))
     pooled = build.add(f"{scope}/tower_2/pool", pool, x)
-    pooled = build.conv(f"{scope}/tower_2/conv", pooled, pool_features)
+    pooled = build.conv_relu(f"{scope}/tower_2/conv", pooled, pool_features)
     return build.add(scope, Concat(), one, five, double, pooled)
 
 
 def _block_35_to_17(build: _Builder, scope: str, x: str) -> str:
-    three = build.conv(f"{scope}/conv", x, 384, (3, 3), stride=2, same=False)
+    three = build.conv_relu(f"{scope}/conv", x, 384, (3, 3), stride=2, same=False)
     double = build.chain(f"{scope}/tower", x, (64, (1, 1)), (96, (3, 3)))
     double = build.halve(f"{scope}/tower", double, 2, 96)
     pooled = build.add(f"{scope}/pool", MaxPool((3, 3), 2), x)
@@ -163,12 +156,12 @@ def _block_35_to_17(build: _Builder, scope: str, x: str) -> str:
 
 
 def _block_17(build: _Builder, scope: str, x: str, pool: AveragePool, n: int) -> str:
-    one = build.conv(f"{scope}/conv", x, 192)
+    one = build.conv_relu(f"{scope}/conv", x, 192)
     seven = build.chain(f"{scope}/tower", x, (n, (1, 1)), (n, (1, 7)), (192, (7, 1)))
     double = [(n, (1, 1)), (n, (7, 1)), (n, (1, 7)), (n, (7, 1)), (192, (1, 7))]
     double = build.chain(f"{scope}/tower_1", x, *double)
     pooled = build.add(f"{scope}/tower_2/pool", pool, x)
-    pooled = build.conv(f"{scope}/tower_2/conv", pooled, 192)
+    pooled = build.conv_relu(f"{scope}/tower_2/conv", pooled, 192)
     return build.add(scope, Concat(), one, seven, double, pooled)
 
 
@@ -183,16 +176,16 @@ def _block_17_to_8(build: _Builder, scope: str, x: str) -> str:
 
 def _block_8(build: _Builder, scope: str, x: str, pool: AveragePool | MaxPool) -> str:
     def fork(scope: str, x: str) -> str:
-        wide = build.conv(f"{scope}/mixed/conv", x, 384, (1, 3))
-        tall = build.conv(f"{scope}/mixed/conv_1", x, 384, (3, 1))
+        wide = build.conv_relu(f"{scope}/mixed/conv", x, 384, (1, 3))
+        tall = build.conv_relu(f"{scope}/mixed/conv_1", x, 384, (3, 1))
         return build.add(f"{scope}/mixed", Concat(), wide, tall)
 
-    one = build.conv(f"{scope}/conv", x, 320)
+    one = build.conv_relu(f"{scope}/conv", x, 320)
     three = fork(f"{scope}/tower", build.chain(f"{scope}/tower", x, (384, (1, 1))))
     double = build.chain(f"{scope}/tower_1", x, (448, (1, 1)), (384, (3, 3)))
     double = fork(f"{scope}/tower_1", double)
     pooled = build.add(f"{scope}/tower_2/pool", pool, x)
-    pooled = build.conv(f"{scope}/tower_2/conv", pooled, 192)
+    pooled = build.conv_relu(f"{scope}/tower_2/conv", pooled, 192)
     return build.add(scope, Concat(), one, three, double, pooled)
 
 

@@ -9,14 +9,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.googlenet import googlenet
+from jaxdream.models.googlenet import googlenet, torch_googlenet
 from jaxdream.models.graph import Graph
+from jaxdream.models.inception5h import inception5h
+from jaxdream.models.inception_resnet_v2 import inception_resnet_v2
 from jaxdream.models.inception_v3 import inception_v3
+from jaxdream.models.inception_v4 import inception_v4
 from jaxdream.models.preprocessing import Preprocessing
+from jaxdream.models.resnet import resnet50
+from jaxdream.models.vgg import vgg
 
 # Google's notebook of 2015 subtracts this mean; Caffe's own examples subtract (104, 117, 123).
 NOTEBOOK_2015 = Preprocessing("BGR", (104.0, 116.0, 122.0))
 CAFFE = Preprocessing("BGR", (104.0, 117.0, 123.0))
+MINUS_117 = Preprocessing("RGB", (117.0, 117.0, 117.0))
 MINUS_ONE_TO_ONE = Preprocessing("RGB", (127.5, 127.5, 127.5), (127.5, 127.5, 127.5))
 PLACES = Preprocessing("BGR", (104.04, 112.60, 116.79))  # the mean of Places365
 IMAGENET = Preprocessing("RGB", (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -51,6 +57,18 @@ def _mini() -> Graph:
 
 def _places(classes: int) -> Callable[[], Graph]:
     return lambda: googlenet().with_classes(classes)
+
+
+def _vgg16() -> Graph:
+    return vgg(16)
+
+
+def _vgg19() -> Graph:
+    return vgg(19)
+
+
+def _resnet50_places365() -> Graph:
+    return resnet50().with_classes(365)
 
 
 def _inception_v3_2015() -> Graph:
@@ -94,6 +112,83 @@ _INCEPTION_V3 = WeightsRecord(
     repo="timm/inception_v3.tv_in1k",
     file="model.safetensors",
     megabytes=95,
+)
+
+_VGG16 = WeightsRecord(
+    model="vgg16",
+    summary="VGG16: texture and brush strokes, large and slow",
+    build=_vgg16,
+    preprocessing=IMAGENET,
+    default_layer="relu4_3",
+    licence="BSD-3-Clause",
+    origin="torchvision, ImageNet 2012",
+    repo="timm/vgg16.tv_in1k",
+    file="model.safetensors",
+    megabytes=553,
+)
+_VGG19 = replace(
+    _VGG16,
+    model="vgg19",
+    summary="VGG19, with three more convolutions than VGG16",
+    build=_vgg19,
+    repo="timm/vgg19.tv_in1k",
+    megabytes=575,
+)
+_RESNET50 = WeightsRecord(
+    model="resnet50",
+    summary="ResNet50, torchvision's",
+    build=resnet50,
+    preprocessing=IMAGENET,
+    default_layer="layer3.2",
+    licence="BSD-3-Clause",
+    origin="torchvision, ImageNet 2012",
+    repo="timm/resnet50.tv_in1k",
+    file="model.safetensors",
+    megabytes=102,
+)
+_GOOGLENET_TORCHVISION = WeightsRecord(
+    model="googlenet_torchvision",
+    summary="GoogLeNet with BatchNorm, torchvision's port of Google's",
+    build=torch_googlenet,
+    preprocessing=MINUS_ONE_TO_ONE,
+    default_layer="inception_4c/output",
+    licence="BSD-3-Clause",
+    origin="Google, ImageNet 2012, through torchvision",
+    file="googlenet-1378be20.pth",
+    megabytes=52,
+    sha256="1378be20",
+)
+_INCEPTION5H = WeightsRecord(
+    model="inception5h",
+    summary="TensorFlow's GoogLeNet: lucid's InceptionV1, with Distill's channel numbers",
+    build=inception5h,
+    preprocessing=MINUS_117,
+    default_layer="mixed4c",
+    licence="not stated",
+    origin="Google, ImageNet 2012",
+    file="tensorflow_inception_graph.pb",
+    megabytes=54,
+)
+_INCEPTION_V4 = WeightsRecord(
+    model="inception_v4",
+    summary="Inception v4, Google's training",
+    build=inception_v4,
+    preprocessing=MINUS_ONE_TO_ONE,
+    default_layer="Mixed_6b",
+    licence="Apache-2.0",
+    origin="Google, ImageNet 2012, through timm",
+    repo="timm/inception_v4.tf_in1k",
+    file="model.safetensors",
+    megabytes=171,
+)
+_INCEPTION_RESNET_V2 = replace(
+    _INCEPTION_V4,
+    model="inception_resnet_v2",
+    summary="Inception-ResNet v2, Google's training",
+    build=inception_resnet_v2,
+    default_layer="repeat_1.4",
+    repo="timm/inception_resnet_v2.tf_in1k",
+    megabytes=224,
 )
 
 RECORDS: tuple[WeightsRecord, ...] = (
@@ -163,6 +258,44 @@ RECORDS: tuple[WeightsRecord, ...] = (
         origin="Google, ImageNet 2012",
         file="inception_v3_2015_to_mixed_8.safetensors",
         megabytes=21,
+    ),
+    _INCEPTION5H,
+    _GOOGLENET_TORCHVISION,
+    _RESNET50,
+    replace(_RESNET50, repo=None, file="resnet50-0676ba61.pth", sha256="0676ba61"),
+    replace(
+        _RESNET50,
+        model="resnet50_robust",
+        summary="ResNet50 trained against attacks: clean pictures without tricks",
+        licence="MIT",
+        origin="Madry's lab, ImageNet 2012 (H. Salman and others, 2020)",
+        repo="madrylab/robust-imagenet-models",
+        file="resnet50_l2_eps3.ckpt",
+        megabytes=0,
+    ),
+    replace(
+        _RESNET50,
+        model="resnet50_places365",
+        summary="ResNet50 of Places365: buildings and landscapes",
+        build=_resnet50_places365,
+        licence="CC BY",
+        origin="MIT, Places365 (B. Zhou and others, 2017)",
+        repo=None,
+        file="resnet50_places365.pth.tar",
+        megabytes=97,
+        classes=365,
+    ),
+    _VGG16,
+    replace(_VGG16, repo=None, file="vgg16-397923af.pth", megabytes=553, sha256="397923af"),
+    _VGG19,
+    replace(_VGG19, repo=None, file="vgg19-dcbb9e9d.pth", megabytes=575, sha256="dcbb9e9d"),
+    _INCEPTION_V4,
+    _INCEPTION_RESNET_V2,
+    replace(
+        _INCEPTION_RESNET_V2,
+        model="inception_resnet_v2_adv",
+        summary="Inception-ResNet v2, trained against attacks on several networks",
+        repo="timm/inception_resnet_v2.tf_ens_adv_in1k",
     ),
 )
 

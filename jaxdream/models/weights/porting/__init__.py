@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import open_regular, reason
-from jaxdream.models.weights.porting import caffe, onnx, torch
+from jaxdream.models.weights.porting import caffe, onnx, tensorflow, torch
 
 _READERS = {
     ".caffemodel": caffe.read,
@@ -21,6 +21,9 @@ _READERS = {
     ".pth": torch.read_pickled,
     ".pt": torch.read_pickled,
     ".bin": torch.read_pickled,
+    ".tar": torch.read_pickled,  # .pth.tar, which is no archive
+    ".ckpt": torch.read_pickled,
+    ".pb": tensorflow.read,
 }
 
 

@@ -1,7 +1,6 @@
 """``.caffemodel`` files: a protobuf message of which a few fields are needed.
 
-The message is described at run time, field by field, so that no generated code is needed. Field
-numbers are those of Caffe's ``caffe.proto``; all other fields of a file are skipped.
+Field numbers are those of Caffe's ``caffe.proto``.
 """
 
 import math
@@ -13,25 +12,28 @@ import numpy as np
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import read_bytes
+from jaxdream.models.weights.porting.protobuf import Messages, message_class
 
 # GoogLeNet's auxiliary classifiers, used only in training.
 AUXILIARY_HEADS = ("loss1/", "loss2/")
 
-# Message: field name -> (number, type), with a message's name, or a scalar type, repeated.
-_MESSAGES = {
-    "BlobShape": {"dim": (1, "int64")},
+_MESSAGES: Messages = {
+    "BlobShape": {"dim": (1, "repeated int64")},
     "BlobProto": {
         "num": (1, "int32"),
         "channels": (2, "int32"),
         "height": (3, "int32"),
         "width": (4, "int32"),
-        "data": (5, "float"),
-        "double_data": (8, "double"),
+        "data": (5, "repeated float"),
+        "double_data": (8, "repeated double"),
         "shape": (7, "BlobShape"),
     },
-    "V1LayerParameter": {"name": (4, "string"), "blobs": (6, "BlobProto")},
-    "LayerParameter": {"name": (1, "string"), "blobs": (7, "BlobProto")},
-    "NetParameter": {"layers": (2, "V1LayerParameter"), "layer": (100, "LayerParameter")},
+    "V1LayerParameter": {"name": (4, "string"), "blobs": (6, "repeated BlobProto")},
+    "LayerParameter": {"name": (1, "string"), "blobs": (7, "repeated BlobProto")},
+    "NetParameter": {
+        "layers": (2, "repeated V1LayerParameter"),
+        "layer": (100, "repeated LayerParameter"),
+    },
 }
 
 
@@ -83,21 +85,4 @@ def _kernel(array: np.ndarray) -> np.ndarray:
 @cache
 def _net_parameter() -> Any:
     """The message class of a caffemodel."""
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    field_type = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="caffemodel.proto", package="caffemodel")
-    for message_name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=message_name)
-        for name, (number, kind) in fields.items():
-            field = message.field.add(name=name, number=number)
-            many = name in ("dim", "data", "double_data", "blobs", "layers", "layer")
-            field.label = field_type.LABEL_REPEATED if many else field_type.LABEL_OPTIONAL
-            if kind in _MESSAGES:
-                field.type, field.type_name = field_type.TYPE_MESSAGE, f".caffemodel.{kind}"
-            else:
-                field.type = getattr(field_type, f"TYPE_{kind.upper()}")
-                field.options.packed = many
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("caffemodel.NetParameter"))
+    return message_class("caffemodel", _MESSAGES, "NetParameter")

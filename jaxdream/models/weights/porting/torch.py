@@ -1,10 +1,11 @@
-"""PyTorch's Inception v3, by torchvision's and timm's names; and safetensors with any names.
+"""PyTorch's networks, by the names of ``torch_tables``; and safetensors with any names.
 
 A pickle can run code when it is opened, so ``.pth`` and ``.bin`` files are read by torch's own
 restricted loader, and only if torch is installed.
 """
 
 import importlib
+import math
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.models.googlenet import googlenet
-from jaxdream.models.inception_v3 import torch_names
-from jaxdream.models.weights.porting.caffe import AUXILIARY_HEADS
+from jaxdream.models.weights.porting.torch_tables import table_of
 
-BATCH_NORM_EPSILON = 1e-3
-FIRST = "conv1/7x7_s2"  # by which GoogLeNet is known
+# What checkpoints of trainings call the network's own state dict.
+_STATES = ("state_dict", "model")
+# Modules around a network: those of several devices, and of Madry's lab's robustness library.
+_AROUND = ("module.", "model.")
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -38,11 +39,7 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
         raise JaxdreamError(
             f"{path} is a damaged safetensors file or none: get it again"
         ) from error
-    modules = torch_names().values()
-    marks = [f"{module}.conv.weight" for module in modules]
-    marks += ["fc.weight", f"{_torch_name(FIRST)}.weight"]
-    is_torch = any(mark in weights for mark in marks)
-    return from_torch(weights, path) if is_torch else weights
+    return from_torch(weights, path) if table_of(weights) else weights
 
 
 def read_pickled(path: Path) -> dict[str, np.ndarray]:
@@ -62,7 +59,7 @@ def read_pickled(path: Path) -> dict[str, np.ndarray]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about old kinds of files
             state = torch.load(path, map_location="cpu", weights_only=True)
-        weights = {_checked_name(name): _to_numpy(tensor) for name, tensor in state.items()}
+        weights = {_checked_name(n): _to_numpy(tensor) for n, tensor in _own_state(state).items()}
     except Exception as error:  # of many kinds, depending on the file
         raise JaxdreamError(
             f"{path} is not a PyTorch file of plain tensors: it is damaged or holds other objects"
@@ -70,9 +67,19 @@ def read_pickled(path: Path) -> dict[str, np.ndarray]:
     return from_torch(weights, path)
 
 
+def _own_state(state: Any) -> Mapping[Any, Any]:
+    """The network's own tensors, from a state dict or a checkpoint that has one inside."""
+    for key in _STATES:
+        if isinstance(state.get(key), Mapping):
+            return state[key]
+    return state
+
+
 def _checked_name(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a tensor is named {name!r}")
+    for module in _AROUND:
+        name = name.removeprefix(module)
     return name
 
 
@@ -85,7 +92,7 @@ def _to_numpy(tensor: Any) -> np.ndarray:
 
 
 def from_torch(state: Mapping[str, np.ndarray], source: Path) -> dict[str, np.ndarray]:
-    """A state dict in our layout: BatchNorm folded, kernels transposed, auxiliary head left out.
+    """A state dict in our layout: BatchNorm folded, kernels transposed, auxiliary heads left out.
 
     ``gamma * (conv(x) - mean) / sqrt(variance + epsilon) + beta`` is a convolution with a bias.
     Missing arrays stay missing and unknown ones keep their names, so that the strict check lists
@@ -94,55 +101,61 @@ def from_torch(state: Mapping[str, np.ndarray], source: Path) -> dict[str, np.nd
     Raises:
         JaxdreamError: the shapes of a convolution and its BatchNorm do not match.
     """
-    if f"{_torch_name(FIRST)}.weight" in state:
-        return _of_googlenet(state)
-    modules = {theirs: ours for ours, theirs in torch_names().items()}
+    table = table_of(state)
+    if table is None:
+        return dict(state)
+    rest = {name: array for name, array in state.items() if not name.startswith(table.left_out)}
+    kernels = table.build().kernel_shapes
     weights = {}
-    rest = {name: array for name, array in state.items() if not name.startswith("AuxLogits.")}
-    for module, scope in modules.items():
-        if module == "fc":
-            names = {"kernel": "fc.weight", "bias": "fc.bias"}
-            found = {kind: rest.pop(name) for kind, name in names.items() if name in rest}
-            weights |= {f"{scope}/{kind}": array.T for kind, array in found.items()}
+    for scope, layer in table.layers.items():
+        if layer.norm is not None:
+            folded = _take_folded(rest, layer.modules[0], layer.norm, table.epsilon, source)
+            if folded is not None:
+                weights[f"{scope}/kernel"], weights[f"{scope}/bias"] = folded
             continue
-        norm = [f"{module}.bn.{n}" for n in ("weight", "bias", "running_mean", "running_var")]
-        needed = [f"{module}.conv.weight", *norm]
-        if not all(name in rest for name in needed):
-            continue
-        rest.pop(f"{module}.bn.num_batches_tracked", None)
-        arrays = [rest.pop(name).astype(np.float64) for name in needed]
-        shapes = [array.shape for array in arrays]
-        if len(shapes[0]) != 4 or set(shapes[1:]) != {shapes[0][:1]}:
-            raise JaxdreamError(f"{source}: {module} has shapes that do not match: {shapes}")
-        weights[f"{scope}/kernel"], weights[f"{scope}/bias"] = _fold(*arrays)
-    return weights | rest
-
-
-def _of_googlenet(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """BVLC's layers in PyTorch, under Caffe's names with underscores."""
-    heads = tuple(map(_torch_name, AUXILIARY_HEADS))
-    rest = {name: array for name, array in state.items() if not name.startswith(heads)}
-    weights = {}
-    for scope in googlenet().kernel_shapes:
-        # The main classifier is the third, and so named by some.
-        for module in (_torch_name(scope), f"{_torch_name(scope)}_3"):
+        for module in layer.modules:
             if f"{module}.weight" in rest:
-                kernel = rest.pop(f"{module}.weight")
-                kernel = kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
-                weights[f"{scope}/kernel"] = kernel
+                kernel = _as_convolution(rest.pop(f"{module}.weight"), kernels[scope])
+                weights[f"{scope}/kernel"] = _transposed(kernel)
             if f"{module}.bias" in rest:
                 weights[f"{scope}/bias"] = rest.pop(f"{module}.bias")
     return weights | rest
 
 
-def _torch_name(name: str) -> str:
-    return name.replace("/", "_")
+def _take_folded(
+    rest: dict[str, np.ndarray], conv: str, norm: str, epsilon: float, source: Path
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Kernel and bias of a convolution with its BatchNorm, taken out; None if one is missing."""
+    norms = [f"{norm}.{name}" for name in ("weight", "bias", "running_mean", "running_var")]
+    needed = [f"{conv}.weight", *norms]
+    if not all(name in rest for name in needed):
+        return None
+    rest.pop(f"{norm}.num_batches_tracked", None)
+    arrays = [rest.pop(name).astype(np.float64) for name in needed]
+    shapes = [array.shape for array in arrays]
+    if len(shapes[0]) != 4 or set(shapes[1:]) != {shapes[0][:1]}:
+        module = conv.removesuffix(".conv")
+        raise JaxdreamError(f"{source}: {module} has shapes that do not match: {shapes}")
+    return _fold(*arrays, epsilon=epsilon)
 
 
-def _fold(kernel, gamma, beta, mean, variance) -> tuple[np.ndarray, np.ndarray]:
+def _as_convolution(kernel: np.ndarray, ours: tuple[int, ...]) -> np.ndarray:
+    """A dense layer that is a convolution in our table, as VGG's first one, as such a kernel."""
+    if kernel.ndim == 2 and len(ours) == 4 and kernel.shape == (ours[3], math.prod(ours[:3])):
+        return kernel.reshape(ours[3], ours[2], *ours[:2])
+    return kernel
+
+
+def _transposed(kernel: np.ndarray) -> np.ndarray:
+    return kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
+
+
+def _fold(
+    kernel, gamma, beta, mean, variance, *, epsilon: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias of a convolution with its BatchNorm, in float64."""
     with np.errstate(
         invalid="ignore", divide="ignore"
     ):  # a bad variance gives values that are not finite, and are refused
-        scale = gamma / np.sqrt(variance + BATCH_NORM_EPSILON)
+        scale = gamma / np.sqrt(variance + epsilon)
         return kernel.transpose(2, 3, 1, 0) * scale, beta - mean * scale

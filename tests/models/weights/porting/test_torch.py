@@ -13,7 +13,7 @@ from jaxdream import JaxdreamError
 from jaxdream.models.inception_v3 import inception_v3, torch_names
 from jaxdream.models.weights.check import check_weights
 from jaxdream.models.weights.porting import read_weights
-from jaxdream.models.weights.porting.torch import BATCH_NORM_EPSILON
+from jaxdream.models.weights.porting.torch_tables import TABLES
 
 
 def tiny_torch_state():
@@ -33,7 +33,7 @@ def tiny_torch_state():
             state[f"{module}.bn.{name}"] = value
         state[f"{module}.bn.num_batches_tracked"] = np.array(1)
         x = RANDOM.normal(size=3)
-        normed = gamma * (kernel[:, :, 0, 0] @ x - mean) / np.sqrt(variance + BATCH_NORM_EPSILON)
+        normed = gamma * (kernel[:, :, 0, 0] @ x - mean) / np.sqrt(variance + TABLES[0].epsilon)
         expected[scope] = (x, normed + beta)
     state["AuxLogits.conv0.conv.weight"] = RANDOM.normal(size=(2, 3, 1, 1))
     return {n: np.asarray(a, np.float32) for n, a in state.items()}, expected
