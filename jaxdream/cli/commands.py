@@ -288,7 +288,7 @@ def _add_classes(commands) -> None:
 def _add_weights(commands) -> None:
     weights = commands.add_parser("weights", help="convert, verify or choose weight files")
     actions = weights.add_subparsers(metavar="ACTION", required=True)
-    known = ".caffemodel, .onnx, .safetensors, .pth, .bin"
+    known = ".caffemodel, .onnx, .safetensors, .pb, .pth, .bin"
     network = "the network that the file is for (default: found by its content)"
     convert = add_command(
         actions, "convert", "networks.convert_weights", "turn a weight file into safetensors"

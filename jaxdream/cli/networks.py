@@ -54,10 +54,12 @@ def list_models(options: argparse.Namespace) -> int:
     from jaxdream.models.weights.local import cache_dir, status
     from jaxdream.models.weights.registry import RECORDS
 
+    width = max(len(record.model) for record in RECORDS)
     for record in RECORDS:
         where = f"{record.repo}/{record.file}" if record.repo else record.file
-        print(f"{record.model:20} {status(record):12} {record.megabytes:4} MB  {record.summary}")
-        print(f"{'':20} {where}; {record.origin}; licence: {record.licence}")
+        size = f"{record.megabytes or '?':>4} MB"
+        print(f"{record.model:{width}} {status(record):12} {size}  {record.summary}")
+        print(f"{'':{width}} {where}; {record.origin}; licence: {record.licence}")
     print(
         "\nbundled, cached: on this machine; downloadable: downloaded when it is first used; "
         "file only: name the file with --weights PATH or `jaxdream weights use PATH`"

@@ -79,14 +79,15 @@ def identify(weights: Mapping[str, np.ndarray], *, source: str | Path) -> str:
     Raises:
         JaxdreamError: no model has them; the message names the nearest and the differences.
     """
-    shapes = {(name, array.shape) for name, array in weights.items()}
+    found = _names_and_shapes({name: array.shape for name, array in weights.items()})
 
-    def distance(record: WeightsRecord) -> tuple[int, bool, bool]:
+    def distance(record: WeightsRecord) -> tuple[float, bool, bool]:
         graph = record.build()
         fitted = graph_for(graph, weights)
+        wanted = _names_and_shapes(expected_shapes(fitted))
         has_own_classes = record.classes is not None
         # One with its own classes is meant where the weights have these, and nowhere else.
-        differences = len(shapes ^ set(expected_shapes(fitted).items()))
+        differences = len(found ^ wanted) / len(found | wanted)
         return differences, has_own_classes and fitted is not graph, not has_own_classes
 
     nearest = min(RECORDS, key=distance)
@@ -94,6 +95,10 @@ def identify(weights: Mapping[str, np.ndarray], *, source: str | Path) -> str:
         graph = graph_for(nearest.build(), weights)
         check_weights(weights, graph, source=f"{source} (nearest to {nearest.model})")
     return nearest.model
+
+
+def _names_and_shapes(shapes: Mapping[str, tuple[int, ...]]) -> set[object]:
+    return {*shapes, *shapes.items()}
 
 
 def weights_sha256(weights: Mapping[str, np.ndarray]) -> str:

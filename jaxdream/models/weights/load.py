@@ -49,7 +49,7 @@ def load_model(
             downloaded if it is not on this machine. "auto" is the model that the weight file holds;
             without a weight file it is the GoogLeNet of 2015 if that is on this machine, else the
             small network that comes with jaxdream.
-        weights: a ``.safetensors``, ``.caffemodel``, ``.onnx``, ``.pth`` or ``.bin`` file.
+        weights: a ``.safetensors``, ``.caffemodel``, ``.onnx``, ``.pb``, ``.pth`` or ``.bin`` file.
         precision: "float32", which is exact; "bfloat16" or "float16": faster on accelerators made
             for it, in half the memory, and not quite the same dream; or "auto", what the device
             multiplies fast.

@@ -133,7 +133,9 @@ def read_file(record: WeightsRecord | None, path: Path) -> tuple[WeightsRecord, 
 def differs_from_published(path: Path) -> bool:
     """Whether a file has the name of a published one, but another hash."""
     return any(
-        record.file == path.name and (record.sha1 or record.sha256) and not _has_hash(path, record)
+        record.file == path.name
+        and (record.sha1 or record.sha256)
+        and not _has_hash(path, record, {})
         for record in RECORDS
     )
 
@@ -144,16 +146,25 @@ def _model_in(path: Path, arrays: "Mapping[str, np.ndarray]") -> str:
 
     if name := read_metadata(path).get("jaxdream_model"):
         return name
+    hashes: dict[str, str] = {}
     for record in RECORDS:
-        if Path(record.file).suffix == path.suffix and _has_hash(path, record):
+        if Path(record.file).suffix == path.suffix and _has_hash(path, record, hashes):
             return record.model
     return identify(arrays, source=path)
 
 
-def _has_hash(path: Path, record: WeightsRecord) -> bool:
-    """Whether a file is that of the record; false if the record has no hash."""
+def _has_hash(path: Path, record: WeightsRecord, hashes: dict[str, str]) -> bool:
+    """Whether a file is that of the record; false if the record has no hash.
+
+    ``hashes`` keeps those of the file by their algorithm: computing one of a large file takes
+    seconds.
+    """
     algorithm, known = ("sha256", record.sha256) if record.sha256 else ("sha1", record.sha1)
-    return known is not None and file_hash(path, algorithm).startswith(known)
+    if known is None:
+        return False
+    if algorithm not in hashes:
+        hashes[algorithm] = file_hash(path, algorithm)
+    return hashes[algorithm].startswith(known)
 
 
 # Converted weights.

@@ -45,7 +45,7 @@ class WeightsRecord:
     file: str
     repo: str | None = None  # on the Hugging Face hub
     bundled: bool = False  # comes with the package
-    megabytes: int = 0
+    megabytes: int = 0  # 0 if it is not known
     sha1: str | None = None
     sha256: str | None = None  # of the file; a prefix if only that is published
     classes: int | None = None  # of its classifier, where those are not ImageNet's 1000

@@ -8,6 +8,7 @@ from safetensors.numpy import save_file
 
 import jaxdream as jd
 from jaxdream.models.googlenet import googlenet
+from jaxdream.models.resnet import resnet50
 from jaxdream.models.weights.check import expected_shapes
 from jaxdream.models.weights.porting.caffe import _net_parameter
 from jaxdream.models.weights.registry import record_of
@@ -74,6 +75,14 @@ def test_pytorchs_names_are_read(tmp_path):
         assert repr(jd.parse_objective(text, model)) == "logit(330)"
     with pytest.raises(jd.JaxdreamError, match="no class 'banana'"):
         jd.parse_objective("banana", model)
+
+
+def test_the_resnet_of_places_is_recognised(tmp_path):
+    shapes = expected_shapes(resnet50().with_classes(365))
+    save_file({n: np.zeros(s, np.float32) for n, s in shapes.items()}, tmp_path / "x.safetensors")
+    model = jd.load_model(weights=tmp_path / "x.safetensors")
+    assert model.name == "resnet50_places365"
+    assert repr(jd.parse_objective("temple/asia", model)) == "logit(330)"
 
 
 def test_205_places_have_no_names_here():

@@ -150,9 +150,7 @@ def _transposed(kernel: np.ndarray) -> np.ndarray:
     return kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T
 
 
-def _fold(
-    kernel, gamma, beta, mean, variance, *, epsilon: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _fold(kernel, gamma, beta, mean, variance, *, epsilon: float) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias of a convolution with its BatchNorm, in float64."""
     with np.errstate(
         invalid="ignore", divide="ignore"

@@ -6,6 +6,7 @@ import pytest
 from helpers import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_weights import RECORDED
 from safetensors.numpy import save_file
 from weight_files import OURS, assert_one_line_about, write_caffemodel, write_onnx
 
@@ -46,6 +47,7 @@ def test_values_that_float32_cannot_hold_are_refused(tmp_path, spoiled, says):
 WRITERS = {
     ".caffemodel": lambda path: write_caffemodel(path, old=False),
     ".onnx": write_onnx,
+    ".pb": lambda path: path.write_bytes((RECORDED / "small_graph.pb").read_bytes()),
     ".safetensors": lambda path: save_file(OURS, path),
 }
 

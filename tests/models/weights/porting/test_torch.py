@@ -11,9 +11,12 @@ from weight_files import DENSE, OURS, RANDOM
 
 from jaxdream import JaxdreamError
 from jaxdream.models.inception_v3 import inception_v3, torch_names
+from jaxdream.models.resnet import resnet50
+from jaxdream.models.vgg import vgg
 from jaxdream.models.weights.check import check_weights
 from jaxdream.models.weights.porting import read_weights
-from jaxdream.models.weights.porting.torch_tables import TABLES
+from jaxdream.models.weights.porting.torch import from_torch
+from jaxdream.models.weights.porting.torch_tables import TABLES, table_of
 
 
 def tiny_torch_state():
@@ -98,8 +101,53 @@ def test_a_negative_variance_is_not_finite(tmp_path):
     assert np.isnan(read_weights(tmp_path / "x.safetensors")["conv/kernel"]).all()
 
 
-def test_names_of_torch_are_those_of_the_graph():
-    assert torch_names().keys() == inception_v3().kernel_shapes.keys()
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: next(iter(table.layers)))
+def test_names_of_torch_are_those_of_the_graph(table):
+    assert table.layers.keys() == table.build().kernel_shapes.keys()
+
+
+def test_no_network_is_taken_for_another():
+    for table in TABLES:
+        names = [f"{layer.modules[0]}.weight" for layer in table.layers.values()]
+        assert table_of(names) is table
+    assert table_of(["conv/kernel"]) is None
+
+
+def test_the_dense_layer_of_vgg_is_a_convolution():
+    """By torchvision's names, where it is dense, and by timm's, where it is one."""
+    kernel = RANDOM.normal(size=(4096, 512, 7, 7)).astype(np.float32)
+    dense = from_torch({"classifier.0.weight": kernel.reshape(4096, -1)}, Path("x"))
+    convolution = from_torch({"pre_logits.fc1.weight": kernel}, Path("x"))
+    np.testing.assert_array_equal(dense["fc6/kernel"], convolution["fc6/kernel"])
+    assert dense["fc6/kernel"].shape == vgg(16).kernel_shapes["fc6"]
+
+
+def norm_state(conv, norm):
+    norms = {"weight": 2.0, "bias": 1.0, "running_mean": 3.0, "running_var": 4.0}
+    state = {f"{norm}.{kind}": np.full(64, value) for kind, value in norms.items()}
+    return state | {f"{conv}.weight": np.ones((64, 3, 7, 7))}
+
+
+def test_the_epsilon_of_a_resnet_is_its_own():
+    weights = from_torch(norm_state("conv1", "bn1"), Path("x"))
+    scale = 2 / np.sqrt(4 + 1e-5)
+    np.testing.assert_allclose(weights["conv1/kernel"], np.full((7, 7, 3, 64), scale), rtol=1e-12)
+    np.testing.assert_allclose(weights["conv1/bias"], np.full(64, 1 - 3 * scale), rtol=1e-12)
+
+
+def test_only_the_network_is_taken_of_a_checkpoint(tmp_path):
+    """As a training saves it, and Madry's lab, whose network is inside others."""
+    torch = pytest.importorskip("torch")
+    arrays = norm_state("conv1", "bn1")
+    state = {f"module.model.{name}": torch.from_numpy(array) for name, array in arrays.items()}
+    state["module.normalizer.new_mean"] = torch.zeros(3)
+    state["module.attacker.model.conv1.weight"] = torch.zeros(64, 3, 7, 7)
+    torch.save({"model": state, "epoch": 90, "optimizer": {"lr": 0.1}}, tmp_path / "x.ckpt")
+    torch.save({"state_dict": state, "arch": "resnet50"}, tmp_path / "x.pth.tar")
+    for name in ("x.ckpt", "x.pth.tar"):
+        weights = read_weights(tmp_path / name)
+        assert weights.keys() == {"conv1/kernel", "conv1/bias"}
+        assert weights["conv1/kernel"].shape == resnet50().kernel_shapes["conv1"]
 
 
 def test_missing_and_unknown_arrays_are_listed(tmp_path):
