@@ -10,6 +10,7 @@ environment with such a library alone will do.
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def record_torch(
     normalisation: tuple = IMAGENET,
 ) -> None:
     """Record a PyTorch network: ``layers`` are its modules by our names."""
-    import torch
+    torch = import_module("torch")
 
     state = {k: random_array(k, tuple(v.shape)) for k, v in model.state_dict().items()}
     model.load_state_dict({k: torch.from_numpy(v) for k, v in state.items()})
@@ -85,10 +86,10 @@ def _channels_last(array: np.ndarray) -> np.ndarray:
 
 def vgg(depth: int) -> None:
     """Without the classifier, which is most of it."""
-    import torchvision
+    torchvision = import_module("torchvision")
 
     model = getattr(torchvision.models, f"vgg{depth}")()
-    model.avgpool = model.classifier = __import__("torch").nn.Identity()
+    model.avgpool = model.classifier = import_module("torch").nn.Identity()
     five = {16: ("features.24", "features.30"), 19: ("features.28", "features.36")}[depth]
     layers = {
         "conv1_1": "features.0",
@@ -107,14 +108,14 @@ def vgg16_classifier() -> None:
     That of a whole VGG in torch's float32 is by 3% another than in float64: among its millions of
     units some are near the edge of a ReLU, or two of them near to the same maximum.
     """
-    import timm
+    timm = import_module("timm")
 
     layers = {"fc6": "pre_logits.fc1", "relu7": "pre_logits.act2", "fc8": "head.fc"}
     record_torch("vgg16_classifier", timm.create_model("vgg16"), (225, 257), layers, None)
 
 
 def resnet50() -> None:
-    import torchvision
+    torchvision = import_module("torchvision")
 
     layers = {
         "conv1": "bn1",
@@ -134,7 +135,7 @@ def resnet50() -> None:
 
 def googlenet_torchvision() -> None:
     """With its own scaling of the input, which is on where its weights are loaded."""
-    import torchvision
+    torchvision = import_module("torchvision")
 
     model = torchvision.models.googlenet(init_weights=False, transform_input=True)
     layers = {"conv1/relu_7x7": "conv1", "pool1/3x3_s2": "maxpool1", "logits": "fc"}
@@ -145,7 +146,7 @@ def googlenet_torchvision() -> None:
 
 
 def inception_v4() -> None:
-    import timm
+    timm = import_module("timm")
 
     blocks = {"Conv2d_2b": 2, "Mixed_3a": 3, "Mixed_4a": 4, "Mixed_5a": 5, "Mixed_5b": 6}
     blocks |= {"Mixed_5e": 9, "Mixed_6a": 10, "Mixed_6b": 11, "Mixed_6h": 17, "Mixed_7a": 18}
@@ -158,7 +159,7 @@ def inception_v4() -> None:
 
 
 def inception_resnet_v2() -> None:
-    import timm
+    timm = import_module("timm")
 
     names = ("conv2d_4a", "maxpool_5a", "mixed_5b", "repeat.0", "repeat.0.conv2d", "repeat")
     names += ("mixed_6a", "repeat_1.0", "repeat_1.4", "repeat_1", "mixed_7a", "repeat_2.0")
@@ -186,7 +187,7 @@ INCEPTION5H = {
 
 def inception5h_layers(picture: Any) -> dict[str, Any]:
     """Every layer of the graph that we record, by the operations that it has."""
-    import tensorflow as tf
+    tf = import_module("tensorflow")
 
     layers: dict[str, Any] = {}
 
@@ -232,7 +233,7 @@ def inception5h_layers(picture: Any) -> dict[str, Any]:
 
 def inception5h() -> None:
     """On a picture of even sides and on one of odd sides, which TensorFlow pads in another way."""
-    import tensorflow as tf
+    tf = import_module("tensorflow")
 
     recorded = ("conv2d0_pre_relu", "maxpool0", "localresponsenorm0", "localresponsenorm1")
     recorded += ("maxpool1", "mixed3a_5x5", "mixed3b_pool", "maxpool4", "maxpool10", "logits")
@@ -250,17 +251,17 @@ def inception5h() -> None:
 
 def small_graph() -> None:
     """A file of TensorFlow's own, with constants of every kind that there are in inception5h."""
-    import tensorflow as tf
+    tf = import_module("tensorflow")
 
     graph = tf.Graph()
     with graph.as_default():
         tf.constant(np.arange(12, dtype=np.float32).reshape(1, 1, 3, 4), name="conv2d1_w")
         tf.constant(np.full(4, 0.5, np.float32), name="conv2d1_b")
-        tf.constant(np.float16([[1, 2, 3], [4, 5, 6]]), name="softmax2_w")
-        tf.constant(np.float64([7, 8, 9]), name="softmax2_b")
+        tf.constant(np.asarray([[1, 2, 3], [4, 5, 6]], np.float16), name="softmax2_w")
+        tf.constant(np.asarray([7, 8, 9], np.float64), name="softmax2_b")
         tf.constant(np.ones((2, 2), np.float32), name="head0_bottleneck_w")
         tf.constant(3, name="mixed3a/concat_dim")
-        tf.constant(np.float32([1.5]), name="another")
+        tf.constant(np.asarray([1.5], np.float32), name="another")
         tf.identity(tf.constant(2.5, name="scalar"), name="conv2d1")
     path = RECORDED / "small_graph.pb"
     path.write_bytes(graph.as_graph_def().SerializeToString())

@@ -20,7 +20,8 @@ def list_layers(options: argparse.Namespace) -> int:
     graph = record.build()
     infos = graph.layer_infos()
     width = max(len(info.name) for info in infos)
-    print(f"{record.model}: {record.summary}; * looks good, ** the default")
+    good = "looks good" if graph.looked_at else "may look good (chosen without seeing dreams of it)"
+    print(f"{record.model}: {record.summary}; * {good}, ** the default")
     print(f"   {'layer':{width}}  channels  stride  receptive field")
     for info in infos:
         mark = "**" if info.name == record.default_layer else "*"

@@ -109,7 +109,7 @@ def googlenet(
     x = build.add("pool5/drop_7x7_s1", Identity(), x)
     x = build.add("loss3/classifier", Dense(CLASSES), x)
     build.add("prob", Softmax(), x)
-    return Graph(build.nodes, _aliases(), GOOD_LAYERS)
+    return Graph(build.nodes, _aliases(), GOOD_LAYERS, looked_at=not torch)
 
 
 def torch_googlenet() -> Graph:

@@ -43,6 +43,7 @@ class Graph(LayerTable):
     nodes: Mapping[str, Node]
     aliases: Mapping[str, str] = field(default_factory=dict)  # other names of layers
     good_layers: tuple[str, ...] = ()  # chosen by hand: their dreams look good
+    looked_at: bool = True  # False: good layers were chosen by the architecture, without weights
     head: str | None = None  # where its classifier begins, if that is before the logits
 
     @property

@@ -85,7 +85,7 @@ def inception5h() -> Graph:
     x = build.add("avgpool0", GlobalAveragePool(), x)
     x = build.add("softmax2_pre_activation", Dense(CLASSES), build.add("dropout", Identity(), x))
     build.add("softmax2", Softmax(), x)
-    return Graph(build.nodes, _aliases(), GOOD_LAYERS)
+    return Graph(build.nodes, _aliases(), GOOD_LAYERS, looked_at=False)
 
 
 def _aliases() -> dict[str, str]:

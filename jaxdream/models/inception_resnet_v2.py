@@ -114,7 +114,7 @@ def inception_resnet_v2() -> Graph:
     x = build.add("classif", Dense(CLASSES), build.add("pool", GlobalAveragePool(), x))
     build.add("prob", Softmax(), x)
     aliases = {name: f"{name}.{count - 1}" for name, (count, *_) in _ROWS.items()}
-    return Graph(build.nodes, aliases | {"logits": "classif"}, GOOD_LAYERS)
+    return Graph(build.nodes, aliases | {"logits": "classif"}, GOOD_LAYERS, looked_at=False)
 
 
 def torch_names() -> dict[str, str]:

@@ -119,7 +119,7 @@ def inception_v4() -> Graph:
     x = build.add("last_linear", Dense(CLASSES), build.add("pool", GlobalAveragePool(), x))
     build.add("prob", Softmax(), x)
     aliases = {f"features.{i}": block for i, block in enumerate(BLOCKS)}
-    return Graph(build.nodes, aliases | {"logits": "last_linear"}, GOOD_LAYERS)
+    return Graph(build.nodes, aliases | {"logits": "last_linear"}, GOOD_LAYERS, looked_at=False)
 
 
 def torch_names() -> dict[str, str]:

@@ -43,7 +43,7 @@ def resnet50() -> Graph:
         aliases[stage] = x
     x = build.add("fc", Dense(CLASSES), build.add("avgpool", GlobalAveragePool(), x))
     build.add("prob", Softmax(), x)
-    return Graph(build.nodes, aliases, GOOD_LAYERS)
+    return Graph(build.nodes, aliases, GOOD_LAYERS, looked_at=False)
 
 
 def torch_norms() -> dict[str, tuple[str, str]]:

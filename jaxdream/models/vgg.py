@@ -37,7 +37,7 @@ def vgg(depth: Depth) -> Graph:
     x = build.add("relu7", Relu(), build.add("fc7", Conv(4096, (1, 1)), x))
     x = build.add("fc8", Dense(CLASSES), build.add("pool7", GlobalAveragePool(), x))
     build.add("prob", Softmax(), x)
-    return Graph(build.nodes, {"logits": "fc8"}, GOOD_LAYERS, head="fc6")
+    return Graph(build.nodes, {"logits": "fc8"}, GOOD_LAYERS, looked_at=False, head="fc6")
 
 
 def torch_names(depth: Depth) -> dict[str, tuple[str, ...]]:

@@ -3,11 +3,16 @@ import pytest
 from jaxdream import JaxdreamError
 from jaxdream.models.googlenet import INCEPTION_WIDTHS, googlenet
 from jaxdream.models.graph import GraphBuilder
+from jaxdream.models.inception5h import inception5h
+from jaxdream.models.inception_resnet_v2 import inception_resnet_v2
 from jaxdream.models.inception_v3 import inception_v3
+from jaxdream.models.inception_v4 import inception_v4
 from jaxdream.models.ops import Input
+from jaxdream.models.resnet import resnet50
+from jaxdream.models.vgg import vgg
 
 
-@pytest.mark.parametrize("graph", [googlenet(), inception_v3()])
+@pytest.mark.parametrize("graph", [googlenet(), inception_v3(), vgg(16), inception_v4()])
 def test_minimum_size_is_the_smallest_with_no_empty_map(graph):
     for name in graph.good_layers:
         minimum = graph.minimum_size(name)
@@ -110,7 +115,13 @@ def test_halo_of_known_layers():
 
 @pytest.mark.parametrize(
     ("graph", "layer", "blocks"),
-    [(googlenet(), "inception_4c/output", 5), (inception_v3(), "mixed_4", 4)],
+    [
+        (googlenet(), "inception_4c/output", 5),
+        (inception_v3(), "mixed_4", 4),
+        (resnet50(), "layer2.1", 1),  # of layer1.0: elsewhere the strides differ
+        (inception5h(), "mixed4a", 3),
+        (inception_resnet_v2(), "repeat.1", 3),
+    ],
 )
 def test_1x1_convolutions_of_one_input_are_one(graph, layer, blocks):
     merged, scopes = graph.merged((layer,))
@@ -124,6 +135,30 @@ def test_1x1_convolutions_of_one_input_are_one(graph, layer, blocks):
     assert merged.minimum_size(layer) == graph.minimum_size(layer)
     assert merged.halo(layer) == graph.halo(layer)
     assert graph.merged((layer,))[0] is merged  # static data of a program, which is compared
+
+
+def test_halo_with_zeros_of_tensorflow():
+    graph = inception5h()
+    # Two or three rows of zeros before, so four or three after, with a window of 7.
+    assert graph.halo("conv2d0") == ((3, 4), (3, 4))
+    assert graph.halo("maxpool0") == ((5, 8), (5, 8))
+    assert graph.halo("conv2d0_pad") == ((3, 0), (3, 0))
+
+
+def test_stages_and_blocks_of_residual_networks():
+    assert resnet50().resolve("layer3") == "layer3.5"
+    assert inception_resnet_v2().resolve("repeat_1") == "repeat_1.19"
+    infos = {info.name: info for info in resnet50().layer_infos()}
+    assert (infos["layer4.2"].channels, infos["layer4.2"].stride) == (2048, 32)
+    # By hand: 7, the pool +2*2, layer1 +3*8, layer2 +8 +3*16, layer3 +16 +5*32, layer4 +32 +2*64.
+    assert infos["layer4.2"].receptive_field == (427, 427)
+
+
+def test_without_its_classifier_vgg_ends_where_that_begins():
+    graph = vgg(16).with_classes(None)
+    assert list(graph.names)[-1] == "pool5"
+    assert "logits" not in graph.aliases
+    assert vgg(16).with_classes(7).channels["fc8"] == 7
 
 
 def test_only_what_a_layer_needs_is_merged():

@@ -116,7 +116,7 @@ _INCEPTION_V3 = WeightsRecord(
 
 _VGG16 = WeightsRecord(
     model="vgg16",
-    summary="VGG16: texture and brush strokes, large and slow",
+    summary="VGG16, torchvision's; large and slow",
     build=_vgg16,
     preprocessing=IMAGENET,
     default_layer="relu4_3",
@@ -129,7 +129,7 @@ _VGG16 = WeightsRecord(
 _VGG19 = replace(
     _VGG16,
     model="vgg19",
-    summary="VGG19, with three more convolutions than VGG16",
+    summary="VGG19, torchvision's; three convolutions more than VGG16",
     build=_vgg19,
     repo="timm/vgg19.tv_in1k",
     megabytes=575,
@@ -266,7 +266,7 @@ RECORDS: tuple[WeightsRecord, ...] = (
     replace(
         _RESNET50,
         model="resnet50_robust",
-        summary="ResNet50 trained against attacks: clean pictures without tricks",
+        summary="ResNet50 trained against attacks (L2, up to 3)",
         licence="MIT",
         origin="Madry's lab, ImageNet 2012 (H. Salman and others, 2020)",
         repo="madrylab/robust-imagenet-models",
@@ -276,7 +276,7 @@ RECORDS: tuple[WeightsRecord, ...] = (
     replace(
         _RESNET50,
         model="resnet50_places365",
-        summary="ResNet50 of Places365: buildings and landscapes",
+        summary="ResNet50 of Places365",
         build=_resnet50_places365,
         licence="CC BY",
         origin="MIT, Places365 (B. Zhou and others, 2017)",
