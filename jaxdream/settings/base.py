@@ -25,7 +25,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     metavar: str = ""
     count: int = 1  # how many values it takes
-    takes: str = ""  # the name of a class whose objects it takes as well
+    takes: tuple[str, ...] = ()  # names of classes whose objects it takes as well
     default_text: str = ""  # where the default is not a value that explains itself
     also: tuple[str, ...] = ()  # what other programs call it: only to suggest the right name
     option: bool = True  # whether the command line has it
@@ -162,8 +162,9 @@ def check_value(name: str, value: Any, known: Setting, *, default: Any = None) -
             raise JaxdreamError(f"{name} cannot be {value!r}: {hint}")
         return
     if known.kind is bool:
-        if not isinstance(value, bool) and type(value).__name__ != known.takes:
-            allowed = f"True, False or a {known.takes}" if known.takes else "True or False"
+        if not isinstance(value, bool) and type(value).__name__ not in known.takes:
+            objects = " or ".join(f"a {name}" for name in known.takes)
+            allowed = f"True, False or {objects}" if objects else "True or False"
             raise JaxdreamError(f"{name} is {allowed}, not {value!r}")
         return
     if known.kind not in (int, float):

@@ -54,7 +54,7 @@ class FourierImage:
         Raises:
             JaxdreamError: a size without pixels.
         """
-        _check_size(size)
+        check_pixels(size)
         return cls(_noise(key, deviation, size=size), size[1])
 
     @classmethod
@@ -68,13 +68,22 @@ class FourierImage:
             JaxdreamError: a picture without pixels.
         """
         size = (image.shape[-3], image.shape[-2])
-        _check_size(size)
+        check_pixels(size)
         return cls(_spectrum(jnp.asarray(image, jnp.float32)), size[1])
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width, in pixels."""
         return self.spectrum.shape[-3], self.width
+
+    @property
+    def learnt(self) -> Float[Array, "*n 2 h f 3"]:
+        """What steps change: all of it."""
+        return self.spectrum
+
+    def with_learnt(self, learnt: Float[Array, "*n 2 h f 3"]) -> "FourierImage":
+        """The picture after a step."""
+        return FourierImage(learnt, self.width)
 
     def pixels(self) -> Float[Array, "*n h w 3"]:
         """The picture: RGB, within 0..255."""
@@ -92,11 +101,7 @@ def _noise(key: Array, deviation: float | Array, *, size: tuple[int, int]) -> Ar
 
 @jax.jit
 def _spectrum(image: Array) -> Array:
-    share = jnp.clip(image, 0.5, 254.5) / 255
-    logits = jnp.log(share) - jnp.log1p(-share)
-    # The inverse would enlarge the rounding errors of a TPU or GPU.
-    inverse = jnp.asarray(np.linalg.inv(_colours()), jnp.float32)
-    values = jnp.matmul(logits, inverse, precision=EXACT)
+    values = independent_channels(image)
     spectrum = jnp.fft.rfft2(values, axes=(-3, -2)) / _scale((image.shape[-3], image.shape[-2]))
     return jnp.stack([spectrum.real, spectrum.imag], axis=-4)
 
@@ -105,6 +110,23 @@ def _spectrum(image: Array) -> Array:
 def _pixels(spectrum: Array, *, size: tuple[int, int]) -> Array:
     real, imaginary = (spectrum[..., i, :, :, :] for i in (0, 1))
     values = jnp.fft.irfft2(jax.lax.complex(real, imaginary) * _scale(size), s=size, axes=(-3, -2))
+    return picture_of_channels(values)
+
+
+def independent_channels(image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
+    """The decorrelated logits of a picture (RGB, 0..255): in natural ones, of covariance 1.
+
+    Values within half a level of 0 and 255 are moved to half a level off.
+    """
+    share = jnp.clip(jnp.asarray(image, jnp.float32), 0.5, 254.5) / 255
+    logits = jnp.log(share) - jnp.log1p(-share)
+    # The inverse would enlarge the rounding errors of a TPU or GPU.
+    inverse = jnp.asarray(np.linalg.inv(_colours()), jnp.float32)
+    return jnp.matmul(logits, inverse, precision=EXACT)
+
+
+def picture_of_channels(values: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
+    """The picture (RGB, 0..255) whose ``independent_channels`` these are."""
     logits = jnp.matmul(values, jnp.asarray(_colours(), jnp.float32), precision=EXACT)
     return 255 * jax.nn.sigmoid(logits)
 
@@ -140,6 +162,11 @@ def low_frequencies(size: tuple[int, int]) -> Float[np.ndarray, "h f 1"]:
     return (1 / (1 + (rows**2 + columns**2) / 4))[..., None].astype(np.float32)
 
 
-def _check_size(size: tuple[int, int]) -> None:
+def check_pixels(size: tuple[int, int]) -> None:
+    """Make sure that a picture of this size has pixels.
+
+    Raises:
+        JaxdreamError: it has none.
+    """
     if min(size) < 1:
         raise JaxdreamError(f"a picture has a height and a width of 1 or more, not {size}")

@@ -19,6 +19,7 @@ def visualize_record(
     seed: int,
     files: Mapping[str, str] | None = None,
     input_sha256: str | None = None,
+    spectrum_sha256: str | None = None,
 ) -> str:
     """How pictures were made, as one line of ASCII JSON; for reading, not for replay.
 
@@ -28,13 +29,15 @@ def visualize_record(
         size: height and width of each.
         files: sha256 by name, of the files and networks' weights that the objectives name.
         input_sha256: of the file that they begin from, where that is not noise.
+        spectrum_sha256: of the magnitudes of pictures of one's own.
     """
-    values = settings.values() | {
+    values = settings.complete.values() | {
         "recipe": "visualize",
         **dataclasses.asdict(provenance(model)),
         "pictures": list(pictures),
         "files": dict(files or {}),
         "input_sha256": input_sha256,
+        "spectrum_sha256": spectrum_sha256,
         "size": list(size),
         "seed": seed,
     }

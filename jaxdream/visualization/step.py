@@ -1,11 +1,15 @@
 """One step of feature visualisation on a batch: random transforms, gradients, penalties, Adam.
 
 The objective's gradient is divided by its mean absolute value, as in a dream, so that the weights
-of total variation and of diversity mean the same for every objective, layer and network.
+of total variation, of diversity and of what is kept mean the same for every objective, layer and
+network.
 
 Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017
-(doi 10.23915/distill.00007).
+(doi 10.23915/distill.00007); for what is kept, C. Hamblin and others, "Feature Accentuation:
+Revealing 'What' Features Respond to in Natural Images", 2024.
 """
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,94 +25,131 @@ from jaxdream.models.redirected_relu import redirected_activations
 from jaxdream.objectives.activations import PictureActivations
 from jaxdream.objectives.base import Objective
 from jaxdream.objectives.stacking import Axes
+from jaxdream.visualization.crops import RandomCrops
 from jaxdream.visualization.fourier import FourierImage, low_frequencies
-from jaxdream.visualization.transforms import RandomTransforms, random_transform
+from jaxdream.visualization.phase import PhaseImage
+from jaxdream.visualization.transforms import RandomTransforms
+
+ImageParameters = FourierImage | PhaseImage
+Transforms = RandomTransforms | RandomCrops
+
+
+class StepWeights(NamedTuple):
+    """How long a step is, and how strong the pulls beside the objective's are."""
+
+    learning_rate: float | Array
+    total_variation: float | Array
+    diversity: float | Array
+    anchor: float | Array  # of the lowest frequencies to where they began
+    keep: float | Array  # of a layer's activations to those of the picture before the first step
+
+
+class AscentBatch(NamedTuple):
+    """Pictures on their way."""
+
+    parameters: ImageParameters
+    optimizer: optax.OptState
+    # Of each pixel so far: the sum over steps of its mean |gradient|, where that of the whole
+    # picture is 1.
+    importance: Float[Array, "n h w"]
+    # What the gradient of what is kept is multiplied with; 0 until it has been measured.
+    keep_scale: Float[Array, " n"]
 
 
 def adam(learning_rate: float | Array) -> optax.GradientTransformation:
-    """The optimiser of a batch's spectra; its state does not depend on the rate."""
+    """The optimiser of what is learnt; its state does not depend on the rate."""
     return optax.chain(optax.scale_by_adam(), optax.scale(-1.0), optax.scale(learning_rate))
+
+
+def start_batch(parameters: ImageParameters) -> AscentBatch:
+    """A batch of pictures before the first step."""
+    count, (height, width) = parameters.learnt.shape[0], parameters.size
+    optimizer = adam(1.0).init(parameters.learnt)
+    importance = jnp.zeros((count, height, width))
+    return AscentBatch(parameters, optimizer, importance, jnp.zeros(count))
 
 
 _PICTURES = "pictures"  # the axis that is mapped over those that are made together
 
 
-@program(static_argnames=("diversity_layer", "objective_axes"))
+@program(static_argnames=("diversity_layer", "keep_layer", "objective_axes"))
 def run_steps(
     model: Network,
     objectives: Objective,
-    parameters: FourierImage,
-    begun: FourierImage,
-    optimizer_state: optax.OptState,
-    importance: Float[Array, "n h w"],
+    batch: AscentBatch,
+    begun: ImageParameters,
     keys: Array,
     steps: Array,
-    transforms: RandomTransforms | None,
-    weights: tuple[float | Array, float | Array, float | Array, float | Array],
+    transforms: Transforms | None,
+    weights: StepWeights,
     *,
     objective_axes: Axes,
     diversity_layer: str | None,
-) -> tuple[FourierImage, optax.OptState, Float[Array, "n h w"], StepInfo]:
+    keep_layer: str | None,
+) -> tuple[AscentBatch, StepInfo]:
     """Take several steps with a batch of pictures.
 
     Args:
         objectives: one objective whose leaves have a leading axis of pictures, where
             ``objective_axes`` are 0.
-        parameters: the pictures, as a batch.
         begun: the pictures before the first step.
-        importance: of each pixel so far: the sum over steps of its mean |gradient|, where that of
-            the whole picture is 1.
         keys: one key for each picture, the same for all steps.
         steps: the numbers of the steps to take, from 0.
-        weights: learning rate, weight of total variation, weight of diversity, and of the pull of
-            the lowest frequencies to where they began.
         diversity_layer: the layer in which the pictures are to differ; None without diversity.
+        keep_layer: the layer whose activations are to stay near those of ``begun``; None for none.
 
     Returns:
-        The pictures, the optimiser's state, the importance, and the infos of all steps, (steps,
-        pictures).
+        The pictures, and the infos of all steps, (steps, pictures).
     """
-    learning_rate, total_variation, diversity, anchor = weights
-    model = model.merged([*objectives.layers, *([diversity_layer] if diversity_layer else [])])
-    optimizer = adam(learning_rate)
+    of_pictures = [layer for layer in (diversity_layer, keep_layer) if layer is not None]
+    model = model.merged([*objectives.layers, *of_pictures])
+    optimizer = adam(weights.learning_rate)
     # A step of Adam is as long for a frequency whose gradient is nearly noise as for any other, and
     # the lowest frequencies have the largest amplitudes: left alone, they wander.
-    kept = jnp.exp(-learning_rate * anchor * low_frequencies(parameters.size))
+    lowest = low_frequencies(begun.size)
+    kept = jnp.exp(-weights.learning_rate * weights.anchor * lowest)
+    photographs = None if keep_layer is None else begun.pixels()
 
     @jax.vmap
     def normalize(gradient: Array) -> Array:
         return jnp.asarray(normalize_by_mean_abs().update(gradient, optax.EmptyState())[0])
 
-    def pixels(spectrum: Array) -> Array:
-        return FourierImage(spectrum, parameters.width).pixels()
+    def pixels(learnt: Array) -> Array:
+        return begun.with_learnt(learnt).pixels()
 
-    def step(state: tuple[Array, optax.OptState, Array], number: Array):
-        spectrum, optimizer_state, importance = state
-        images, pull_back = jax.vjp(pixels, spectrum)
+    def step(state: tuple[Array, optax.OptState, Array, Array], number: Array):
+        learnt, optimizer_state, importance, keep_scale = state
+        images, pull_back = jax.vjp(pixels, learnt)
         step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
-        values, gradient, difference_gradient = _gradients(
-            model, objectives, objective_axes, images, step_keys, transforms, diversity_layer
-        )
+        values, (gradient, difference_gradient, distance_gradient) = _gradients(
+            model, objectives, objective_axes, images, photographs, step_keys, transforms,
+            diversity_layer, keep_layer,
+        )  # fmt: skip
         unit = normalize(gradient)
         importance += jnp.mean(jnp.abs(unit), axis=-1)
-        pull = unit - total_variation * jax.vmap(jax.grad(roughness))(images)
+        pull = unit - weights.total_variation * jax.vmap(jax.grad(roughness))(images)
         if difference_gradient is not None:
-            pull += diversity * normalize(difference_gradient)
+            pull += weights.diversity * normalize(difference_gradient)
+        if distance_gradient is not None:
+            # Before the first step there is no distance, and of its gradient only rounding errors.
+            size = jnp.mean(jnp.abs(distance_gradient), axis=(1, 2, 3))
+            keep_scale = jnp.where(number == 1, 1 / jnp.maximum(size, 1e-30), keep_scale)
+            pull -= weights.keep * keep_scale[:, None, None, None] * distance_gradient
         updates, optimizer_state = optimizer.update(pull_back(-pull)[0], optimizer_state)
-        spectrum = jnp.asarray(optax.apply_updates(spectrum, updates))
-        spectrum = begun.spectrum + kept * (spectrum - begun.spectrum)
+        learnt = jnp.asarray(optax.apply_updates(learnt, updates))
+        learnt = begun.learnt + kept * (learnt - begun.learnt)
         mean = jnp.mean(jnp.abs(gradient), axis=(1, 2, 3))
-        return (spectrum, optimizer_state, importance), StepInfo(values, mean)
+        return (learnt, optimizer_state, importance, keep_scale), StepInfo(values, mean)
 
-    state = (parameters.spectrum, optimizer_state, importance)
+    state = (batch.parameters.learnt, *batch[1:])
     if len(steps) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
         state, info = step(state, steps[0])
         infos = jax.tree.map(lambda value: value[None], info)
     else:
         state, infos = jax.lax.scan(step, state, steps)
-    spectrum, optimizer_state, importance = state
-    return FourierImage(spectrum, parameters.width), optimizer_state, importance, infos
+    learnt, *others = state
+    return AscentBatch(begun.with_learnt(learnt), *others), infos
 
 
 def _gradients(
@@ -116,39 +157,79 @@ def _gradients(
     objectives: Objective,
     objective_axes: Axes,
     images: Float[Array, "n h w 3"],
+    photographs: Float[Array, "n h w 3"] | None,
     keys: Array,
-    transforms: RandomTransforms | None,
+    transforms: Transforms | None,
     diversity_layer: str | None,
-) -> tuple[Array, Array, Array | None]:
-    """The objectives' values, their gradients, and the gradient of the pictures' difference."""
-    layers = objectives.layers + (() if diversity_layer is None else (diversity_layer,))
-    axes = axes_of(objectives, objective_axes), 0, 0
+    keep_layer: str | None,
+) -> tuple[Array, tuple[Array, Array | None, Array | None]]:
+    """The objectives' values, and the gradients of the pictures.
 
-    def evaluate(objective: Objective, image: Array, key: Array) -> tuple[Array, Array | None]:
-        transformed = image
-        if transforms is not None:
-            transformed = random_transform(key, image, transforms=transforms)
+    Of the objectives, of the pictures' difference, and of their distance to the photographs.
+    """
+    asked = [layer for layer in (diversity_layer, keep_layer) if layer is not None]
+    axes = axes_of(objectives, objective_axes), 0, None if photographs is None else 0, 0
+
+    def view(
+        objective: Objective, image: Array, photograph: Array | None, key: Array
+    ) -> tuple[Array, Array | None, Array | None]:
+        def transformed(image: Array) -> Array:
+            return image if transforms is None else transforms(key, image)
 
         def seen_by(network: Network, layers: tuple[str, ...]) -> PictureActivations:
-            x = network.preprocess(transformed)[None]
+            x = network.preprocess(transformed(image))[None]
             found = redirected_activations(network, x, layers)
             each = {name: activation[0] for name, activation in found.items()}
             return PictureActivations(each, picture=image, seen_by=seen_by, axis=_PICTURES)
 
-        activations = seen_by(model, layers)
-        value = objective(activations)
-        return value, None if diversity_layer is None else activations[diversity_layer]
+        activations = seen_by(model, (*objectives.layers, *asked))
+        features = None if diversity_layer is None else activations[diversity_layer]
+        away = None
+        if keep_layer is not None and photograph is not None:
+            x = model.preprocess(transformed(photograph))[None]
+            before = redirected_activations(model, x, (keep_layer,))[keep_layer][0]
+            away = distance(activations[keep_layer], before)
+        return objective(activations), features, away
 
-    def evaluate_all(images: Array) -> tuple[Array, Array | None]:
-        values, features = jax.vmap(evaluate, axes, axis_name=_PICTURES)(objectives, images, keys)
-        return values, None if features is None else similarity(features)
+    def evaluate(objective: Objective, image: Array, photograph: Array | None, key: Array):
+        views = key[None] if transforms is None else transforms.views(key)
+        values, features, away = jax.vmap(view, (None, None, None, 0))(
+            objective, image, photograph, views
+        )
+        return jnp.mean(values), features, None if away is None else jnp.mean(away)
 
-    (values, alike), pull_back = jax.vjp(evaluate_all, images)
-    ones = jnp.ones_like(values)
-    if alike is None:
-        return values, pull_back((ones, None))[0], None
-    gradient = pull_back((ones, jnp.zeros_like(alike)))[0]
-    return values, gradient, pull_back((0 * ones, -jnp.ones_like(alike)))[0]
+    def evaluate_all(images: Array) -> tuple[Array, Array | None, Array | None]:
+        mapped = jax.vmap(evaluate, axes, axis_name=_PICTURES)
+        values, features, away = mapped(objectives, images, photographs, keys)
+        return values, None if features is None else similarity(features), away
+
+    (values, alike, away), pull_back = jax.vjp(evaluate_all, images)
+
+    def gradient(of_values: float, of_alike: float, of_away: float) -> Array:
+        weights = (of_values, of_alike, of_away)
+        given = zip(weights, (values, alike, away), strict=True)
+        return pull_back(
+            tuple(None if x is None else jnp.full_like(x, weight) for weight, x in given)
+        )[0]
+
+    return values, (
+        gradient(1, 0, 0),
+        None if alike is None else gradient(0, -1, 0),
+        None if away is None else gradient(0, 0, 1),
+    )
+
+
+def distance(activations: Float[Array, "... c"], before: Float[Array, "... c"]) -> Float[Array, ""]:
+    """How far a layer's activations are from others: the mean norm of the difference at a position.
+
+    Smooth at 0, within a thousandth of what the activations are.
+
+    Source: the regulariser of "Feature Accentuation", 2024.
+    """
+    squares = jnp.sum((activations - before) ** 2, axis=-1)
+    # A norm has no gradient at 0.
+    little = 1e-6 * jnp.mean(jnp.sum(before**2, axis=-1)) + 1e-12
+    return jnp.mean(jnp.sqrt(squares + little))
 
 
 def similarity(features: Float[Array, "n ... c"]) -> Float[Array, ""]:

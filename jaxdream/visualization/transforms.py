@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, UInt32
 
-from jaxdream.types import EXACT, AnyArray
+from jaxdream.types import EXACT, AnyArray, Size
 
 GREY = 127.5  # the value of pixels outside the picture
 
@@ -34,6 +34,22 @@ class RandomTransforms:
     scale: float | Array = 0.1  # largest change of size, as a share
     rotate: float | Array = 10.0  # largest turn, in degrees
     jitter_after: float | Array = 2.0  # largest shift after scaling and turning, in pixels
+
+    def seen(self, size: Size) -> Size:
+        """Height and width of a picture of this size after a transform."""
+        return size[0] + 2 * self.pad, size[1] + 2 * self.pad
+
+    def views(
+        self, key: Key[Array, ""] | UInt32[Array, "2"]
+    ) -> Key[Array, " n"] | UInt32[Array, "n 2"]:
+        """A key for each view of a step: one."""
+        return key[None]
+
+    def __call__(
+        self, key: Key[Array, ""] | UInt32[Array, "2"], image: Float[AnyArray, "h w c"]
+    ) -> Float[Array, "oh ow c"]:
+        """A picture (0..255) after a random transform."""
+        return apply_transform(image, draw_transform(key, self), pad=self.pad)
 
 
 class Transform(NamedTuple):
@@ -88,13 +104,3 @@ def apply_transform(
         )
 
     return jax.vmap(sample, in_axes=-1, out_axes=-1)(image)
-
-
-def random_transform(
-    key: Key[Array, ""] | UInt32[Array, "2"],
-    image: Float[AnyArray, "h w c"],
-    *,
-    transforms: RandomTransforms,
-) -> Float[Array, "oh ow c"]:
-    """A picture (0..255) after a random transform, larger by ``transforms.pad`` on each side."""
-    return apply_transform(image, draw_transform(key, transforms), pad=transforms.pad)

@@ -1,15 +1,17 @@
 """Feature visualisation: pictures of a class, a channel, a neuron or a direction, from noise.
 
-A picture, held as its Fourier spectrum (``fourier``), is changed by Adam so that an objective
-grows (``step``). Before each step it is transformed at random (``transforms``).
+A picture, held as its Fourier spectrum (``fourier``) or as the phases of one (``phase``), is
+changed by Adam so that an objective grows (``step``). Before each step it is transformed at random
+(``transforms``), or random crops of it are looked at (``crops``).
 
 Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017
-(doi 10.23915/distill.00007).
+(doi 10.23915/distill.00007); ``phase`` and ``keep`` have theirs.
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -26,14 +28,23 @@ from jaxdream.objectives.stacking import Axes, stack_for_visualize
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import Compute, VisualizeSettings, takes_settings
 from jaxdream.types import AnyArray, AnyKeys
+from jaxdream.visualization.crops import RandomCrops
 from jaxdream.visualization.fourier import FourierImage
-from jaxdream.visualization.step import adam, run_steps
+from jaxdream.visualization.phase import PhaseImage, check_magnitude
+from jaxdream.visualization.step import (
+    AscentBatch,
+    ImageParameters,
+    StepWeights,
+    Transforms,
+    run_steps,
+    start_batch,
+)
 from jaxdream.visualization.transforms import RandomTransforms
 
 Size = int | tuple[int, int]
 Objectives = Objective | str | Sequence[Objective | str]
 
-DEFAULT_SIDE = 224  # pixels; the size that the networks were trained with
+_DEFAULT_SIDE = 224  # pixels; the size that the networks were trained with
 _CHUNK = 32  # steps in one compiled loop, where loops are compiled
 _OPAQUE = 80  # percent of the pixels are not wholly opaque
 _BATCH_PIXELS = 16 * 224 * 224  # of the pictures made at once: under 2 GB with GoogLeNet
@@ -44,7 +55,7 @@ _BATCH_PIXELS = 16 * 224 * 224  # of the pictures made at once: under 2 GB with 
 class VisualizeState:
     """The pictures of one batch after some steps; a pytree whose leaves are arrays."""
 
-    parameters: FourierImage  # of the batch
+    parameters: ImageParameters  # of the batch
     importance: Float[Array, "n h w"]  # of each pixel to the objective, 1 on average in each step
     trajectory: StepInfo  # of every step since the last state, (k, n): one value per picture
     indices: tuple[int, ...] = field(metadata={"static": True})  # of the batch among all pictures
@@ -85,6 +96,7 @@ def visualize(
     compute: Compute,
     size: Size | None = None,
     image: Float[AnyArray, "h w 3"] | None = None,
+    spectrum: Float[AnyArray, "h f 3"] | None = None,
     callback: Callable[[VisualizeState], object] | None = None,
 ) -> Float[Array, "*n h w 3"]:
     """Make a picture on which an objective is large, or a picture for each of several objectives.
@@ -100,13 +112,21 @@ def visualize(
             Those of ``interpolate`` and ``alignment`` are also made at once, begin from the same
             noise, and are transformed alike, by the first key.
         size: of the pictures, in pixels: a side, or height and width; by default 224, or the one
-            size that a network takes.
-        image: a picture to begin from (RGB, 0..255) instead of noise; ``size`` is then its own.
+            size that a network takes; with crops, which MACO looks at, 512 and any.
+        image: a picture to begin from (RGB, 0..255) instead of noise; ``size`` is then its own,
+            and with ``parametrization="maco"`` so are the magnitudes.
+        spectrum: the magnitudes of MACO from noise, made by ``mean_spectrum``; by default those of
+            a power law measured on natural pictures.
         callback: called with every state that ``iterate_visualize`` gives, such as a ``RunLog``.
         {settings}
 
     Of ``compute`` only ``scan`` applies. ``transforms`` is True for the random transforms of
-    Distill 2017, False for none, or a ``RandomTransforms`` with other amounts.
+    Distill 2017, or the crops of MACO; False for none; or a ``RandomTransforms`` or
+    ``RandomCrops`` with other amounts.
+
+    ``keep`` is feature accentuation: C. Hamblin and others, "Feature Accentuation: Revealing 'What'
+    Features Respond to in Natural Images", 2024. The mean distance of the layer's activations, on
+    the picture and on ``image`` transformed alike, is held down.
 
     Returns:
         RGB, 0..255, not rounded: a picture (h, w, 3) of one objective, a stack (n, h, w, 3) of a
@@ -118,8 +138,9 @@ def visualize(
             picture or zero for all.
     """
     states = iterate_visualize(
-        key, model, objective, settings=settings, compute=compute, size=size, image=image
-    )
+        key, model, objective, settings=settings, compute=compute, size=size, image=image,
+        spectrum=spectrum,
+    )  # fmt: skip
     last: dict[tuple[int, ...], VisualizeState] = {}
     for state in states:
         last[state.indices] = state
@@ -144,6 +165,7 @@ def iterate_visualize(
     compute: Compute,
     size: Size | None = None,
     image: Float[AnyArray, "h w 3"] | None = None,
+    spectrum: Float[AnyArray, "h f 3"] | None = None,
 ) -> Iterator[VisualizeState]:
     """Make pictures as ``visualize`` does, batch after batch, yielding the state after every step.
 
@@ -164,37 +186,106 @@ def iterate_visualize(
         texts[one] if isinstance(one, str) else as_objective(one, model, together=True)
         for one in given
     ]
-    if size is None:
-        fixed = (one.fixed_size(model.graph) for one in objectives)
-        size = next(filter(None, fixed), DEFAULT_SIDE)
+    settings = settings.complete
+    transforms = _transforms(settings, model, objectives)
+    if image is not None:
+        size = (image.shape[0], image.shape[1])
+    elif size is None:
+        fixed = None if isinstance(transforms, RandomCrops) else _fixed_size(model, objectives)
+        size = fixed or settings.side
     size = (size, size) if isinstance(size, int) else size
-    size = size if image is None else (image.shape[0], image.shape[1])
+    seen = transforms.seen(size) if isinstance(transforms, RandomCrops) else size
     for one in objectives:
-        one.check_size(model.graph, size)
+        one.check_size(model.graph, seen)
+    if settings.keep is not None:
+        if image is None:
+            raise JaxdreamError("keep is of a photograph to begin from: give an image")
+        settings = settings.replace(keep=model.graph.resolve(settings.keep))
+        model.graph.check_size(seen, settings.keep)
+    if spectrum is not None and (settings.parametrization != "maco" or image is not None):
+        raise JaxdreamError('a spectrum is for parametrization="maco" from noise: leave it out')
+    batches = _batches(objectives, settings, size, seen, transforms)
+    keys = picture_keys(key, len(objectives))
+    if any(one.needs_batch for one in objectives):
+        keys = jnp.broadcast_to(keys[:1], keys.shape)
+    start = _start(settings, size, image, spectrum)
+    return _run(model, objectives, batches, keys, start, settings, transforms, compute.scan)
+
+
+def _transforms(
+    settings: VisualizeSettings, model: Network, objectives: Sequence[Objective]
+) -> Transforms | None:
+    """The random transforms, as the network takes pictures."""
+    transforms = settings.transforms
+    if isinstance(transforms, bool):
+        standard = RandomCrops() if settings.parametrization == "maco" else RandomTransforms()
+        transforms = standard if transforms else None
+    fixed = _fixed_size(model, objectives)
+    if fixed is None or transforms is None:
+        return transforms
+    if isinstance(transforms, RandomCrops):
+        return replace(transforms, side=fixed[0])
+    return replace(transforms, pad=0)  # it takes no picture with a border
+
+
+def _fixed_size(model: Network, objectives: Sequence[Objective]) -> tuple[int, int] | None:
+    """The one size that the network takes, if it does."""
+    return next(filter(None, (one.fixed_size(model.graph) for one in objectives)), None)
+
+
+def _start(
+    settings: VisualizeSettings,
+    size: tuple[int, int],
+    image: Float[AnyArray, "h w 3"] | None,
+    spectrum: Float[AnyArray, "h f 3"] | None,
+) -> Callable[[Array], ImageParameters]:
+    """What makes the pictures to begin from, of keys.
+
+    Raises:
+        JaxdreamError: a spectrum of another size.
+    """
+    kind, noise = FourierImage, FourierImage.noise
+    if settings.parametrization == "maco":
+        kind, noise = PhaseImage, partial(PhaseImage.noise, magnitude=spectrum)
+        check_magnitude(spectrum, size)
+
+    def start(keys: Array) -> ImageParameters:
+        if image is None:
+            return jax.vmap(lambda key: noise(key, size))(keys)
+        return kind.of(jnp.broadcast_to(jnp.asarray(image), (len(keys), *image.shape)))
+
+    return start
+
+
+def _batches(
+    objectives: Sequence[Objective],
+    settings: VisualizeSettings,
+    size: tuple[int, int],
+    seen: tuple[int, int],
+    transforms: Transforms | None,
+) -> list[list[int]]:
+    """Which objectives are made at once, by their indices.
+
+    Raises:
+        JaxdreamError: only one is, of pictures that look at one another.
+    """
     needs_batch = next((one for one in objectives if one.needs_batch), None)
     at_once = needs_batch is not None or settings.diversity
-    batches = plan_batches(objectives, size=size, batch=len(objectives) if at_once else None)
+    views = transforms.count if isinstance(transforms, RandomCrops) else 1
+    pixels = max(math.prod(size), views * math.prod(seen))
+    batch = len(objectives) if at_once else max(1, _BATCH_PIXELS // max(1, pixels))
+    batches = plan_batches(objectives, batch=batch)
     if at_once and (len(objectives) == 1 or len(batches) > 1):
         what = f"diversity is {settings.diversity}" if needs_batch is None else repr(needs_batch)
         raise JaxdreamError(
             f"{what}, but there is only one picture of an objective: give the same objective "
             "several times, as in [objective] * 4"
         )
-    keys = picture_keys(key, len(objectives))
-    if needs_batch is not None:
-        keys = jnp.broadcast_to(keys[:1], keys.shape)
-
-    def start(keys: Array) -> FourierImage:
-        if image is None:
-            return jax.vmap(lambda key: FourierImage.noise(key, size))(keys)
-        copies = jnp.broadcast_to(jnp.asarray(image), (len(keys), *image.shape))
-        return FourierImage.of(copies)
-
-    return _run(model, objectives, batches, keys, start, settings, compute.scan)
+    return batches
 
 
 def plan_batches(
-    objectives: Sequence[Objective], *, size: Size = DEFAULT_SIDE, batch: int | None = None
+    objectives: Sequence[Objective], *, size: Size = _DEFAULT_SIDE, batch: int | None = None
 ) -> list[list[int]]:
     """Which of these objectives to visualise at once, by their indices in the sequence.
 
@@ -224,8 +315,9 @@ def _run(
     objectives: Sequence[Objective],
     batches: Sequence[Sequence[int]],
     keys: Array,
-    start: Callable[[Array], FourierImage],
+    start: Callable[[Array], ImageParameters],
     settings: VisualizeSettings,
+    transforms: Transforms | None,
     scan: bool | None,
 ) -> Iterator[VisualizeState]:
     """All batches; ``start`` makes the pictures that a batch begins from."""
@@ -237,13 +329,13 @@ def _run(
         batch_keys = keys[jnp.array(indices)]
         begun = start(batch_keys[:, 0])
         largest = jnp.zeros(len(indices))
-        for step, parameters, importance, infos in _run_batch(
-            model, stacked, axes, begun, batch_keys[:, 1], settings, scan
+        for step, batch, infos in _run_batch(
+            model, stacked, axes, begun, batch_keys[:, 1], settings, transforms, scan
         ):
             largest = jnp.maximum(largest, infos.gradient_mean.max(axis=0))
             yield VisualizeState(
-                parameters,
-                importance,
+                batch.parameters,
+                batch.importance,
                 trajectory=infos,
                 indices=tuple(indices),
                 step=step,
@@ -260,44 +352,41 @@ def _run_batch(
     model: Network,
     objectives: Objective,
     objective_axes: Axes,
-    parameters: FourierImage,
+    begun: ImageParameters,
     keys: Array,
     settings: VisualizeSettings,
+    transforms: Transforms | None,
     scan: bool | None,
-) -> Iterator[tuple[int, FourierImage, Array, StepInfo]]:
-    """The steps of a batch.
-
-    How many are done, the pictures, their importance, and the infos of the new steps.
-    """
+) -> Iterator[tuple[int, AscentBatch, StepInfo]]:
+    """The steps of a batch: how many are done, the pictures, and the infos of the new steps."""
     diversity = settings.diversity or 0.0
-    transforms = settings.transforms
-    if isinstance(transforms, bool):
-        transforms = RandomTransforms() if transforms else None
-    if transforms is not None and objectives.fixed_size(model.graph) is not None:
-        transforms = replace(transforms, pad=0)  # a network takes no picture with a border
     # The last layer with more than one position: there the pictures are to differ.
     layers = objectives.layers or (model.default_layer,)
-    layer = model.graph.last_map(layers, parameters.size) if diversity else None
-    optimizer_state = adam(settings.learning_rate).init(parameters.spectrum)
-    begun, importance = parameters, jnp.zeros((len(keys), *parameters.size))
+    seen = transforms.seen(begun.size) if isinstance(transforms, RandomCrops) else begun.size
+    layer = model.graph.last_map(layers, seen) if diversity else None
+    known = settings.values()
+    weights = StepWeights(
+        known["learning_rate"], known["total_variation"], diversity, known["anchor"],
+        settings.keep_weight,
+    )  # fmt: skip
+    batch = start_batch(begun)
     chunk = steps_per_call(scan, _CHUNK)
     for first in range(0, settings.steps, chunk):
         done = min(first + chunk, settings.steps)
-        parameters, optimizer_state, importance, infos = run_steps(
+        batch, infos = run_steps(
             model,
             objectives,
-            parameters,
+            batch,
             begun,
-            optimizer_state,
-            importance,
             keys,
             jnp.arange(first, done),
             transforms,
-            (settings.learning_rate, settings.total_variation, diversity, settings.anchor),
+            weights,
             objective_axes=objective_axes,
             diversity_layer=layer,
+            keep_layer=settings.keep,
         )
-        yield done, parameters, importance, infos
+        yield done, batch, infos
 
 
 def _check_compute(compute: Compute) -> None:

@@ -20,11 +20,12 @@ from jaxdream.execution.shapes import Layout, PaddedLayout, shared_shapes
 from jaxdream.execution.sharding import shard_rows
 from jaxdream.models.network import Network
 from jaxdream.objectives import channel
+from jaxdream.objectives.stacking import stack_for_visualize
 from jaxdream.objectives.text import as_objective
 from jaxdream.settings import DreamSettings, VisualizeSettings
 from jaxdream.types import Device, Size
 from jaxdream.visualization.fourier import FourierImage
-from jaxdream.visualization.step import adam, run_steps
+from jaxdream.visualization.step import StepWeights, run_steps, start_batch
 from jaxdream.visualization.transforms import RandomTransforms
 
 PHOTO = (575, 1024)
@@ -105,23 +106,26 @@ def _octaves(model: Network, machine: Machine, layouts: Sequence[Layout]) -> Pro
 def _visualize(model: Network, machine: Machine) -> Programs:
     """A batch of channels, from noise."""
     count, size = VISUALIZED
-    settings = VisualizeSettings()
+    settings = VisualizeSettings().complete.values()
     channels = [channel(model.default_layer, number) for number in range(count)]
+    stacked, axes = stack_for_visualize(channels)
     height, width = size
     parameters = FourierImage(jnp.zeros((count, 2, height, width // 2 + 1, 3)), width)
     call = partial(
         run_steps,
         model,
-        jax.tree.map(lambda *leaves: jnp.stack(leaves), *channels),
+        stacked,
+        start_batch(parameters),
         parameters,
-        parameters,
-        adam(settings.learning_rate).init(parameters.spectrum),
-        np.zeros((count, *size), np.float32),
         picture_keys(0, count),
         np.arange(_CHUNK, dtype=np.int32),
         RandomTransforms(),
-        (settings.learning_rate, settings.total_variation, 0.0, settings.anchor),
+        StepWeights(
+            settings["learning_rate"], settings["total_variation"], 0.0, settings["anchor"], 0.0
+        ),
+        objective_axes=axes,
         diversity_layer=None,
+        keep_layer=None,
     )
     return Programs((_on(_placement(machine), call),), size, count)
 

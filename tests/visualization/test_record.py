@@ -18,7 +18,9 @@ def test_it_says_all_that_the_pictures_depend_on(tiny):
     assert text.isascii()
     assert "\n" not in text
     values = json.loads(text)
-    assert {name: values[name] for name in settings.values()} == settings.values()
+    chosen = settings.complete.values()
+    assert {name: values[name] for name in chosen} == chosen
+    assert chosen["anchor"] == 1.0
     assert values["files"] == {"a.png": "ab"}
     assert values["pictures"] == ["ant 1", "ant 2"]
     assert (values["size"], values["seed"], values["input_sha256"]) == ([32, 48], 7, None)

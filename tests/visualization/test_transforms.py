@@ -9,7 +9,6 @@ from jaxdream.visualization.transforms import (
     Transform,
     apply_transform,
     draw_transform,
-    random_transform,
 )
 
 ZERO = np.zeros(2, np.float32)
@@ -93,7 +92,7 @@ def test_one_program_serves_all_transforms(picture):
     @jax.jit
     def transformed(key, image, transforms):
         traces.append(key)
-        return random_transform(key, image, transforms=transforms)
+        return transforms(key, image)
 
     first = transformed(jax.random.key(0), picture, RandomTransforms(pad=2))
     second = transformed(
