@@ -111,8 +111,11 @@ from .video.sound import other_sound as other_sound
 from .video.sound import own_sound as own_sound
 from .video.source import ClipSource as ClipSource
 from .video.writing import write_video as write_video
+from .visualization.crops import RandomCrops as RandomCrops
 from .visualization.filters import first_filters as first_filters
 from .visualization.fourier import FourierImage as FourierImage
+from .visualization.natural_spectrum import mean_spectrum as mean_spectrum
+from .visualization.phase import PhaseImage as PhaseImage
 from .visualization.transforms import RandomTransforms as RandomTransforms
 from .visualization.visualize import VisualizeState as VisualizeState
 from .visualization.visualize import iterate_visualize as iterate_visualize

@@ -166,7 +166,9 @@ def _add_visualize(commands) -> None:
         "  jaxdream visualize --class banana -o banana.png\n"
         "  jaxdream visualize --grid --layer 4c --channels 0-15 -o sheet.png\n"
         "  jaxdream visualize --layer 4c --channels all -o channels\n"
-        "  jaxdream visualize --layer 4c --channel 12 --count 4 --diversity 1 --grid\n",
+        "  jaxdream visualize --layer 4c --channel 12 --count 4 --diversity 1 --grid\n"
+        "  jaxdream visualize --class banana --parametrization maco --alpha\n"
+        "  jaxdream visualize --class tabby --from cat.jpg --keep 3a\n",
     )  # fmt: skip
     add = parser.add_argument_group("what to show").add_argument
     add("--class", dest="classes", nargs="+", action="extend", metavar="NAME",
@@ -193,6 +195,8 @@ def _add_visualize(commands) -> None:
     add("--columns", type=whole_number(1, 10**4, "columns"), metavar="N",
         help="pictures in a row of the sheet (default: as many as rows)")  # fmt: skip
     add("--from", dest="start", metavar="IN", help="begin from this photograph, not from noise")
+    add("--spectrum", metavar="FOLDER", help="with --parametrization maco, the magnitudes of the "
+        "pictures in this folder (default: a power law measured on photographs)")  # fmt: skip
     add("--alpha", action="store_true", help="make what does not matter to the objective "
         "transparent")  # fmt: skip
     add_log(add)
@@ -203,8 +207,8 @@ def _add_visualize(commands) -> None:
     )  # fmt: skip
     add_settings(
         parser, SourceSettings, without=_OF_A_DREAM,
-        help={"size": "size of the pictures: a side, or width and height; 224 unless they begin "
-              "from a photograph"},
+        help={"size": "size of the pictures: a side, or width and height; 224, or with maco 512, "
+              "unless they begin from a photograph"},
     )  # fmt: skip
     add_network(parser)
     add_settings(parser, Compute, without=("memory", "shard"))

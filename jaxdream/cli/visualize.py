@@ -4,11 +4,13 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from jaxdream.cli import session
 from jaxdream.cli.all_channels import ALL, visualize_all
@@ -18,16 +20,18 @@ from jaxdream.cli.run_log import asked_log, check_asked_log
 from jaxdream.cli.targets import parse_targets
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.writing import check_place, make_folder
+from jaxdream.folder.inputs import find_inputs
 from jaxdream.images import picture_files
 from jaxdream.images.contact_sheet import contact_sheet
 from jaxdream.images.formats import picture_format
-from jaxdream.images.picture_files import Picture
+from jaxdream.images.picture_files import Picture, read_image
 from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
 from jaxdream.objectives.files import ObjectiveFiles
 from jaxdream.objectives.text import named_files
 from jaxdream.recipe import UNFINISHED
 from jaxdream.settings import Compute, VisualizeSettings
+from jaxdream.visualization.natural_spectrum import mean_spectrum
 from jaxdream.visualization.record import visualize_record
 from jaxdream.visualization.targets import (
     Target,
@@ -36,7 +40,7 @@ from jaxdream.visualization.targets import (
     picture_name,
     with_diversity,
 )
-from jaxdream.visualization.visualize import DEFAULT_SIDE, VisualizeState, iterate_visualize
+from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
 
 # The last state of each batch, by the indices of its pictures.
 _States = dict[tuple[int, ...], VisualizeState]
@@ -62,8 +66,10 @@ def visualize(options: argparse.Namespace) -> int:
     compute = read_settings(options, Compute)
     session.start_jax(options.device)
     model = session.load(options, compute)
-    if options.size is None and plan.start is None and model.graph.fixed_size is not None:
+    looks_at_all = plan.settings.parametrization == "fourier"
+    if options.size is plan.start is None and looks_at_all and model.graph.fixed_size is not None:
         plan = plan._replace(size=model.graph.fixed_size)
+    spectrum = _spectrum(plan)
     files = ObjectiveFiles(notify=session.say)
     objectives = [target.objective(model, files) for target in targets] * options.count
     named = files.by_name()
@@ -79,6 +85,7 @@ def visualize(options: argparse.Namespace) -> int:
         settings=plan.settings,
         size=plan.size,
         image=plan.start.pixels if plan.start else None,
+        spectrum=spectrum,
     )
     last: _States = {}
     begun = json.loads(_record(plan, model, named))
@@ -94,7 +101,7 @@ def visualize(options: argparse.Namespace) -> int:
         session.say(f"interrupted {_progress(last, len(plan.labels))}")
     if last:
         with session.uninterrupted():
-            record = UNFINISHED if run.interrupted else _record(plan, model, named)
+            record = UNFINISHED if run.interrupted else _record(plan, model, named, spectrum)
             _write(plan, outputs, last, record)
     return INTERRUPTED if run.interrupted else 0
 
@@ -134,13 +141,33 @@ def _plan(options: argparse.Namespace, targets: Sequence[Target]) -> _Plan:
     if options.columns is not None and not options.grid:
         raise JaxdreamError("--columns needs --grid")
     settings = read_settings(options, VisualizeSettings)
+    if settings.keep is not None and not options.start:
+        raise JaxdreamError("--keep is of a photograph to begin from: add --from PHOTO")
+    if options.spectrum is not None and (settings.parametrization != "maco" or options.start):
+        raise JaxdreamError("--spectrum is for --parametrization maco, without --from")
     start = session.read(options.start, options.size) if options.start else None
     if start is None:
-        size = parse_size(options.size or str(DEFAULT_SIDE), 1, 1)
+        size = parse_size(options.size or str(settings.side), 1, 1)
     else:
         size = (start.pixels.shape[0], start.pixels.shape[1])
     labels, shown = picture_labels(targets, count), grid_labels(targets, count)
     return _Plan(options, labels, shown, size, start, settings)
+
+
+def _spectrum(plan: _Plan) -> Float[np.ndarray, "h f 3"] | None:
+    """The magnitudes of the pictures of ``--spectrum``, where it is given.
+
+    Raises:
+        JaxdreamError: there is no such folder, no picture in it, or one that cannot be read.
+    """
+    if plan.options.spectrum is None:
+        return None
+    found = find_inputs([plan.options.spectrum])
+    session.say(f"measuring the spectrum of {len(found)} pictures")
+    try:
+        return mean_spectrum((read_image(one.path) for one in found), size=plan.size)
+    except JaxdreamError as error:
+        raise JaxdreamError(f"--spectrum {plan.options.spectrum}: {error}") from None
 
 
 def _outputs(plan: _Plan) -> list[Path]:
@@ -193,8 +220,9 @@ def _write(plan: _Plan, outputs: list[Path], last: _States, record: str) -> None
         session.report(f"wrote {outputs[i]}")
 
 
-def _record(plan: _Plan, model: Network, files: dict[str, str]) -> str:
+def _record(plan: _Plan, model: Network, files: dict[str, str], spectrum: np.ndarray | None) -> str:
     return visualize_record(
         model, plan.settings, pictures=plan.labels, files=files, size=plan.size,
         seed=plan.options.seed, input_sha256=plan.start.sha256 if plan.start else None,
+        spectrum_sha256=None if spectrum is None else sha256(spectrum.tobytes()).hexdigest(),
     )  # fmt: skip

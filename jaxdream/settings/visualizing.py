@@ -19,6 +19,7 @@ _OWN: Mapping[str, Mapping[str, float]] = {
     "maco": {"learning_rate": 0.5, "total_variation": 0.0, "anchor": 0.0},
 }
 _SIDES = {"fourier": 224, "maco": 512}
+_PHOTOGRAPH_RATE = 0.05  # of maco; a faster one scatters the photograph in its first step
 
 
 def _by_parametrization(name: str) -> str:
@@ -45,7 +46,8 @@ class VisualizeSettings(Settings):
         help="learning rate of Adam, which changes the picture's spectrum; larger is faster and "
         "rougher",
         kind=float,
-        default_text=_by_parametrization("learning_rate"),
+        default_text=f"{_by_parametrization('learning_rate')}, from a photograph "
+        f"{_PHOTOGRAPH_RATE:g}",
         minimum=0,
         exclusive=True,
         maximum=1e6,
@@ -97,8 +99,8 @@ class VisualizeSettings(Settings):
     )
     transforms: "bool | RandomTransforms | RandomCrops" = setting(
         default=True,
-        help="shift, scale and turn the picture at random before each step; with maco, look at "
-        "random crops of it",
+        help="shift, scale and turn the picture at random before each step; from noise with maco, "
+        "look at random crops of it",
         takes=("RandomTransforms", "RandomCrops"),
         also=("robustness",),
     )
@@ -108,8 +110,13 @@ class VisualizeSettings(Settings):
         """Of pictures for which no size is given, in pixels."""
         return _SIDES[self.parametrization]
 
-    @property
-    def complete(self) -> "VisualizeSettings":
-        """These settings, with those of the parametrization where none are given."""
-        own = _OWN[self.parametrization]
+    def complete(self, *, photograph: bool) -> "VisualizeSettings":
+        """These settings, with those of the parametrization where none are given.
+
+        Args:
+            photograph: whether the pictures begin from one, and not from noise.
+        """
+        own = dict(_OWN[self.parametrization])
+        if photograph and self.parametrization == "maco":
+            own["learning_rate"] = _PHOTOGRAPH_RATE
         return self.replace(**{n: own[n] for n in own if getattr(self, n) is None})

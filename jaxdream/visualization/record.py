@@ -31,7 +31,7 @@ def visualize_record(
         input_sha256: of the file that they begin from, where that is not noise.
         spectrum_sha256: of the magnitudes of pictures of one's own.
     """
-    values = settings.complete.values() | {
+    values = settings.complete(photograph=input_sha256 is not None).values() | {
         "recipe": "visualize",
         **dataclasses.asdict(provenance(model)),
         "pictures": list(pictures),

@@ -205,7 +205,7 @@ def _gradients(
 
     (values, alike, away), pull_back = jax.vjp(evaluate_all, images)
 
-    def gradient(of_values: float, of_alike: float, of_away: float) -> Array:
+    def gradient(of_values: int, of_alike: int, of_away: int) -> Array:
         weights = (of_values, of_alike, of_away)
         given = zip(weights, (values, alike, away), strict=True)
         return pull_back(

@@ -121,8 +121,8 @@ def visualize(
         {settings}
 
     Of ``compute`` only ``scan`` applies. ``transforms`` is True for the random transforms of
-    Distill 2017, or the crops of MACO; False for none; or a ``RandomTransforms`` or
-    ``RandomCrops`` with other amounts.
+    Distill 2017, or from noise with MACO for its crops; False for none; or a ``RandomTransforms``
+    or ``RandomCrops`` with other amounts.
 
     ``keep`` is feature accentuation: C. Hamblin and others, "Feature Accentuation: Revealing 'What'
     Features Respond to in Natural Images", 2024. The mean distance of the layer's activations, on
@@ -186,8 +186,9 @@ def iterate_visualize(
         texts[one] if isinstance(one, str) else as_objective(one, model, together=True)
         for one in given
     ]
-    settings = settings.complete
-    transforms = _transforms(settings, model, objectives)
+    settings = settings.complete(photograph=image is not None)
+    crops = settings.parametrization == "maco" and image is None
+    transforms = _transforms(settings.transforms, crops, model, objectives)
     if image is not None:
         size = (image.shape[0], image.shape[1])
     elif size is None:
@@ -213,13 +214,13 @@ def iterate_visualize(
 
 
 def _transforms(
-    settings: VisualizeSettings, model: Network, objectives: Sequence[Objective]
+    given: bool | Transforms, crops: bool, model: Network, objectives: Sequence[Objective]
 ) -> Transforms | None:
-    """The random transforms, as the network takes pictures."""
-    transforms = settings.transforms
-    if isinstance(transforms, bool):
-        standard = RandomCrops() if settings.parametrization == "maco" else RandomTransforms()
-        transforms = standard if transforms else None
+    """The random transforms, as the network takes pictures; ``crops`` are those of ``True``."""
+    if isinstance(given, bool):
+        transforms = (RandomCrops() if crops else RandomTransforms()) if given else None
+    else:
+        transforms = given
     fixed = _fixed_size(model, objectives)
     if fixed is None or transforms is None:
         return transforms

@@ -18,10 +18,12 @@ _SIZE = "224"  # pixels, unless the visitor asks for another
 _MOST_STEPS = 1000  # that the slider goes to
 _MOST = 4  # pictures of one thing
 _MAIN = ("steps",)  # what is beside size and seed; the rest is advanced
+# Of photographs, from which nothing begins here; or of larger pictures than the page makes at once.
+_NOT_HERE = ("parametrization", "keep", "keep_weight")
 _ADVANCED = tuple(
     name
     for name, known in describe(VisualizeSettings).items()
-    if known.option and name not in _MAIN
+    if known.option and name not in (*_MAIN, *_NOT_HERE)
 )
 
 

@@ -106,7 +106,7 @@ def _octaves(model: Network, machine: Machine, layouts: Sequence[Layout]) -> Pro
 def _visualize(model: Network, machine: Machine) -> Programs:
     """A batch of channels, from noise."""
     count, size = VISUALIZED
-    settings = VisualizeSettings().complete.values()
+    settings = VisualizeSettings().complete(photograph=False).values()
     channels = [channel(model.default_layer, number) for number in range(count)]
     stacked, axes = stack_for_visualize(channels)
     height, width = size
