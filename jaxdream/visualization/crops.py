@@ -47,7 +47,9 @@ class RandomCrops:
         self, key: Key[Array, ""] | UInt32[Array, "2"], image: Float[AnyArray, "h w 3"]
     ) -> Float[Array, "s s 3"]:
         """A random crop of a picture (0..255); the noise may lead beyond 0 and 255."""
-        crop = apply_crop(image, draw_crop(key, self), seen=self.seen(image.shape[:2]))
+        crop = apply_crop(
+            image, draw_crop(key, self), seen=self.seen((image.shape[0], image.shape[1]))
+        )
         return crop + self.noise * jax.random.normal(jax.random.fold_in(key, 1), crop.shape)
 
 

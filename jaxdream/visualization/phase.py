@@ -76,7 +76,8 @@ class PhaseImage:
         """
         size = (image.shape[-3], image.shape[-2])
         check_pixels(size)
-        return cls(*_polar(jnp.asarray(image, jnp.float32), size=size), size[1])
+        phase, magnitude = _polar(jnp.asarray(image, jnp.float32), size=size)
+        return cls(phase, magnitude, size[1])
 
     @property
     def size(self) -> tuple[int, int]:
@@ -118,8 +119,8 @@ def check_magnitude(magnitude: AnyArray | None, size: tuple[int, int]) -> None:
 def _pixels(phase: Array, magnitude: Array, *, size: tuple[int, int]) -> Array:
     own, conjugate, _ = _columns(size)
     opposite = jnp.roll(jnp.flip(phase, -3), 1, -3)  # in the row of frequency -f, that of f
-    phase = own * phase - conjugate * opposite
-    spectrum = jax.lax.complex(magnitude * jnp.cos(phase), magnitude * jnp.sin(phase))
+    angle = jnp.asarray(own * phase - conjugate * opposite)
+    spectrum = jax.lax.complex(magnitude * jnp.cos(angle), magnitude * jnp.sin(angle))
     return picture_of_channels(jnp.fft.irfft2(spectrum, s=size, axes=(-3, -2)))
 
 

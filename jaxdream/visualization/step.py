@@ -141,15 +141,17 @@ def run_steps(
         mean = jnp.mean(jnp.abs(gradient), axis=(1, 2, 3))
         return (learnt, optimizer_state, importance, keep_scale), StepInfo(values, mean)
 
-    state = (batch.parameters.learnt, *batch[1:])
+    _, optimizer_state, importance, keep_scale = batch
+    state = batch.parameters.learnt, optimizer_state, importance, keep_scale
     if len(steps) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
         state, info = step(state, steps[0])
         infos = jax.tree.map(lambda value: value[None], info)
     else:
         state, infos = jax.lax.scan(step, state, steps)
-    learnt, *others = state
-    return AscentBatch(begun.with_learnt(learnt), *others), infos
+    learnt, optimizer_state, importance, keep_scale = state
+    parameters = begun.with_learnt(learnt)
+    return AscentBatch(parameters, optimizer_state, importance, keep_scale), infos
 
 
 def _gradients(

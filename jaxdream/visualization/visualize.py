@@ -201,8 +201,9 @@ def iterate_visualize(
     if settings.keep is not None:
         if image is None:
             raise JaxdreamError("keep is of a photograph to begin from: give an image")
-        settings = settings.replace(keep=model.graph.resolve(settings.keep))
-        model.graph.check_size(seen, settings.keep)
+        layer = model.graph.resolve(settings.keep)
+        model.graph.check_size(seen, layer)
+        settings = settings.replace(keep=layer)
     if spectrum is not None and (settings.parametrization != "maco" or image is not None):
         raise JaxdreamError('a spectrum is for parametrization="maco" from noise: leave it out')
     batches = _batches(objectives, settings, size, seen, transforms)
