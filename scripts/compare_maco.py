@@ -105,9 +105,7 @@ def main() -> None:
         return
     options.folder.mkdir(parents=True, exist_ok=True)
     model = jd.load_model("googlenet_mini")
-    print(
-        "| channel | seed | value: ours | Horama | seconds: ours | Horama | of a core: ours | Horama |"
-    )
+    print("| channel | seed | value: ours | Horama | seconds: ours | Horama | CPU: ours | Horama |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for layer, index in TARGETS:
         target = jd.objectives.channel(layer, index)

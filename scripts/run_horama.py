@@ -4,9 +4,9 @@
 
 Needs PyTorch, horama, numpy and tqdm, and nothing of jaxdream or JAX. Horama's own code runs as it
 is, with two things in its way replaced. The spectrum that it downloads is a file that
-SETTINGS.json names, so that both programs have the same. Of torchvision it needs ``roi_align`` alone, whose compiled part
-has to fit the PyTorch that is installed: where it does not, the same bilinear samples are taken by
-PyTorch's ``grid_sample``.
+SETTINGS.json names, so that both programs have the same. Of torchvision it needs ``roi_align``
+alone, whose compiled part has to fit the PyTorch that is installed: where it does not, the same
+bilinear samples are taken by PyTorch's ``grid_sample``.
 """
 
 import importlib

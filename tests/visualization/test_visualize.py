@@ -6,14 +6,20 @@ import pytest
 import jaxdream as jd
 from jaxdream.models.graph_network import GraphNetwork
 from jaxdream.objectives import direction, layer, logit, neuron
+from jaxdream.objectives.activations import activations_of
 from jaxdream.settings import Compute, VisualizeSettings
 from jaxdream.visualization import step
-from jaxdream.visualization.step import roughness, similarity
+from jaxdream.visualization.crops import RandomCrops
+from jaxdream.visualization.fourier import independent_channels
+from jaxdream.visualization.natural_spectrum import mean_spectrum, power_law
+from jaxdream.visualization.phase import PhaseImage
+from jaxdream.visualization.step import distance, roughness, similarity
 from jaxdream.visualization.transforms import RandomTransforms
 from jaxdream.visualization.visualize import iterate_visualize, plan_batches, visualize
 
 KEY = jax.random.key(0)
 # Most programs are without transforms, which take long to compile, and of 1 or 3 pictures.
+GREY = np.full((24, 24, 3), 127.5, np.float32)
 SMALL = {"size": 24, "steps": 20, "transforms": False, "learning_rate": 0.1}
 
 
@@ -225,6 +231,20 @@ def test_batches_share_a_layer_and_are_bounded():
         (layer("second"), {"size": 1}, "1x1 pixels and second needs at least 2x2"),
         (layer("second"), {"memory": 10**9}, "memory has no effect on visualize"),
         ([], {}, "at least one"),
+        (layer("second"), {"parametrization": "mako"}, "did you mean maco"),
+        (layer("second"), {"keep": "first"}, "keep is of a photograph to begin from"),
+        (layer("second"), {"keep": "frist", "image": GREY}, "the nearest are first"),
+        (layer("second"), {"spectrum": power_law(24)}, "for parametrization=.maco. from noise"),
+        (
+            layer("second"),
+            {"parametrization": "maco", "spectrum": power_law(16)},
+            "of 24x24 pixels need",
+        ),
+        (
+            layer("second"),
+            {"parametrization": "maco", "transforms": RandomCrops(side=1)},
+            "1x1 pixels and second needs",
+        ),
     ],
 )
 def test_bad_arguments_raise_before_the_first_state(tiny, objective, options, message):
@@ -279,3 +299,81 @@ def test_a_network_in_less_precision_is_visualised(tiny, precision):
     options = {"size": 24, "steps": 3, "transforms": False}
     rough, exact = (visualize(0, each, channel(1), **options) for each in (model, tiny))
     assert 0 < np.abs(np.asarray(rough) - np.asarray(exact)).mean() < 10
+
+
+MACO = SMALL | {"parametrization": "maco", "steps": 12, "learning_rate": None}
+
+
+def with_crops(**amounts):
+    return MACO | {
+        "transforms": RandomCrops(count=2, side=16, smallest=0.5, largest=0.9, **amounts)
+    }
+
+
+def test_maco_learns_phases_and_holds_magnitudes(tiny):
+    states = list(iterate_visualize(KEY, tiny, channel(3), **with_crops()))
+    first, last = states[0].parameters, states[-1].parameters
+    assert isinstance(last, PhaseImage)
+    np.testing.assert_array_equal(last.magnitude[0], power_law(24))
+    seen = jnp.abs(jnp.fft.rfft2(independent_channels(last.pixels()), axes=(1, 2)))
+    np.testing.assert_allclose(seen[0], power_law(24), rtol=1e-3, atol=2e-3)
+    assert np.abs(np.asarray(last.phase - first.phase)).mean() > 0.1
+    values = [float(state.info.value[0]) for state in states]
+    assert np.mean(values[-3:]) > 1.8 * values[0]
+
+
+def test_maco_looks_at_crops_by_default(tiny):
+    options = MACO | {"steps": 1, "size": 32}
+    del options["transforms"]
+    crops = visualize(KEY, tiny, layer("second"), **options)
+    by_object = visualize(KEY, tiny, layer("second"), **options, transforms=RandomCrops())
+    np.testing.assert_array_equal(crops, by_object)
+
+
+def test_a_spectrum_of_ones_own(tiny, picture):
+    spectrum = mean_spectrum([picture], size=24)
+    state = next(iterate_visualize(KEY, tiny, layer("second"), spectrum=spectrum, **MACO))
+    assert isinstance(state.parameters, PhaseImage)
+    np.testing.assert_array_equal(state.parameters.magnitude[0], spectrum)
+
+
+def test_crops_that_are_averaged_are_of_different_places(tiny):
+    state = next(iterate_visualize(KEY, tiny, layer("second"), **with_crops(noise=0.0)))
+    assert state.alpha.shape == (1, 24, 24)
+    # Each crop is at most 0.9 of the side, and both together see the middle.
+    importance = np.asarray(state.importance[0])
+    assert importance[12, 12] > 0
+    assert importance.mean() == pytest.approx(1, rel=1e-4)
+
+
+def test_maco_from_a_photograph_begins_with_it(tiny, picture):
+    options = MACO | {"image": picture, "steps": 1, "learning_rate": 1e-5}
+    np.testing.assert_allclose(visualize(KEY, tiny, layer("second"), **options), picture, atol=0.5)
+    by_default = visualize(KEY, tiny, layer("second"), **options | {"learning_rate": None})
+    by_name = visualize(KEY, tiny, layer("second"), **options | {"learning_rate": 0.05})
+    np.testing.assert_array_equal(by_default, by_name)
+
+
+def test_what_is_kept_stays_near_the_photograph(tiny, picture):
+    before = activations_of(tiny, picture, ("first", "second"))
+    options = SMALL | {"image": picture, "total_variation": 0.0, "learning_rate": 0.02}
+
+    def away(**keep):
+        image = visualize(KEY, tiny, channel(3), **options, **keep)
+        after = activations_of(tiny, image, ("first", "second"))
+        return float(distance(after["first"], before["first"])), float(
+            after["second"][..., 3].sum()
+        )
+
+    free, grown = away()
+    near, less = away(keep="first")
+    nearer, _ = away(keep="first", keep_weight=4.0)
+    assert nearer < near < 0.8 * free
+    assert before["second"][..., 3].sum() < less < grown
+
+
+def test_the_distance_has_a_gradient_where_it_is_zero():
+    activations = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4, 5)), jnp.float32)
+    np.testing.assert_array_equal(jax.grad(distance)(activations, activations), 0)
+    np.testing.assert_allclose(distance(activations + 2, activations), 2 * 5**0.5, rtol=1e-3)
+    assert np.isfinite(jax.grad(distance)(0 * activations, 0 * activations)).all()
