@@ -65,11 +65,11 @@ def visualize(options: argparse.Namespace) -> int:
     outputs = _outputs(plan)
     compute = read_settings(options, Compute)
     session.start_jax(options.device)
+    spectrum = _spectrum(plan)
     model = session.load(options, compute)
     looks_at_all = plan.settings.parametrization == "fourier"
     if options.size is plan.start is None and looks_at_all and model.graph.fixed_size is not None:
         plan = plan._replace(size=model.graph.fixed_size)
-    spectrum = _spectrum(plan)
     files = ObjectiveFiles(notify=session.say)
     objectives = [target.objective(model, files) for target in targets] * options.count
     named = files.by_name()
@@ -163,7 +163,6 @@ def _spectrum(plan: _Plan) -> Float[np.ndarray, "h f 3"] | None:
     if plan.options.spectrum is None:
         return None
     found = find_inputs([plan.options.spectrum])
-    session.say(f"measuring the spectrum of {len(found)} pictures")
     try:
         return mean_spectrum((read_image(one.path) for one in found), size=plan.size)
     except JaxdreamError as error:

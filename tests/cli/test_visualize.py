@@ -1,6 +1,7 @@
 """``jaxdream visualize`` and ``jaxdream filters``, with the bundled network."""
 
 import json
+import shutil
 from typing import NamedTuple
 
 import numpy as np
@@ -102,6 +103,56 @@ def test_several_pictures_from_a_photograph_go_into_a_folder(call, photo, tmp_pa
     made = json.loads(read_recipe_text(tmp_path / "out" / f"{stem}_1.png") or "")
     assert made["pictures"] == [f"{LAYER} neuron 7@0.25,0.5 {i}" for i in (1, 2)]
     assert (made["diversity"], made["transforms"]) == (0.5, False)
+
+
+def test_phases_with_a_spectrum_of_ones_own(run, photo, tmp_path):
+    show = ["visualize", *QUICK, "--layer", LAYER, "--channel", "4", "--parametrization", "maco"]
+    done = run(*show, "--alpha", "-o", "law.png")
+    assert done.stdout == "wrote law.png\n"
+    folder = tmp_path / "photographs" / "deeper"
+    folder.mkdir(parents=True)
+    shutil.copy(photo, folder / "photo.png")
+    run(*show, "--spectrum", "photographs", "-o", "own.png")
+    law, own = (jd.read_image(tmp_path / name) for name in ("law.png", "own.png"))
+    assert np.abs(law - own).mean() > 1
+    made = {
+        name: json.loads(read_recipe_text(tmp_path / f"{name}.png") or "")
+        for name in ("law", "own")
+    }
+    assert made["law"]["parametrization"] == made["own"]["parametrization"] == "maco"
+    assert made["law"]["spectrum_sha256"] is None
+    assert len(made["own"]["spectrum_sha256"]) == 64
+    with Image.open(tmp_path / "law.png") as image:
+        assert image.mode == "RGBA"
+
+
+def test_a_photograph_of_which_a_layer_is_kept(run, photo, tmp_path):
+    show = ["visualize", *MODEL, "--layer", LAYER, "--channel", "4", "--from", photo]
+    quick = ["--steps", "4", "--no-transforms", "--learning-rate", "0.2"]
+    run(*show, *quick, "--keep", "conv1/7x7_s2", "--keep-weight", "4", "-o", "kept.png")
+    run(*show, *quick, "-o", "free.png")
+    kept, free = (jd.read_image(tmp_path / name) for name in ("kept.png", "free.png"))
+    original = jd.read_image(photo)
+    assert 0.1 < np.abs(kept - original).mean() < np.abs(free - original).mean()
+    made = json.loads(read_recipe_text(tmp_path / "kept.png") or "")
+    assert (made["keep"], made["keep_weight"]) == ("conv1/7x7_s2", 4)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "photographs: no such file or folder"),
+        ({}, "no pictures in photographs"),
+        ({"a.png": b"no picture"}, "--spectrum photographs: "),
+    ],
+)
+def test_a_bad_folder_for_the_spectrum_is_one_line(call, tmp_path, content, says):
+    if content is not None:
+        (tmp_path / "photographs").mkdir()
+        for name, written in content.items():
+            (tmp_path / "photographs" / name).write_bytes(written)
+    show = ["visualize", "--layer", LAYER, "--parametrization", "maco", *QUICKER]
+    assert says in one_line(call(*show, "--spectrum", "photographs", code=2))
 
 
 def test_a_direction(call, tmp_path):
@@ -233,6 +284,12 @@ BAD = {
         "visualize --class banana --tv 1e99",
         "--tv: it is a number from 0",
     ),
+    "keep of noise": ("visualize --class banana --keep 3a", "--keep is of a photograph"),
+    "spectrum without maco": (
+        "visualize --class banana --spectrum .",
+        "--spectrum is for --parametrization maco",
+    ),
+    "parametrization": ("visualize --class banana --parametrization mako", "'mako'"),
     "seed": ("visualize --class banana --seed -1", "argument --seed: it is a whole number from 0"),
     "filters suffix": ("filters -o filters.xyz", "filters.xyz"),
     "filters scale": (
@@ -246,6 +303,7 @@ BAD_LATE = {
     "layer": ("visualize --layer inception_3a/ouput", "inception_3a/output"),
     "channel": (f"visualize {IN} --channel 192", "channels 0 to 191, not 192"),
     "direction of other size": (f"visualize {IN} --direction short.npy", "has 192 channels"),
+    "keep": (f"visualize {IN} --from photo.png --keep conv2/relu", "no layer 'conv2/relu'"),
     "too small": (f"visualize {IN} --size 1", "1x1 pixels and conv2/relu_3x3 needs at least"),
     "filters model": ("filters --model googlnet", "googlenet"),
 }
