@@ -52,6 +52,7 @@ def _check(options: argparse.Namespace) -> None:
         "--class": options.classes, "--objective": options.objective, "--neuron": options.neurons,
         "--direction": options.direction, "--grid": options.grid, "--columns": options.columns,
         "--from": options.start, "--alpha": options.alpha, "--log": options.log,
+        "--spectrum": options.spectrum, "--keep": options.keep,
         "--count": options.count > 1, "--diversity": options.diversity,
     }  # fmt: skip
     for name, value in others.items():

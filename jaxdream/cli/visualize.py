@@ -88,7 +88,7 @@ def visualize(options: argparse.Namespace) -> int:
         spectrum=spectrum,
     )
     last: _States = {}
-    begun = json.loads(_record(plan, model, named))
+    begun = json.loads(_record(plan, model, named, spectrum))
     with asked_log(options, model, begun) as log, session.running(outputs[0].name) as run:
         for state in states:
             last[state.indices] = state

@@ -1,5 +1,6 @@
 """A picture from noise of every unit of layers, in a folder: thousands, from a few programs."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -24,9 +25,9 @@ from jaxdream.units.folder import StepDone
 from jaxdream.units.names import check_names, unit_file, unit_label
 from jaxdream.units.visualizations import Drawn, visualize_many
 from jaxdream.visualization.fourier import FourierImage
+from jaxdream.visualization.phase import PhaseImage
 from jaxdream.visualization.record import visualize_record
 from jaxdream.visualization.targets import picture_name
-from jaxdream.visualization.visualize import DEFAULT_SIDE
 
 PARAMETERS = "parameters"  # the folder of the files that pictures can be computed from again
 _COLUMNS, _ROWS = 8, 8  # of a sheet
@@ -71,9 +72,11 @@ def visualize_units(
     """
     if settings.diversity:
         raise JaxdreamError("diversity is between pictures of one thing: each unit has one here")
+    if settings.keep is not None:
+        raise JaxdreamError("keep is of a photograph, and units begin from noise: leave it out")
     names = [model.graph.resolve(layer) for layer in dict.fromkeys(layers)]
     check_names(names)
-    shape = size or model.graph.fixed_size or DEFAULT_SIDE
+    shape = size or model.graph.fixed_size or settings.side
     shape = (shape, shape) if isinstance(shape, int) else shape
     for name in names:
         objectives.channel(name, 0).check_size(model.graph, shape)
@@ -81,16 +84,23 @@ def visualize_units(
     return work.run(list(dict.fromkeys(names)), notify)
 
 
-def read_unit(path: PathLike) -> FourierImage:
+def read_unit(path: PathLike) -> FourierImage | PhaseImage:
     """The parameters of a unit's picture: ``pixels()`` computes it.
 
     Raises:
         JaxdreamError: there is no such file, or it is another or damaged.
     """
     about, arrays = read_arrays(path, dict[str, Any])
-    if "spectrum" not in arrays or not isinstance(about.get("width"), int):
-        raise JaxdreamError(f"{printable(path)} has no parameters of a picture")
-    return FourierImage(jnp.asarray(arrays["spectrum"]), about["width"])
+    width = about.get("width")
+    for kind in (FourierImage, PhaseImage):
+        if arrays.keys() == {*_arrays(kind)} and isinstance(width, int):
+            return kind(**{name: jnp.asarray(array) for name, array in arrays.items()}, width=width)
+    raise JaxdreamError(f"{printable(path)} has no parameters of a picture")
+
+
+def _arrays(kind: Any) -> list[str]:
+    """The names of the arrays of a kind of parameters."""
+    return [one.name for one in dataclasses.fields(kind) if one.name != "width"]
 
 
 class _Work:
@@ -167,7 +177,8 @@ class _Work:
     def _write(self, journal: Journal, layer: str, channel: int, drawn: Drawn) -> None:
         """The parameters, then the picture, which stands in the journal before it has its name."""
         about = {**self.common, "pictures": [unit_label(layer, channel)], "width": self.size[1]}
-        write_arrays(self.parameters(layer, channel), about, {"spectrum": drawn.spectrum})
+        arrays = {name: getattr(drawn.parameters, name) for name in _arrays(drawn.parameters)}
+        write_arrays(self.parameters(layer, channel), about, arrays)
         path = self.path(layer, channel)
         record = visualize_record(
             self.model, self.settings,

@@ -19,8 +19,8 @@ from jaxdream.images.decoding import picture_bytes
 from jaxdream.images.picture_files import Picture, decode_picture, resize_picture
 from jaxdream.images.pixels import as_pixels, parse_size
 from jaxdream.models.network import Network
+from jaxdream.settings import VisualizeSettings
 from jaxdream.types import AnyArray, Size
-from jaxdream.visualization.visualize import DEFAULT_SIDE
 
 NOT_FINITE = "the network's activations on it are not finite"
 _THREADS = 4  # that decode
@@ -49,7 +49,8 @@ def shown_size(text: str | None, model: Network) -> Size:
         JaxdreamError: it is no size.
     """
     if text is None:
-        return model.graph.fixed_size or (DEFAULT_SIDE, DEFAULT_SIDE)
+        side = VisualizeSettings().side
+        return model.graph.fixed_size or (side, side)
     return parse_size(text, 1, 1)
 
 

@@ -27,6 +27,7 @@ from jaxdream.types import Size
 from jaxdream.units.folder import StepDone, may_write
 from jaxdream.units.names import Chosen, unit_file, unit_label
 from jaxdream.visualization.record import visualize_record
+from jaxdream.visualization.step import ImageParameters
 from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
 
 FOLDER = "visualizations"
@@ -37,7 +38,7 @@ class Drawn(NamedTuple):
     """A picture from noise."""
 
     pixels: Float[np.ndarray, "h w 3"]  # RGB, 0..255
-    spectrum: Float[np.ndarray, "2 h f 3"]  # that they are computed from: of a ``FourierImage``
+    parameters: ImageParameters  # that they are computed from
 
 
 def visualize_many(
@@ -78,9 +79,16 @@ def visualize_many(
             if state.step < state.steps:
                 yield share, {}
                 continue
-            images, spectra = np.asarray(state.images), np.asarray(state.parameters.spectrum)
-            drawn = map(Drawn, images, spectra)
-            yield share, {number: one for (number, _), one in zip(part, drawn, strict=False)}
+            images, parameters = np.asarray(state.images), jax.device_get(state.parameters)
+            yield (
+                share,
+                {
+                    number: Drawn(
+                        images[i], jax.tree.map(lambda values, i=i: values[i], parameters)
+                    )
+                    for i, (number, _) in enumerate(part)
+                },
+            )
 
 
 def _without_complaint(states: Iterator[VisualizeState]) -> Iterator[VisualizeState]:
