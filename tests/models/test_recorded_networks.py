@@ -101,7 +101,7 @@ SLOW = pytest.mark.slow
 TORCH = [
     "resnet50",
     "googlenet_torchvision",
-    "inception_v4",
+    pytest.param("inception_v4", marks=SLOW),
     pytest.param("inception_resnet_v2", marks=SLOW),
 ]
 
@@ -139,7 +139,7 @@ def of_tensorflow(tmp_path_factory):
     return jd.load_model(weights=path)
 
 
-@pytest.mark.parametrize("recording", ["inception5h", "inception5h_odd"])
+@pytest.mark.parametrize("recording", [pytest.param("inception5h", marks=SLOW), "inception5h_odd"])
 def test_the_network_of_tensorflow(of_tensorflow, recording):
     assert of_tensorflow.name == "inception5h"
     check(recording, of_tensorflow)
