@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxdream import objectives
 from jaxdream.errors import JaxdreamError
@@ -177,7 +178,8 @@ class _Work:
     def _write(self, journal: Journal, layer: str, channel: int, drawn: Drawn) -> None:
         """The parameters, then the picture, which stands in the journal before it has its name."""
         about = {**self.common, "pictures": [unit_label(layer, channel)], "width": self.size[1]}
-        arrays = {name: getattr(drawn.parameters, name) for name in _arrays(drawn.parameters)}
+        found = drawn.parameters
+        arrays = {name: np.asarray(getattr(found, name)) for name in _arrays(found)}
         write_arrays(self.parameters(layer, channel), about, arrays)
         path = self.path(layer, channel)
         record = visualize_record(

@@ -79,16 +79,14 @@ def visualize_many(
             if state.step < state.steps:
                 yield share, {}
                 continue
-            images, parameters = np.asarray(state.images), jax.device_get(state.parameters)
-            yield (
-                share,
-                {
-                    number: Drawn(
-                        images[i], jax.tree.map(lambda values, i=i: values[i], parameters)
-                    )
-                    for i, (number, _) in enumerate(part)
-                },
-            )
+            images = np.asarray(state.images)
+            drawn = [Drawn(images[i], _one(state.parameters, i)) for i in range(len(part))]
+            yield share, {number: one for (number, _), one in zip(part, drawn, strict=True)}
+
+
+def _one(parameters: ImageParameters, i: int) -> ImageParameters:
+    """Those of one picture of a batch."""
+    return jax.tree.map(lambda values: values[i], parameters)
 
 
 def _without_complaint(states: Iterator[VisualizeState]) -> Iterator[VisualizeState]:
