@@ -1,3 +1,4 @@
+from . import cluster as cluster
 from . import objectives as objectives
 from .algorithm.ascent import AscentState as AscentState
 from .algorithm.ascent import StepInfo as StepInfo

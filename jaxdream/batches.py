@@ -61,6 +61,7 @@ def plan_batches(
     max_batch: int | None = None,
     device_count: int = 1,
     budget_bytes: int | None = None,
+    platform: str | None = None,
 ) -> list[Batch]:
     """Plans which of many pictures are dreamed together.
 
@@ -76,6 +77,7 @@ def plan_batches(
         device_count: slots are a multiple of it.
         budget_bytes: memory for a batch on each device, as an earlier run recorded it, so that
             resuming gives the same batches; by default what is left of ``memory`` now.
+        platform: "cpu", "gpu" or "tpu", that will compute; by default the one JAX computes on here.
 
     Raises:
         JaxdreamError: a picture is too small, or a setting out of range.
@@ -87,7 +89,7 @@ def plan_batches(
     if shared is None:
         shared = ShapeBuckets()
         if not exact:
-            shared = plan_shapes(sizes, **options, steps=settings.steps)
+            shared = plan_shapes(sizes, **options, steps=settings.steps, platform=platform)
     budget = available(compute.memory) if budget_bytes is None else budget_bytes
     groups: dict[tuple[Size, ...], list[int]] = defaultdict(list)
     for number, size in enumerate(sizes):
@@ -97,7 +99,9 @@ def plan_batches(
     for shapes, members in groups.items():
         limit = max_batch
         if limit is None:
-            limit = device_count * useful_batch(model, objective, shapes[-1], budget)
+            limit = device_count * useful_batch(
+                model, objective, shapes[-1], budget, platform=platform
+            )
         # As many batches as are needed, all of one size: no program for the rest.
         limit = max(limit // device_count * device_count, device_count)
         slots = -(-len(members) // -(-len(members) // limit))

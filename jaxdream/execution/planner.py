@@ -161,9 +161,21 @@ def _program_of(octave: Octave) -> object:
     return layout.shape if isinstance(layout, PaddedLayout) else layout
 
 
-def useful_batch(model: Network, objective: Objective, shape: Size, budget: int) -> int:
-    """How many pictures of this height and width are of use at once, and fit into the memory."""
-    most = _MAX_ON_CPU if jax.default_backend() == "cpu" else _MAX
+def useful_batch(
+    model: Network,
+    objective: Objective,
+    shape: Size,
+    budget: int,
+    *,
+    platform: str | None = None,
+) -> int:
+    """How many pictures of this height and width are of use at once, and fit into the memory.
+
+    Args:
+        budget: bytes.
+        platform: that will compute; by default the one that JAX computes on here.
+    """
+    most = _MAX_ON_CPU if (platform or jax.default_backend()) == "cpu" else _MAX
     octave = Octave(model, objective, PaddedLayout(shape, (shape,)), 1.0, StepRule())
     return max([1, *(n for n in range(most + 1) if fits(octave, n, budget))])
 

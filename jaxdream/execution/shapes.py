@@ -146,6 +146,7 @@ def plan_shapes(
     sphere: bool = False,
     steps: int = DreamSettings.steps,
     max_pixels: float = 1.3,
+    platform: str | None = None,
 ) -> ShapeBuckets:
     """As few padded shapes as possible for the octaves of many pictures.
 
@@ -161,6 +162,7 @@ def plan_shapes(
         steps: as of ``dream``.
         max_pixels: pixels of all padded octaves, at most, as a multiple of the pictures' own, where
             compiling costs nothing.
+        platform: "cpu", "gpu" or "tpu", that will compute; by default the one JAX computes on here.
 
     Returns:
         For the setting ``shapes`` of ``dream``; without pictures, none.
@@ -176,7 +178,7 @@ def plan_shapes(
         )
     ]
     steps = DreamSettings(steps=steps).steps  # in its range
-    return _merged(shapes, max_pixels, pixels_worth_a_program(steps))
+    return _merged(shapes, max_pixels, pixels_worth_a_program(steps, platform))
 
 
 def shared_shapes(

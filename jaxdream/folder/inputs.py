@@ -139,7 +139,7 @@ def _in_folder(folder: str, base: str, out: str | None) -> Iterator[Input]:
             if not name.startswith(".") and os.path.realpath(os.path.join(at, name)) != out
         ]
         for name in files:
-            if _is_picture(name):
+            if is_picture(name):
                 path = os.path.join(at, name)
                 yield Input(Path(path), Path(os.path.relpath(path, base)).as_posix())
 
@@ -159,7 +159,7 @@ def _matching(pattern: str, out: str | None) -> Iterator[Input]:
             # What lies deeper is found by ** and, as far as it is a folder, by *.
             if "**" not in pattern:
                 yield from _in_folder(path, base, out)
-        elif _is_picture(os.path.basename(path)) and not _within(path, out):
+        elif is_picture(os.path.basename(path)) and not _within(path, out):
             yield Input(Path(path), Path(os.path.relpath(path, base)).as_posix())
 
 
@@ -167,7 +167,8 @@ def _within(path: str, folder: str | None) -> bool:
     return folder is not None and os.path.realpath(path).startswith(os.path.join(folder, ""))
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
+    """Whether a file of this name is a picture, by its ending, and not hidden."""
     return os.path.splitext(name)[1].lower() in _KNOWN and not name.startswith(".")
 
 

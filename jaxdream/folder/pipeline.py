@@ -61,7 +61,9 @@ def _masks(pictures: Iterable[Loaded]) -> list[Float[np.ndarray, "h w"]] | None:
     return masks or None
 
 
-class _Dreamed(NamedTuple):
+class Dreamed(NamedTuple):
+    """What came of a picture on the device."""
+
     loaded: Loaded
     picture: AnyArray | None
     error: str | None
@@ -98,7 +100,7 @@ class Pipeline:
                         wanted[slot] = loaded
                     else:
                         yield loaded
-                for batch, dreamed in self._dream(job, wanted):
+                for batch, dreamed in self.dream(job, wanted):
                     result = self._saved(batch, dreamed)
                     if isinstance(result, FileResult):
                         yield result
@@ -113,7 +115,7 @@ class Pipeline:
             self._savers.shutdown()  # what has been computed is kept
             self._loaders.shutdown()
 
-    def _saved(self, batch: Batch, dreamed: _Dreamed) -> FileResult | Future[FileResult]:
+    def _saved(self, batch: Batch, dreamed: Dreamed) -> FileResult | Future[FileResult]:
         loaded, picture, error, seconds = dreamed
         if error is not None or picture is None:
             error = error or "no picture was computed"
@@ -141,7 +143,7 @@ class Pipeline:
                 ahead.append((job, loading))
             yield ahead.popleft()
 
-    def _dream(self, job: Job, wanted: dict[int, Loaded]) -> Iterator[tuple[Batch, _Dreamed]]:
+    def dream(self, job: Job, wanted: dict[int, Loaded]) -> Iterator[tuple[Batch, Dreamed]]:
         """The dreams of a job's pictures that are wanted, by their slots in the batch."""
         as_planned = {
             slot: loaded
@@ -156,7 +158,7 @@ class Pipeline:
             try:
                 (alone,) = self._plan_alone(loaded)
             except JaxdreamError as error:
-                yield job.batch, _Dreamed(loaded, None, str(error), 0.0)
+                yield job.batch, Dreamed(loaded, None, str(error), 0.0)
             else:
                 yield from self._compute(alone, {0: loaded})
 
@@ -171,7 +173,7 @@ class Pipeline:
             max_batch=1,
         )
 
-    def _compute(self, batch: Batch, wanted: dict[int, Loaded]) -> Iterator[tuple[Batch, _Dreamed]]:
+    def _compute(self, batch: Batch, wanted: dict[int, Loaded]) -> Iterator[tuple[Batch, Dreamed]]:
         """For each picture of a batch its dream, or why there is none."""
         progress = self.work.progress
         progress.batch_pictures = len(wanted)
@@ -185,7 +187,7 @@ class Pipeline:
         seconds = time.perf_counter() - begun
         progress.busy += seconds
         for slot, loaded in wanted.items():
-            yield batch, _Dreamed(loaded, pictures[slot], errors[slot], seconds / len(wanted))
+            yield batch, Dreamed(loaded, pictures[slot], errors[slot], seconds / len(wanted))
 
     def _iterate(
         self, batch: Batch, wanted: dict[int, Loaded]

@@ -118,7 +118,7 @@ def dream_files(
     maximised, named, read = named_objective(text, model, source.guide_size, notify)
     masks, source, named = named_mask(source, named, notify)
     read = (*read, masks.name) if masks and masks.sha256 else read
-    _check_not_written(read, files, folder)
+    check_not_written(read, files, folder)
     StepRule.of(settings)  # which checks the optimiser's name
     if source.size is not None:  # so that a text that is no size is no picture's error
         parse_size(source.size, 1, 10**6)
@@ -144,13 +144,14 @@ def plan_jobs(
     max_batch: int | None = None,
     device_count: int = 1,
     budget_bytes: int | None = None,
+    platform: str | None = None,
 ) -> tuple[list[Job], list[tuple[PictureFile, JaxdreamError]]]:
     """Batches of files, and files that cannot be dreamed.
 
     Args:
         work: of the run.
         objective: checked for the model already.
-        max_batch, device_count, budget_bytes: as of ``plan_batches``.
+        max_batch, device_count, budget_bytes, platform: as of ``plan_batches``.
     """
 
     def sized(file: PictureFile) -> tuple[int, int] | JaxdreamError:
@@ -177,6 +178,7 @@ def plan_jobs(
         max_batch=max_batch,
         device_count=device_count,
         budget_bytes=budget_bytes,
+        platform=platform,
     )
     jobs = []
     for batch in batches:
@@ -284,7 +286,7 @@ def _files(
     ]
 
 
-def _check_not_written(read: Sequence[str], files: Sequence[PictureFile], folder: Path) -> None:
+def check_not_written(read: Sequence[str], files: Sequence[PictureFile], folder: Path) -> None:
     """Make sure that no dream takes the place of the mask or of a file of the objective."""
     outputs = {real_path(folder / file.output) for file in files}
     for path in read:

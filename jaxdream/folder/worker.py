@@ -74,6 +74,13 @@ class TargetError(JaxdreamError):
     """Nothing more can be written: the disk is full, or the folder is gone."""
 
 
+def writing_error(error: JaxdreamError) -> JaxdreamError:
+    """An error of writing a file: a ``TargetError`` unless it is of that file's name alone."""
+    cause = error.__cause__
+    code = cause.errno if isinstance(cause, OSError) else None
+    return error if code is None or code in _ERRORS_OF_A_NAME else TargetError(str(error))
+
+
 @dataclass
 class Progress:
     """How far the dreams of many files have got, and how the time was spent."""
@@ -207,11 +214,15 @@ class FileWork:
         if file.output in self.preloaded:
             height, width, _ = self.preloaded[file.output].pixels.shape
         else:
-            height, width = picture_files.read_size(file.input.path)
+            height, width = self.header_size(file)
             if self.source.size is not None:
                 height, width = parse_size(self.source.size, height, width)
         formats.picture_format(self.output(file), (height, width))
         return height, width
+
+    def header_size(self, file: PictureFile) -> Size:
+        """Height and width of a picture's file, as ``read_size`` gives them."""
+        return picture_files.read_size(file.input.path)
 
     def load(self, file: PictureFile, memory: DecodingMemory) -> Loaded | FileResult:
         """Read a picture, if it is still to be dreamed.
@@ -229,12 +240,20 @@ class FileWork:
                 self.progress.count("skipped")
                 return self._result(file, "skipped")
             with memory.reserved(file.input.path):
-                picture = picture_files.decode_picture(content, file.input.path)
-                return self._loaded(file, self.resized(picture))
+                return self.decoded(file, content)
         except TargetError:
             raise
         except JaxdreamError as error:
             return self.failed(file, error, sha256)
+
+    def decoded(self, file: PictureFile, content: bytes) -> Loaded:
+        """The picture in the bytes of a file, at the size to dream at, with its mask.
+
+        Raises:
+            JaxdreamError: it is no picture, or its mask cannot be used.
+        """
+        picture = picture_files.decode_picture(content, file.input.path)
+        return self._loaded(file, self.resized(picture))
 
     def _loaded(self, file: PictureFile, picture: Picture) -> Loaded:
         if self.source.make_tile and self.settings.seamless is not None:
@@ -276,9 +295,8 @@ class FileWork:
         """
         file, picture = loaded.file, loaded.picture
         path, pixels = self.output(file), np.asarray(pixels)
-        recipe = UNFINISHED if shapes is None else self.recipe(loaded, shapes).to_json()
         try:
-            content = picture_files.encode_image(path, pixels, alpha=picture.alpha, recipe=recipe)
+            content = self.encoded(loaded, pixels, shapes)
             sha256 = hashlib.sha256(content).hexdigest()
             self._write(file, path, content, self._entry(file, picture.sha256, sha256))
             if self.before_after and shapes is not None:
@@ -293,6 +311,17 @@ class FileWork:
             self.progress.count("without_alpha")
         self.progress.count("dreamed")
         return self._result(file, "dreamed", picture=pixels, seconds=seconds)
+
+    def encoded(self, loaded: Loaded, pixels: AnyArray, shapes: str | None) -> bytes:
+        """The bytes of a dream's file; arguments are those of ``save``.
+
+        Raises:
+            JaxdreamError: as ``encode_image``.
+        """
+        recipe = UNFINISHED if shapes is None else self.recipe(loaded, shapes).to_json()
+        return picture_files.encode_image(
+            self.output(loaded.file), pixels, alpha=loaded.picture.alpha, recipe=recipe
+        )
 
     def failed(self, file: PictureFile, error: JaxdreamError, sha256: str = "") -> FileResult:
         """Note that there is no dream of a picture."""
@@ -340,11 +369,7 @@ class FileWork:
                 if self.journal is not None:
                     self._note(self.journal.made, file.output, entry)
         except JaxdreamError as error:
-            cause = error.__cause__
-            code = cause.errno if isinstance(cause, OSError) else None
-            if code is None or code in _ERRORS_OF_A_NAME:
-                raise
-            raise TargetError(str(error)) from error
+            raise writing_error(error) from error
 
     def _note(self, note: Callable[..., None], *values: object) -> None:
         try:

@@ -60,8 +60,25 @@ def header_size(path: PathLike) -> tuple[int, int]:
         JaxdreamError: as ``header``.
     """
     with header(path) as image:
-        width, height = image.size
-        return (width, height) if _header_orientation(image) in _SIDEWAYS else (height, width)
+        return _upright_size(image)
+
+
+def header_size_in(file: io.BytesIO, name: str) -> tuple[int, int]:
+    """What ``header_size`` gives, of the beginning of a file in memory.
+
+    Args:
+        name: what messages call it.
+
+    Raises:
+        JaxdreamError: it does not begin like a picture, or too little of it is there to tell.
+    """
+    with _opened(file, name) as image:
+        return _upright_size(image)
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    return (width, height) if _header_orientation(image) in _SIDEWAYS else (height, width)
 
 
 def decoding_bytes(path: PathLike) -> int:

@@ -221,7 +221,16 @@ def read_recipe_text(path: PathLike) -> str | None:
     Raises:
         JaxdreamError: as ``read_picture``.
     """
-    with decoded(picture_bytes(path), path) as image:
+    return recipe_text_in(picture_bytes(path), path)
+
+
+def recipe_text_in(content: bytes, path: PathLike) -> str | None:
+    """What ``read_recipe_text`` gives, of the bytes of a file, whose path only names it.
+
+    Raises:
+        JaxdreamError: as ``read_picture``.
+    """
+    with decoded(content, path) as image:
         return _recipe_text(image)
 
 
@@ -234,7 +243,7 @@ def is_own(path: PathLike) -> bool:
         if Path(path).suffix.lower() not in PICTURE_SUFFIXES:
             return _is_own_film(path)
         with header(path) as image:
-            return _is_own_text(_recipe_text(image))
+            return is_own_text(_recipe_text(image))
     except JaxdreamError:
         return False
 
@@ -244,7 +253,8 @@ def mark(kind: str) -> str:
     return json.dumps({"recipe": kind}, separators=(",", ":"))
 
 
-def _is_own_text(text: str | None) -> bool:
+def is_own_text(text: str | None) -> bool:
+    """Whether the text in a picture or film, if there is one, is jaxdream's."""
     try:
         return not {"recipe", "zoom", "video"}.isdisjoint(decode(text or "", dict[str, Any]))
     except JaxdreamError:
@@ -257,7 +267,7 @@ def _is_own_film(path: PathLike) -> bool:
 
         with open_regular(path), av.open(os.fspath(path)) as film:
             # MKV has its names in capitals.
-            return _is_own_text(film.metadata.get("comment") or film.metadata.get("COMMENT"))
+            return is_own_text(film.metadata.get("comment") or film.metadata.get("COMMENT"))
     except (ImportError, OSError, ValueError):  # PyAV's errors are of the last two
         return False
 

@@ -1,0 +1,170 @@
+"""Files in folders and in object stores, by fsspec: read in pieces, written whole or not at all.
+
+A place is a path of this machine, or a URL that fsspec knows. What a store refuses for a moment is
+asked again; what it refuses for good is one line.
+"""
+
+import errno
+import os
+import random
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import MAX_BYTES, printable, read_bytes, reason
+from jaxdream.files.writing import replacing
+from jaxdream.folder.worker import TargetError, writing_error
+
+Result = TypeVar("Result")
+
+# Stores in which a file is there when it is whole, by themselves.
+_WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "memory", "oci", "oss"})
+_TRIES = 5
+_FIRST_WAIT = 0.2  # seconds, doubled each time
+_FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+class StoreError(JaxdreamError):
+    """A store that answered with errors until there was no more patience."""
+
+
+def is_local(place: str) -> bool:
+    """Whether a place is a path of the machine that looks."""
+    return "://" not in place or place.startswith(("file://", "local://"))
+
+
+def local_path(place: str) -> Path:
+    """The absolute path of a place of this machine."""
+    text = place.partition("://")[2] if "://" in place else place
+    return Path(os.path.abspath(text))
+
+
+def joined(place: str, name: str) -> str:
+    """The place of a file by its name, relative and with slashes."""
+    return f"{place.rstrip('/')}/{name}"
+
+
+def opened_store(place: str) -> tuple[Any, str]:
+    """The file system of fsspec that a place is in, and the path in it.
+
+    Raises:
+        JaxdreamError: no such kind of store is known, or its package is not installed.
+    """
+    import fsspec
+
+    try:
+        return fsspec.core.url_to_fs(place)
+    except (ImportError, ValueError, OSError) as error:
+        raise JaxdreamError(f"cannot open {printable(place)}: {reason(error)}") from None
+
+
+def patiently(place: str, operation: Callable[[], Result]) -> Result:
+    """What an operation on a store gives; asked again, a few times, where the store fails.
+
+    Raises:
+        StoreError: it fails still.
+        JaxdreamError: there is no such file, or no permission.
+    """
+    for attempt in range(_TRIES):
+        try:
+            return operation()
+        except FileNotFoundError:
+            raise JaxdreamError(f"{printable(place)}: no such file") from None
+        except _FINAL as error:
+            raise JaxdreamError(f"cannot read {printable(place)}: {reason(error)}") from error
+        except JaxdreamError:
+            raise
+        except Exception as error:  # of the store's own package: any type
+            final = isinstance(error, OSError) and error.errno in _FULL
+            if final or attempt == _TRIES - 1:
+                raise StoreError(f"{printable(place)}: the store fails: {reason(error)}") from error
+            # Not all workers at the same moment.
+            time.sleep(_FIRST_WAIT * 2**attempt * random.uniform(0.5, 1.5))
+    raise AssertionError
+
+
+def read_place(place: str, start: int | None = None, end: int | None = None) -> bytes:
+    """The bytes of a file, or a part of them.
+
+    Args:
+        start, end: of the part; by default all.
+
+    Raises:
+        JaxdreamError: as ``patiently``.
+    """
+    if is_local(place) and start is None:
+        return read_bytes(local_path(place))
+    store, path = opened_store(place)
+    return patiently(place, lambda: store.cat_file(path, start=start, end=end))
+
+
+def read_if_there(place: str) -> bytes | None:
+    """The bytes of a file; None if there is none.
+
+    Raises:
+        JaxdreamError: as ``patiently``.
+    """
+    if is_local(place):
+        path = local_path(place)
+        return read_bytes(path) if os.path.lexists(path) else None
+    store, path = opened_store(place)
+
+    def read() -> bytes | None:
+        try:
+            return store.cat_file(path)
+        except FileNotFoundError:
+            return None
+
+    return patiently(place, read)
+
+
+def write_place(place: str, content: bytes) -> None:
+    """Write a file, which is there whole or not at all.
+
+    Raises:
+        TargetError: nothing more can be written there.
+        JaxdreamError: it cannot have this name.
+    """
+    if is_local(place):
+        path = local_path(place)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                file.write(content)
+        except OSError as error:
+            line = f"cannot make {printable(path.parent)}: {reason(error)}"
+            raise TargetError(line) from error
+        except JaxdreamError as error:
+            raise writing_error(error) from error
+        return
+    store, path = opened_store(place)
+    protocols = {store.protocol} if isinstance(store.protocol, str) else set(store.protocol)
+
+    def write() -> None:
+        if protocols & _WHOLE:
+            store.pipe_file(path, content)
+            return
+        folder, _, name = path.rpartition("/")
+        temporary = f"{folder}/.{name}.{secrets.token_hex(4)}"
+        store.makedirs(folder, exist_ok=True)
+        store.pipe_file(temporary, content)
+        store.mv(temporary, path)
+
+    try:
+        patiently(place, write)
+    except JaxdreamError as error:
+        raise TargetError(f"cannot write: {error}") from error
+
+
+def check_size(place: str, size: int | None) -> None:
+    """Make sure that a file is not too large to be read.
+
+    Raises:
+        JaxdreamError: it is.
+    """
+    if size is not None and size > MAX_BYTES:
+        raise JaxdreamError(f"{printable(place)} is too large: {size:,} bytes")
