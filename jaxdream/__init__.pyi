@@ -26,7 +26,6 @@ from .dream_state import DreamState as DreamState
 from .errors import JaxdreamError as JaxdreamError
 from .errors import JaxdreamWarning as JaxdreamWarning
 from .execution.compile_cache import keep_programs as keep_programs
-from .execution.distributed import Process as Process
 from .execution.planner import OctavePlan as OctavePlan
 from .execution.planner import plan_dream as plan_dream
 from .execution.shapes import Layout as Layout

@@ -11,8 +11,14 @@ from jaxdream.cli.options import read_settings
 from jaxdream.folder.inputs import find_inputs, output_names
 from jaxdream.settings import Compute, SourceSettings
 
+GOES_ON = "finished pictures are kept, and the same command goes on from there"
+
 
 def dream_batch(options: argparse.Namespace) -> int:
+    if options.cluster is not None:
+        from jaxdream.cli.cluster import dream_on_cluster
+
+        return dream_on_cluster(options)
     check_objective(options)
     source, compute = read_settings(options, SourceSettings), read_settings(options, Compute)
     source.check_with(dream_settings(options))
@@ -23,12 +29,11 @@ def dream_batch(options: argparse.Namespace) -> int:
     inputs = find_inputs(options.inputs, lists=options.lists, leave_out=folder)
     suffix = None if options.format == "same" else f".{options.format}"
     output_names(inputs, folder, suffix)  # now, since the rest takes a while
-    with session.rendezvous(options) as process:
-        session.start_jax(options.device, compute.memory)
-        return _dream(options, compute, inputs, suffix, process)
+    session.start_jax(options.device, compute.memory)
+    return _dream(options, compute, inputs, suffix)
 
 
-def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix, process) -> int:
+def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix) -> int:
     model = session.load(options, compute)
 
     from jaxdream.folder.run import dream_files
@@ -37,7 +42,7 @@ def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix, proces
     progress = Progress()
 
     def watch(state, _) -> None:
-        run.show_state(state, f"{_counted(progress)} ", progress.done)
+        run.show_state(state, f"{counted(progress)} ", progress.done)
 
     results = dream_files(
         model,
@@ -50,7 +55,6 @@ def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix, proces
         suffix=suffix,
         overwrite=options.overwrite,
         max_batch=options.batch,
-        process=process,
         progress=progress,
         watch=watch,
         notify=session.say,
@@ -59,27 +63,22 @@ def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix, proces
     with session.running(Path(options.output).name) as run:
         try:
             # Also after Ctrl-C what is computed is still written.
-            with _closing_uninterrupted(results):
+            with closing_uninterrupted(results):
                 for result in results:
                     if result.error is not None:
                         session.say(str(result.error))
-                    run.show(_counted(progress), progress.done)
+                    run.show(counted(progress), progress.done)
         except TargetError as error:
-            session.say(
-                f"{error}: stopped; finished pictures are kept, and the same command goes on from "
-                "there"
-            )
+            session.say(f"{error}: stopped; {GOES_ON}")
             code = SOME_FAILED
     _report(progress, options.output)
     if run.interrupted:
-        session.say(
-            "interrupted: finished pictures are kept, and the same command goes on from there"
-        )
+        session.say(f"interrupted: {GOES_ON}")
         return INTERRUPTED
     return code or (SOME_FAILED if progress.failed else 0)
 
 
-class _closing_uninterrupted(closing):
+class closing_uninterrupted(closing):
     """``closing`` that a second Ctrl-C does not stop."""
 
     def __exit__(self, *error: object) -> None:
@@ -87,7 +86,8 @@ class _closing_uninterrupted(closing):
             super().__exit__(*error)
 
 
-def _counted(progress) -> str:
+def counted(progress) -> str:
+    """How many pictures are done, in words."""
     failed = f", {progress.failed} failed" if progress.failed else ""
     return f"{progress.processed}/{progress.pictures} pictures{failed}"
 

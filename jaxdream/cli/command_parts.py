@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from jaxdream.cli.options import Parser, number, whole_number
+from jaxdream.cli.options import Parser, number
 
 
 def add_command(commands, name: str, run: str, help: str, examples: str = "") -> Parser:
@@ -57,17 +57,13 @@ def add_device(parser: Parser) -> None:
     )
 
 
-def add_processes(parser: Parser) -> None:
-    add = parser.add_argument_group("several machines").add_argument
-    add("--distributed", action="store_true", help="take a share of the work beside other "
-        "processes, which a TPU pod, Slurm or Open MPI names")  # fmt: skip
-    add("--coordinator", metavar="HOST:PORT", help="otherwise: where process 0 can be reached,")
-    add("--processes", type=whole_number(1, 10**5, "processes"), metavar="N",
-        help="how many processes there are,")  # fmt: skip
-    add("--process-id", type=whole_number(0, 10**5, "process_id"), metavar="I",
-        help="and which of them this is, from 0")  # fmt: skip
-    add("--wait", type=whole_number(1, 10**6, "wait"), default=300, metavar="SECONDS",
-        help="how long to wait for the other processes (default: 300)")  # fmt: skip
+def add_cluster(parser: Parser) -> None:
+    parser.add_argument_group("several machines").add_argument(
+        "--cluster", nargs="?", const="local", metavar="ADDRESS", help="dream on a Ray cluster: "
+        "auto for the one that this machine is part of, or HOST:PORT; without an address, Ray on "
+        "this machine. IN and --output may be URLs such as s3://bucket/photos, IN also .tar and "
+        ".parquet files",
+    )  # fmt: skip
 
 
 def add_log(add: Callable[..., object]) -> None:

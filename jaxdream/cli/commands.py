@@ -6,13 +6,13 @@ A command names the function that runs it, which is imported only then.
 import argparse
 
 from jaxdream.cli.command_parts import (
+    add_cluster,
     add_command,
     add_device,
     add_log,
     add_network,
     add_objective,
     add_overwrite,
-    add_processes,
     add_weights_option,
 )
 from jaxdream.cli.film_commands import add_video, add_zoom
@@ -107,13 +107,14 @@ def _add_batch(commands) -> None:
         commands, "batch", "batch.dream_batch",
         "dream a folder of pictures; run again, it does what is missing or changed",
         "  jaxdream batch photos -o dreams --size 1024\n"
-        "  jaxdream batch 'photos/**/*.jpg' @more.txt -o dreams\n",
+        "  jaxdream batch 'photos/**/*.jpg' @more.txt -o dreams\n"
+        "  jaxdream batch s3://bucket/photos -o s3://bucket/dreams --cluster auto\n",
     )  # fmt: skip
     add = parser.add_argument
     add("inputs", nargs="*", metavar="IN", help="folders with all their subfolders, pictures, "
         "patterns in quotes such as 'in/**/*.jpg', @FILE for a list")  # fmt: skip
     add("-o", "--output", metavar="DIR", required=True, help="the folder for the dreams and their "
-        "journal, jaxdream.jsonl")  # fmt: skip
+        "journal, jaxdream.jsonl (with --cluster jaxdream-manifest)")  # fmt: skip
     add("--list", dest="lists", action="append", default=[], metavar="FILE",
         help="a text file with a picture's path on each line, or - for standard input")  # fmt: skip
     add("--format", choices=("same", "png", "jpg", "webp", "tif"), default="same",
@@ -129,7 +130,7 @@ def _add_batch(commands) -> None:
     add_network(parser)
     add_settings(parser, Compute, defaults={"shard": "pictures"})
     add_device(parser)
-    add_processes(parser)
+    add_cluster(parser)
 
 
 def _add_replay(commands) -> None:

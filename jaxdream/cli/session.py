@@ -28,7 +28,6 @@ from jaxdream.images.seamless import check_sphere
 
 if TYPE_CHECKING:
     from jaxdream.dream_state import DreamState
-    from jaxdream.execution.distributed import Process
     from jaxdream.settings import Compute, SourceSettings
 
 
@@ -143,21 +142,6 @@ def load(options: argparse.Namespace, compute: "Compute", *, name: str | None = 
         download=True,
         notify=say,
     )
-
-
-@contextmanager
-def rendezvous(options: argparse.Namespace) -> "Iterator[Process]":
-    """Which process this is, without options the only one; enter it before ``start_jax``."""
-    from jaxdream.execution import distributed
-
-    given = (options.coordinator, options.processes, options.process_id)
-    distributed.check(*given, options.wait)
-    if not options.distributed and options.coordinator is None:
-        yield distributed.Process()
-        return
-    say("waiting for the other processes")
-    with distributed.rendezvous(*given, timeout=options.wait) as process:
-        yield process
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """Dreams in Ray datasets of one's own: a callable class for ``map_batches``, and all around it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxdream.batches import Batch, iterate_batch, plan_batches
 from jaxdream.cluster.engine import READING_CPUS, find_workers, ray_data
+from jaxdream.cluster.optional import imported
 from jaxdream.cluster.stages import start_worker, use_processor
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import reason
@@ -160,11 +161,11 @@ def dream_dataset(
         JaxdreamError: a setting is wrong, Ray is not installed, or the cluster has no such device.
     """
     data = ray_data()
-    import ray
+    ray = imported("ray")
 
     as_objective(objective, model)  # now, and not in a worker
     workers = find_workers(compute, device)
-    pool = data.ActorPoolStrategy(min_size=1, initial_size=workers.count, max_size=None)
+    pool = data.ActorPoolStrategy(min_size=1, initial_size=workers.now, max_size=None)
     options = {
         "settings": settings, "compute": compute, "seed": seed, "image": image, "name": name,
         "max_batch": max_batch, "platform": workers.platform,
@@ -230,6 +231,6 @@ def _column(pictures: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _taken(reference: Any) -> Any:
-    import ray
+    ray = imported("ray")
 
     return ray.get(reference) if isinstance(reference, ray.ObjectRef) else reference

@@ -3,7 +3,6 @@
 What runs in Ray's workers is in the modules beside this one, and needs no Ray.
 """
 
-import importlib
 import os
 import re
 import socket
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from jaxdream.cluster.optional import imported
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import reason
 from jaxdream.settings import Compute
@@ -33,7 +33,7 @@ class Workers(NamedTuple):
     """What one worker that dreams takes of a machine, and how many there are now."""
 
     platform: str  # as Ray's resources tell: "cpu", "gpu" or "tpu"
-    count: int
+    now: int
     options: dict[str, Any]  # for Ray: num_cpus, num_gpus, resources
 
 
@@ -45,13 +45,8 @@ def ray_data() -> Any:
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    try:
-        importlib.import_module("fsspec")
-        return importlib.import_module("ray.data")
-    except ImportError as error:
-        raise JaxdreamError(
-            f"several machines need Ray ({reason(error)}): pip install 'jaxdream[cluster]'"
-        ) from None
+    imported("fsspec")
+    return imported("ray.data")
 
 
 def check_address(address: str) -> None:
@@ -79,7 +74,7 @@ def connected(address: str = LOCAL, **options: Any) -> Iterator[None]:
         JaxdreamError: there is no Ray there, or it is not installed.
     """
     ray_data()
-    import ray
+    ray = imported("ray")
 
     if ray.is_initialized():
         _be_quiet()
@@ -109,9 +104,7 @@ def _be_quiet() -> None:
     """No bars, no lines of Ray's own."""
     import logging
 
-    from ray.data import DataContext
-
-    context = DataContext.get_current()
+    context = imported("ray.data").DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     for name in ("ray.data", "ray"):
@@ -130,7 +123,7 @@ def find_workers(compute: Compute, device: str | None = None) -> Workers:
     Raises:
         JaxdreamError: no machine has it.
     """
-    import ray
+    ray = imported("ray")
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     for platform, name in (("gpu", "GPU"), ("tpu", "TPU")):

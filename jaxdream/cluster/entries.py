@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from jaxdream.cluster.optional import imported
 from jaxdream.cluster.storage import (
     check_size,
     is_local,
@@ -272,7 +273,7 @@ def _parquet_group(place: str, group: int) -> list[bytes | None]:
 
 
 def _parquet_file(place: str) -> Any:
-    import pyarrow.parquet as parquet
+    parquet = imported("pyarrow.parquet")
 
     store, path = opened_store(place)
     return patiently(place, lambda: parquet.ParquetFile(store.open(path, "rb")))
@@ -284,7 +285,7 @@ def _picture_column(schema: Any, place: str) -> str:
     Raises:
         JaxdreamError: there is none.
     """
-    import pyarrow as pa
+    pa = imported("pyarrow")
 
     for field in schema:
         kind = field.type

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from jaxdream.cluster.optional import imported
 from jaxdream.cluster.storage import (
     is_local,
     joined,
@@ -61,7 +62,7 @@ def rows_between(folder: str, first: str, last: str) -> dict[str, Row]:
     Raises:
         JaxdreamError: the manifest cannot be read.
     """
-    import pyarrow.parquet as parquet
+    parquet = imported("pyarrow.parquet")
 
     found: dict[str, Row] = {}
     chosen = [("input", ">=", first), ("input", "<=", last)]
@@ -88,8 +89,8 @@ def write_part(folder: str, rows: Iterable[Row]) -> str | None:
     Raises:
         TargetError: nothing can be written there.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
+    pa = imported("pyarrow")
+    parquet = imported("pyarrow.parquet")
 
     ordered = sorted(rows, key=lambda row: row.input)
     if not ordered:
@@ -110,7 +111,7 @@ def merge_parts(folder: str) -> None:
     Raises:
         JaxdreamError: they cannot be read, or nothing can be written.
     """
-    import pyarrow.parquet as parquet
+    parquet = imported("pyarrow.parquet")
 
     parts = _parts(folder)
     if len(parts) < 2:
@@ -186,7 +187,7 @@ def _encodable(row: Row) -> dict[str, Any]:
 
 
 def _schema() -> Any:
-    import pyarrow as pa
+    pa = imported("pyarrow")
 
     kinds = {"seed": pa.int64(), "seconds": pa.float64(), "finished": pa.float64()}
     return pa.schema([(name, kinds.get(name, pa.string())) for name in Row._fields])

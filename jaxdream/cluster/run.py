@@ -10,7 +10,7 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +32,8 @@ from jaxdream.cluster.entries import (
     shard_entries,
 )
 from jaxdream.cluster.manifest import Row, merge_parts, remembered, write_part
-from jaxdream.cluster.stages import Dream, Load, Plan, Planning, PlaceWork, Save, Work
+from jaxdream.cluster.optional import imported
+from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save, Work
 from jaxdream.cluster.storage import is_local, local_path, opened_store
 from jaxdream.cluster.tries import RemoteTries, Tries
 from jaxdream.errors import JaxdreamError
@@ -77,7 +78,7 @@ class _FromStore:
         self._reference = reference
 
     def __call__(self) -> tuple[Network, Objective]:
-        import ray
+        ray = imported("ray")
 
         return ray.get(self._reference)
 
@@ -172,7 +173,7 @@ def _output_folder(folder: str) -> str:
 
 def _unpicklable(model: Network) -> str | None:
     """Why a network cannot go to other machines; None if it can."""
-    from ray import cloudpickle
+    cloudpickle = imported("ray.cloudpickle")
 
     try:
         cloudpickle.dumps(model)
@@ -183,8 +184,6 @@ def _unpicklable(model: Network) -> str | None:
 
 def _quiet(masks: Any) -> Any:
     """Masks for other processes, which cannot tell the user of a resize."""
-    from dataclasses import replace
-
     return replace(masks, notify=_unheard)
 
 
@@ -245,7 +244,7 @@ class _Run:
 
     def _until_all_are_done(self, entries: list[Entry], files: list[PictureFile]) -> Iterator[Row]:
         """The rows of all pictures; what the engine loses it is given again."""
-        import ray
+        ray = imported("ray")
 
         seen: set[str] = set()
         setup = self._set_up()
@@ -304,9 +303,7 @@ class _Run:
 
     def _set_up(self) -> "_SetUp":
         """Ask a worker what it is, and decide what all workers do alike."""
-        import ray
-        from dataclasses import replace
-
+        ray = imported("ray")
         workers = find_workers(self.compute, self.device)
         machine = _asked(workers, self.compute)
         model = self.model
@@ -325,17 +322,18 @@ class _Run:
 
     def _pipeline(self, setup: "_SetUp", parts: list[Work]) -> Iterator[Row]:
         """The rows of parts of the list, through Ray Data."""
-        import ray
+        ray = imported("ray")
 
         data = ray_data()
         # It holds what must outlive workers, so it is where this process is.
         here = ray.get_runtime_context().get_node_id()
-        at_home = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=False)
+        strategies = imported("ray.util.scheduling_strategies")
+        at_home = strategies.NodeAffinitySchedulingStrategy(here, soft=False)
         actor = ray.remote(Tries).options(num_cpus=0, scheduling_strategy=at_home).remote()
         tries, reading = RemoteTries(actor), {"num_cpus": READING_CPUS}
         workers = setup.workers
         pool = data.ActorPoolStrategy(
-            min_size=1, initial_size=workers.count, max_size=None,
+            min_size=1, initial_size=workers.now, max_size=None,
             max_tasks_in_flight_per_actor=_AHEAD,
         )  # fmt: skip
         plan = Plan(self.work, setup.planning, setup.network, self.compute)
@@ -361,7 +359,7 @@ class _SetUp(NamedTuple):
 
 def _in_shards(shards: Sequence[str]) -> list[Entry]:
     """The pictures in shards, which the cluster looks into."""
-    import ray
+    ray = imported("ray")
 
     look = ray.remote(num_cpus=READING_CPUS, max_retries=-1)(shard_entries)
     try:
@@ -376,7 +374,7 @@ def _asked(workers: Workers, compute: Compute) -> _Machine:
     Raises:
         JaxdreamError: JAX there does not have the accelerator that Ray gave it.
     """
-    import ray
+    ray = imported("ray")
 
     ask = ray.remote(max_retries=-1, **workers.options)(_about_this_machine)
     try:

@@ -205,7 +205,7 @@ class Load:
 
 
 class Dream:
-    """The pictures of a batch are dreamed, on the accelerator of this worker, as an actor of Ray."""
+    """The pictures of a batch are dreamed, by an actor of Ray on its accelerator."""
 
     def __init__(
         self,
@@ -334,7 +334,7 @@ def _one_by_one(
     tries: Counting,
     run: Callable[[Work, Sequence[int]], Iterator[tuple[int, Any]]],
 ) -> Iterator[tuple[int, Any]]:
-    """What comes of the pictures in these slots: of all at once, and if that ended a worker, singly.
+    """What comes of pictures in these slots: of all at once, or if that ended a worker, singly.
 
     In the same slot a picture has the same dream, alone or in company. One that was begun as often
     as ``MOST_TRIES`` without an end is a ``JaxdreamError``.

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from jaxdream.cluster.optional import imported
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import MAX_BYTES, printable, read_bytes, reason
 from jaxdream.files.writing import replacing
@@ -54,7 +55,7 @@ def opened_store(place: str) -> tuple[Any, str]:
     Raises:
         JaxdreamError: no such kind of store is known, or its package is not installed.
     """
-    import fsspec
+    fsspec = imported("fsspec")
 
     try:
         return fsspec.core.url_to_fs(place)

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from jaxdream.cluster.optional import imported
+
 MOST_TRIES = 3
 
 
@@ -56,7 +58,7 @@ class RemoteTries:
         self._call("finish", names)
 
     def _call(self, method: str, names: Sequence[str]) -> Any:
-        import ray
+        ray = imported("ray")
 
         # It has happened before the worker goes on, which may be its end.
         return ray.get(getattr(self._actor, method).remote(list(names)))

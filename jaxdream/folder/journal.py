@@ -4,18 +4,16 @@
 for every picture what came of it. It is only ever appended to. A picture's line is on the disk
 before the picture takes its name: a file that the journal does not know is never one of ours, and
 what a killed run announced but did not finish is seen by the file's hash. So lines are facts,
-whose order means nothing, and the journals of several processes (``jaxdream.3.jsonl``) are read
-together as one; the last process to end puts them into one.
+whose order means nothing.
 """
 
 import hashlib
 import json
 import os
-import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -23,16 +21,14 @@ import msgspec
 from msgspec import Meta
 
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.locking import Busy, folder_lock
+from jaxdream.files.locking import folder_lock
 from jaxdream.files.reading import reason
 from jaxdream.files.schema import convert, decode
-from jaxdream.files.writing import remove_temporaries, replacing
 
 SCHEMA = 1
 _HASH = 16  # characters of a hash of settings
 _APPENDING = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-_JOURNAL = re.compile(r"jaxdream(?:\.([1-9]\d*))?\.jsonl")
-_LOCK = re.compile(r"\.jaxdream(?:\.([1-9]\d*))?\.lock")
+_NAME = "jaxdream.jsonl"
 
 
 class JournalEntry(NamedTuple):
@@ -83,25 +79,25 @@ def settings_hash(settings: Mapping[str, object]) -> str:
 
 
 class Journal:
-    """The journals of a folder as read when it was opened, and one of them to append to.
+    """The journal of a folder as read when it was opened, to append to.
 
     It may be used from several threads.
     """
 
-    def __init__(self, folder: Path, number: int, notify: Callable[[str], None]) -> None:
-        """Read the journals of a folder, whose lock is held, and repair the one to append to."""
+    def __init__(self, folder: Path, notify: Callable[[str], None]) -> None:
+        """Read and repair the journal of a folder, whose lock is held."""
         self.runs: dict[str, dict] = {}  # the latest by ``settings_hash``
-        self._path = folder / _name(number)
+        self._path = path = folder / _NAME
         self._made: defaultdict[str, set[JournalEntry]] = defaultdict(set)  # by the output's name
         self._failed: set[tuple[object, ...]] = set()
         self._lock = threading.Lock()
-        for path, lines in _read_all(folder).items():
-            damaged = [at for at, line in enumerate(lines, 1) if not self._take(line, path)]
-            if lines and not any(map(_looks_like_a_line, lines)):
-                raise _not_a_journal(path)
-            if damaged:
-                shown = ", ".join(map(str, damaged[:5])) + (", ..." if len(damaged) > 5 else "")
-                notify(f"{path}: damaged and left out: line {shown}")
+        lines = _read(path)
+        damaged = [at for at, line in enumerate(lines, 1) if not self._take(line)]
+        if lines and not any(map(_looks_like_a_line, lines)):
+            raise _not_a_journal(path)
+        if damaged:
+            shown = ", ".join(map(str, damaged[:5])) + (", ..." if len(damaged) > 5 else "")
+            notify(f"{path}: damaged and left out: line {shown}")
         try:
             self._file = os.open(self._path, _APPENDING, 0o666)
             self._cut_torn_line()
@@ -168,7 +164,7 @@ class Journal:
                 raise _not_a_journal(self._path)
             os.ftruncate(self._file, whole)
 
-    def _take(self, line: bytes, path: Path) -> bool:
+    def _take(self, line: bytes) -> bool:
         """Remember what a line says; False if it is damaged."""
         try:
             values = decode(line, dict[str, Any])
@@ -176,8 +172,8 @@ class Journal:
                 run = convert(values, _Run)
                 if run.journal != SCHEMA:
                     raise _OtherVersion(
-                        f"{path} was written by another version of jaxdream, which this one does "
-                        "not read: choose another output folder"
+                        f"{self._path} was written by another version of jaxdream, which this one "
+                        "does not read: choose another output folder"
                     )
                 if settings_hash(run.of) != run.settings:
                     return False
@@ -197,34 +193,23 @@ class Journal:
 
 @contextmanager
 def open_journal(
-    folder: Path,
-    *,
-    process: int = 0,
-    processes: int = 1,
-    notify: Callable[[str], None] = lambda _: None,
+    folder: Path, *, notify: Callable[[str], None] = lambda _: None
 ) -> Iterator[Journal]:
     """The journal of an output folder, which belongs to this process until the block ends.
 
     Args:
-        process: number of this process, of ``processes`` that write into the folder together.
         notify: is told of damaged lines.
 
     Raises:
         JaxdreamError: another run is writing into the folder, nothing can be written there, or its
             journal is of another version.
     """
-    with ExitStack() as held:
-        held.enter_context(folder_lock(folder / _lock_name(process)))
-        if process == 0:
-            remove_temporaries([folder / _name(0)])
-            for number in _numbers(folder):
-                if number >= processes:
-                    with folder_lock(folder / _lock_name(number)):
-                        pass
-        journal = Journal(folder, process, notify)
-        held.callback(journal.close)
-        yield journal
-    _merge(folder)
+    with folder_lock(folder / ".jaxdream.lock"):
+        journal = Journal(folder, notify)
+        try:
+            yield journal
+        finally:
+            journal.close()
 
 
 def _looks_like_a_line(line: bytes) -> bool:
@@ -243,54 +228,13 @@ class _OtherVersion(JaxdreamError):
     """A journal that we cannot read."""
 
 
-def _merge(folder: Path) -> None:
-    """Put the journals of several processes into one, if none of them is at work any more."""
-    numbers = _numbers(folder)
-    if not any(numbers):
-        return
+def _read(path: Path) -> list[bytes]:
+    """The whole lines of a journal; none if there is none."""
     try:
-        with ExitStack() as locks:
-            for number in numbers:
-                locks.enter_context(folder_lock(folder / _lock_name(number)))
-            lines = dict.fromkeys(line for each in _read_all(folder).values() for line in each)
-            with replacing(folder / _name(0)) as file:
-                file.writelines(line + b"\n" for line in lines)
-                file.flush()
-                os.fsync(file.fileno())
-            for number in filter(None, numbers):
-                (folder / _name(number)).unlink(missing_ok=True)
-                (folder / _lock_name(number)).unlink(missing_ok=True)
-    except Busy:
-        return  # the process that is at work will do it
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # such as a pipe
+            raise _not_a_journal(path)
+        return path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
     except OSError as error:
-        raise JaxdreamError(f"cannot write into {folder}: {reason(error)}") from error
-
-
-def _numbers(folder: Path) -> list[int]:
-    """Numbers of the processes that have left something in a folder, and 0."""
-    matches = (_JOURNAL.fullmatch(name) or _LOCK.fullmatch(name) for name in os.listdir(folder))
-    return sorted({0, *(int(match[1] or 0) for match in matches if match)})
-
-
-def _name(number: int) -> str:
-    return f"jaxdream.{number}.jsonl" if number else "jaxdream.jsonl"
-
-
-def _lock_name(number: int) -> str:
-    return f".jaxdream.{number}.lock" if number else ".jaxdream.lock"
-
-
-def _read_all(folder: Path) -> dict[Path, list[bytes]]:
-    """The whole lines of every journal in a folder."""
-    while True:
-        try:
-            paths = [folder / _name(number) for number in _numbers(folder)]
-            paths = [path for path in paths if os.path.lexists(path)]
-            for path in paths:
-                if path.is_symlink() or (path.exists() and not path.is_file()):  # such as a pipe
-                    raise _not_a_journal(path)
-            return {path: path.read_bytes().split(b"\n")[:-1] for path in paths}
-        except FileNotFoundError:  # it has just been put into another one
-            continue
-        except OSError as error:
-            raise JaxdreamError(f"cannot read the journal of {folder}: {reason(error)}") from error
+        raise JaxdreamError(f"cannot read the journal of {path.parent}: {reason(error)}") from error

@@ -22,7 +22,6 @@ from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.batches import plan_batches
 from jaxdream.errors import JaxdreamError
 from jaxdream.execution.compiling import compiled_programs
-from jaxdream.execution.distributed import Process, shard
 from jaxdream.execution.memory import available
 from jaxdream.execution.sharding import Sharding, chosen_sharding
 from jaxdream.files.writing import make_folder, remove_temporaries
@@ -76,7 +75,6 @@ def dream_files(
     suffix: str | None = None,
     overwrite: bool = False,
     max_batch: int | None = None,
-    process: Process | None = None,
     progress: Progress | None = None,
     watch: Watch | None = None,
     notify: Callable[[str], None] = lambda _: None,
@@ -97,7 +95,6 @@ def dream_files(
         suffix: of all dreams, such as ".png"; by default as ``output_names`` says.
         overwrite: dream all again, and replace files that the journal does not know.
         max_batch: most pictures to dream together; by default as many as fit into the memory.
-        process: if it is one of several, from ``jaxdream.execution.distributed.rendezvous``.
         progress: is kept up to date with what is done.
         watch: is called after every state of a batch, with its pictures by their slots.
         notify: is called with a line about what is unusual but stops nothing.
@@ -111,7 +108,6 @@ def dream_files(
             Later: nothing more can be written there.
     """
     folder = Path(folder)
-    process = Process() if process is None else process
     source.check_with(settings)
     files = _files(inputs, folder, source.seed, suffix)
     text = objective or model.default_layer
@@ -130,7 +126,7 @@ def dream_files(
         objective=named, provenance=provenance(model), progress=progress or Progress(),
         masks=masks,
     )  # fmt: skip
-    run = _Run(work, model, maximised, compute, sharding, process, watch, notify)
+    run = _Run(work, model, maximised, compute, sharding, watch, notify)
     return run.results(files, max_batch)
 
 
@@ -218,26 +214,20 @@ class _Run:
     objective: Objective
     compute: Compute
     sharding: Sharding | None
-    process: Process
     watch: Watch | None
     notify: Callable[[str], None]
 
     def results(self, files: Sequence[PictureFile], max_batch: int | None) -> Iterator[FileResult]:
-        """The results of all files that are this process's share."""
-        folder, process = make_folder(self.work.folder), self.process
-        opened = open_journal(
-            folder, process=process.index, processes=process.count, notify=self.notify
-        )
+        """The results of all files."""
+        opened = open_journal(make_folder(self.work.folder), notify=self.notify)
         with opened as journal, _measured(self.work.progress):
             work = replace(self.work, journal=journal)
             plan = self._resolve_plan(journal, max_batch)
-            all_jobs, all_unusable = plan_jobs(
+            jobs, unusable = plan_jobs(
                 work, files, self.model, self.objective, self.compute,
                 max_batch=plan.max_batch, device_count=plan.device_count,
                 budget_bytes=plan.budget_bytes,
             )  # fmt: skip
-            jobs = shard(all_jobs, process.index, process.count)
-            unusable = shard(all_unusable, process.index, process.count)
             if line := octave_notice(jobs, self.model, self.objective, work.settings):
                 self.notify(line)
             if jobs:
@@ -261,15 +251,9 @@ class _Run:
         if budget is None:
             devices = self.sharding and self.sharding.devices
             budget = available(self.compute.memory, devices)
-        here = self.sharding.pictures if self.sharding else 1
-        asked = (most or 0, max(budget, 0) // _MEGABYTE, here)
-        most, budget, devices = self.process.broadcast(asked)
-        if devices != here:
-            raise JaxdreamError(
-                f"process {self.process.index} has {here} devices and process 0 has {devices}: all "
-                "must have as many, to plan the same batches"
-            )
-        return _Plan(most or None, budget * _MEGABYTE, devices)
+        # In whole megabytes, as the journal has it.
+        budget = max(budget, 0) // _MEGABYTE * _MEGABYTE
+        return _Plan(most, budget, self.sharding.pictures if self.sharding else 1)
 
 
 def _files(

@@ -155,7 +155,7 @@ REFUSED = {
     "other/a.gif other/a.png": "a.gif and a.png would both be written to a.png",
     "in --format bmp": "argument --format: invalid choice: 'bmp'",
     "in --size wide --model googlenet_mini": "'wide' is not a size",
-    "in --coordinator a": "--processes and --process-id missing",
+    "--cluster in": "--cluster takes auto, local or HOST:PORT of a Ray cluster, not 'in'",
     "in -o ''": "--output is empty: name a file",
     "in -o in --overwrite": "in/a.png is one of the pictures to dream",
     "in -o text": "text is a file: name a folder to write into",

@@ -91,8 +91,6 @@ def test_two_runs_do_not_write_into_one_folder(tmp_path):
         with pytest.raises(JaxdreamError, match="another run of jaxdream is writing into"):
             Journal.close(open_journal(tmp_path).__enter__())
         journal.made("x.png", MADE)
-    with open_journal(tmp_path, process=2, processes=3), pytest.raises(JaxdreamError, match="wait"):
-        open_journal(tmp_path).__enter__()
     with open_journal(tmp_path) as journal:
         assert journal.knows("x.png")
 
@@ -109,27 +107,6 @@ def test_a_killed_run_leaves_no_lock(tmp_path):
     process.join()
     with open_journal(tmp_path):
         pass
-
-
-def test_journals_of_several_processes_are_read_as_one_and_put_together(tmp_path):
-    names = [f"{n}.png" for n in range(3)]
-    for number, name in enumerate(names[:2]):
-        with open_journal(tmp_path, process=number, processes=3) as journal:
-            journal.begin(SETTINGS, batch=4)
-            journal.made(name, MADE)
-    held = open_journal(tmp_path, process=2, processes=3)
-    journal = held.__enter__()
-    assert all(map(journal.knows, names[:2]))
-    journal.begin(SETTINGS, batch=4)
-    journal.made(names[2], MADE)
-    with open_journal(tmp_path, process=1, processes=3):
-        pass  # while one is at work, nothing is put together
-    assert (tmp_path / "jaxdream.2.jsonl").exists()
-    held.__exit__(None, None, None)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".jaxdream.lock", "jaxdream.jsonl"]
-    assert len(lines(tmp_path / "jaxdream.jsonl")) == 4
-    with open_journal(tmp_path) as journal:
-        assert all(map(journal.knows, names))
 
 
 def test_a_full_disk_leaves_no_half_line(tmp_path):

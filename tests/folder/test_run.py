@@ -16,7 +16,6 @@ from PIL import Image
 
 import jaxdream as jd
 from jaxdream import JaxdreamError, batches, dream_files, picture_seed
-from jaxdream.execution.distributed import Process
 from jaxdream.folder.inputs import find_inputs
 from jaxdream.folder.worker import Progress
 from jaxdream.recipe import read_recipe
@@ -230,39 +229,6 @@ def test_closed_early_it_keeps_what_is_computed(few, tmp_path, tiny):
     assert not [thread for thread in threading.enumerate() if "jaxdream-" in thread.name]
     later = status(dream_all(few, out))
     assert list(later.values()).count("skipped") == len(kept)
-
-
-def test_several_processes_share_the_batches(few, tmp_path, tiny):
-    expected, out = tmp_path / "expected", tmp_path / "out"
-    dream_all(few, expected, max_batch=2)
-    (few / "bad.png").touch()
-    agreed = []
-
-    def agree(numbers):
-        agreed.append(numbers)
-        return (2, 1000, 1)
-
-    runs = [
-        dream_files(
-            tiny, [few], out, process=Process(i, 2, agree), **SETTINGS | {"max_batch": i + 1}
-        )
-        for i in range(2)
-    ]
-    firsts = [next(run) for run in runs]  # both at work
-    shares = [
-        {first.relative_path, *(r.relative_path for r in run)}
-        for first, run in zip(firsts, runs, strict=True)
-    ]
-    assert not shares[0] & shares[1]
-    assert sum(map(len, shares)) == 6
-    assert contents(out) == contents(expected)
-    assert [numbers[0] for numbers in agreed] == [1, 2]
-    other = Process(1, 2, lambda numbers: (*numbers[:2], 4))
-    with pytest.raises(JaxdreamError, match="process 1 has 1 devices and process 0 has 4: all"):
-        next(dream_files(tiny, [few], tmp_path / "third", process=other, **SETTINGS))
-    assert not (out / "jaxdream.1.jsonl").exists()
-    results = status(dream_all(few, out, max_batch=2))
-    assert set(results.values()) == {"skipped", "failed"}
 
 
 def test_sizes_formats_and_options_reach_the_dreams(few, tmp_path):
