@@ -3,7 +3,9 @@
 It needs ``pip install 'jaxdream[cluster]'``. Nothing of Ray is imported before it is used.
 """
 
-from jaxdream.cluster.datasets import Dreamer, dream_dataset
-from jaxdream.cluster.run import dream_places
+import lazy_loader
 
-__all__ = ["Dreamer", "dream_dataset", "dream_places"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={"datasets": ["Dreamer", "dream_dataset"], "run": ["dream_places"]},
+)

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxdream.cluster.optional import imported
 
 MOST_TRIES = 3
 
 
+@runtime_checkable
 class Counting(Protocol):
     """What workers see of the one ``Tries`` of a run."""
 

@@ -1,0 +1,177 @@
+"""Runs over Ray on this machine: the dreams of ``batch``, nothing lost, nothing twice."""
+
+import io
+import tarfile
+from contextlib import closing
+
+import numpy as np
+import pytest
+from cluster_extras import pyarrow
+from pictures import SETTINGS, contents, dream_all, make_pictures
+from PIL import Image
+from tiny_network import tiny_network
+
+from jaxdream import JaxdreamError, picture_seed
+from jaxdream.cluster import dream_places
+from jaxdream.cluster.manifest import Row, rows_between
+from jaxdream.folder.worker import Progress, TargetError
+from jaxdream.recipe import read_recipe
+
+pytestmark = pytest.mark.slow
+
+
+def dream(inputs, out, **options):
+    """What came of each picture, by its name."""
+    inputs = [inputs] if not isinstance(inputs, list) else inputs
+    rows = list(dream_places(tiny_network(), inputs, out, **SETTINGS | options))
+    assert len({row.input for row in rows}) == len(rows), "none twice"
+    return {row.input: row for row in rows}
+
+
+def status(rows):
+    return {name: row.status for name, row in rows.items()}
+
+
+def dreams(folder):
+    return {name: c for name, c in contents(folder).items() if not name.startswith("jaxdream-")}
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_it_makes_the_files_of_batch(tmp_path):
+    defects = make_pictures(tmp_path / "in", 60)
+    dream_all(tmp_path / "in", tmp_path / "expected")
+    progress = Progress()
+    rows = dream(tmp_path / "in", tmp_path / "out", progress=progress)
+    assert dreams(tmp_path / "out") == dreams(tmp_path / "expected")
+    defects = {name: defect for name, defect in defects.items() if defect != "a folder"}
+    assert {name for name in rows if rows[name].status == "failed"} == set(defects)
+    for name, row in rows.items():
+        assert row.seed == picture_seed(5, name)
+        assert (row.reason != "") == (row.status == "failed") == (row.output_sha256 == "")
+        assert name in row.reason or row.status == "dreamed"
+        assert "\n" not in row.reason
+        if row.status == "dreamed":
+            recipe = read_recipe(tmp_path / "out" / row.output)
+            assert (recipe.input_sha256, recipe.source.seed) == (row.input_sha256, row.seed)
+            assert row.seconds > 0
+    assert rows_between(str(tmp_path / "out"), "", "\U0010ffff") == rows
+    assert progress.processed == progress.pictures == len(rows)
+    # What ``batch`` made is known to it, by the recipes; and the other way round nothing is lost.
+    again = dream(tmp_path / "in", tmp_path / "expected")
+    assert set(status(again).values()) == {"skipped", "failed"}
+    assert dreams(tmp_path / "out") == dreams(tmp_path / "expected")
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_a_second_run_does_what_is_missing_or_changed(few, tmp_path):
+    out = tmp_path / "out"
+    assert set(status(dream(few, out)).values()) == {"dreamed"}
+    first = dreams(out)
+    assert set(status(dream(few, out)).values()) == {"skipped"}
+    Image.new("RGB", (20, 20), (9, 80, 40)).effect_spread(9).save(few / "1" / "001.jpg")
+    (out / "2" / "002.webp").unlink()
+    (out / "3" / "003.tif").write_bytes(b"altered")
+    (out / "0" / "new.png").write_bytes(b"precious")
+    (few / "0" / "new.png").write_bytes((few / "0" / "000.png").read_bytes())
+    third = dream(few, out)
+    assert status(third) == {
+        "0/000.png": "skipped", "0/more.png": "skipped", "0/new.png": "failed",
+        "1/001.jpg": "dreamed", "2/002.webp": "dreamed", "3/003.tif": "dreamed",
+    }  # fmt: skip
+    assert "is not known to be a dream" in third["0/new.png"].reason
+    second = dreams(out)
+    assert second.pop("0/new.png") == b"precious"
+    assert {name for name in first if second[name] != first[name]} == {"1/001.jpg"}
+    # Other settings; and without the manifest dreams are known by their recipes.
+    options = {"steps": 1, "overwrite": True}
+    assert set(status(dream(few, out, **options)).values()) == {"dreamed"}
+    for path in (out / "jaxdream-manifest").iterdir():
+        path.unlink()
+    assert set(status(dream(few, out, steps=1)).values()) == {"skipped"}
+    assert len(rows_between(str(out), "", "\U0010ffff")) == 6
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_closed_early_it_keeps_what_is_done(few, tmp_path):
+    options = SETTINGS | {"max_batch": 1}
+    with closing(dream_places(tiny_network(), [few], tmp_path / "out", **options)) as rows:
+        first = next(rows)
+    assert isinstance(first, Row)
+    known = rows_between(str(tmp_path / "out"), "", "\U0010ffff")
+    assert known[first.input] == first
+    later = status(dream(few, tmp_path / "out", max_batch=1))
+    assert later[first.input] == "skipped"
+    assert set(later.values()) <= {"skipped", "dreamed"}
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_nothing_more_can_be_written(few, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "0").write_text("no folder")
+    with pytest.raises(TargetError, match="cannot make"):
+        dream(few, tmp_path / "out")
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_objects_shards_and_tables(s3, few, tmp_path):
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
+    store = s3fs.S3FileSystem()
+    store.mkdir("photos")
+    store.mkdir("dreams")
+    files = {str(p.relative_to(few)): p for p in sorted(few.rglob("*.*")) if p.is_file()}
+    for name, path in files.items():
+        store.pipe_file(f"photos/in/{name}", path.read_bytes())
+    dream(few, tmp_path / "expected")
+    rows = dream("s3://photos/in", "s3://dreams/out")
+    assert set(status(rows)) == set(files)
+    assert set(status(rows).values()) == {"dreamed"}
+    assert dreams(s3 / "dreams" / "out") == dreams(tmp_path / "expected")
+    assert set(status(dream("s3://photos/in/**", "s3://dreams/out")).values()) == {"skipped"}
+    store.rm("dreams/out/1/001.jpg")
+    store.invalidate_cache()
+    assert status(dream("s3://photos/in", "s3://dreams/out"))["1/001.jpg"] == "dreamed"
+    assert dreams(s3 / "dreams" / "out") == dreams(tmp_path / "expected")
+
+    tar, table = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        for name, path in files.items():
+            archive.add(path, name)
+        archive.addfile(tarfile.TarInfo("0/label.txt"))
+    store.pipe_file("photos/all.tar", tar.getvalue())
+    columns = {"path": list(files), "bytes": [path.read_bytes() for path in files.values()]}
+    import pyarrow.parquet as parquet
+
+    parquet.write_table(pyarrow.table(columns), table, row_group_size=2)
+    store.pipe_file("photos/all.parquet", table.getvalue())
+    for shard in ("all.tar", "all.parquet"):
+        rows = dream(f"s3://photos/{shard}", tmp_path / shard)
+        assert {name: row.status for name, row in rows.items()} == {
+            f"all/{name}": "dreamed" for name in files
+        }
+        assert {r.input_sha256 for r in rows.values()} == {
+            r.input_sha256 for r in dream(few, tmp_path / "expected").values()
+        }
+    assert dreams(tmp_path / "all.tar") == dreams(tmp_path / "all.parquet")
+    with pytest.raises(JaxdreamError, match="no such file"):
+        dream("s3://photos/none.png", tmp_path / "none")
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_datasets_of_rays_own(few):
+    import ray
+
+    import jaxdream as jd
+
+    data = ray.data.read_binary_files(str(few), include_paths=True)
+    found = jd.cluster.dream_dataset(
+        data, tiny_network(), steps=2, octaves=1, jitter=3, seed=5, image="bytes"
+    ).take_all()
+    assert len(found) == 5
+    for row in found:
+        assert row["reason"] == ""
+        image = jd.read_image(row["path"])
+        seed = picture_seed(5, row["path"])
+        alone = jd.dream(seed, tiny_network(), image, steps=2, octaves=1, jitter=3)
+        np.testing.assert_allclose(row["dream"], alone, atol=0.51)
