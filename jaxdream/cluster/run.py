@@ -245,40 +245,28 @@ class _Run:
     def _until_all_are_done(self, entries: list[Entry], files: list[PictureFile]) -> Iterator[Row]:
         """The rows of all pictures; what the engine loses it is given again."""
         ray = imported("ray")
-
         seen: set[str] = set()
-        setup = self._set_up()
-        starts = 0
-        while True:
-            missing = [n for n, entry in enumerate(entries) if entry.name not in seen]
-            if not missing:
-                return
+        setup, starts = self._set_up(), 0
+        while len(seen) < len(entries):
             # Whole parts, since their pictures are planned together.
-            parts = sorted({n // PART for n in missing})
-            rows = self._pipeline(
-                setup,
-                [
-                    Work(
-                        tuple(entries[p * PART : (p + 1) * PART]),
-                        tuple(files[p * PART : (p + 1) * PART]),
-                    )
-                    for p in parts
-                ],
-            )
+            first = sorted({n // PART * PART for n, e in enumerate(entries) if e.name not in seen})
+            ends = [slice(begin, begin + PART) for begin in first]
+            works = [Work(tuple(entries[part]), tuple(files[part])) for part in ends]
+            why = "pictures are missing"
             try:
-                for row in rows:
+                for row in self._pipeline(setup, works):
                     if row.input not in seen:
                         starts = 0
                         seen.add(row.input)
                         self._note(row)
                         yield row
-                if missing := [e.name for e in entries if e.name not in seen]:
-                    raise JaxdreamError(f"{len(missing)} pictures were lost on their way")
             except ray.exceptions.RayError as error:
-                starts += 1
-                if starts == _STARTS:
-                    raise JaxdreamError(f"Ray fails: {reason(error)}") from error
-                self.notify(f"Ray lost work and does it again: {reason(error)[:200]}")
+                why = reason(getattr(error, "cause", None) or error)
+                if isinstance(error, ray.exceptions.RayTaskError):  # an error of ours, not of Ray
+                    raise JaxdreamError(why) from error
+            starts += 1
+            if starts > _STARTS and len(seen) < len(entries):
+                raise JaxdreamError(f"Ray fails, and has done so {_STARTS} times: {why}")
 
     def _note(self, row: Row) -> None:
         """Count a row, and write what is new when there is enough of it.

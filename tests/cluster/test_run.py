@@ -20,10 +20,10 @@ from jaxdream.recipe import read_recipe
 pytestmark = pytest.mark.slow
 
 
-def dream(inputs, out, **options):
+def dream(inputs, out, *, model=None, **options):
     """What came of each picture, by its name."""
     inputs = [inputs] if not isinstance(inputs, list) else inputs
-    rows = list(dream_places(tiny_network(), inputs, out, **SETTINGS | options))
+    rows = list(dream_places(model or tiny_network(), inputs, out, **SETTINGS | options))
     assert len({row.input for row in rows}) == len(rows), "none twice"
     return {row.input: row for row in rows}
 
