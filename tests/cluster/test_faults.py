@@ -15,10 +15,10 @@ import numpy as np
 import psutil
 import pytest
 from cluster_extras import REQUIRED
+from cluster_runs import dream, dreams, status
 from pictures import dream_all, make_pictures
 from PIL import Image
 from poison import POISON, poisoned_network
-from test_run import dream, dreams, status
 
 pytestmark = pytest.mark.slow
 assert REQUIRED in (True, False)

@@ -1,39 +1,25 @@
 """Runs over Ray on this machine: the dreams of ``batch``, nothing lost, nothing twice."""
 
+import hashlib
 import io
 import tarfile
 from contextlib import closing
 
 import numpy as np
 import pytest
-from cluster_extras import pyarrow
-from pictures import SETTINGS, contents, dream_all, make_pictures
+from cluster_extras import parquet, pyarrow, s3fs
+from cluster_runs import dream, dreams, status
+from pictures import SETTINGS, dream_all, make_pictures
 from PIL import Image
 from tiny_network import tiny_network
 
-from jaxdream import JaxdreamError, picture_seed
+from jaxdream import picture_seed
 from jaxdream.cluster import dream_places
 from jaxdream.cluster.manifest import Row, rows_between
 from jaxdream.folder.worker import Progress, TargetError
 from jaxdream.recipe import read_recipe
 
 pytestmark = pytest.mark.slow
-
-
-def dream(inputs, out, *, model=None, **options):
-    """What came of each picture, by its name."""
-    inputs = [inputs] if not isinstance(inputs, list) else inputs
-    rows = list(dream_places(model or tiny_network(), inputs, out, **SETTINGS | options))
-    assert len({row.input for row in rows}) == len(rows), "none twice"
-    return {row.input: row for row in rows}
-
-
-def status(rows):
-    return {name: row.status for name, row in rows.items()}
-
-
-def dreams(folder):
-    return {name: c for name, c in contents(folder).items() if not name.startswith("jaxdream-")}
 
 
 @pytest.mark.usefixtures("local_ray")
@@ -112,50 +98,53 @@ def test_nothing_more_can_be_written(few, tmp_path):
         dream(few, tmp_path / "out")
 
 
-@pytest.mark.usefixtures("local_ray")
-def test_objects_shards_and_tables(s3, few, tmp_path):
-    import s3fs
-
-    s3fs.S3FileSystem.clear_instance_cache()
-    store = s3fs.S3FileSystem()
-    store.mkdir("photos")
-    store.mkdir("dreams")
+def put(store, bucket, few):
+    """The pictures of a folder as objects; their files by name."""
+    store.mkdir(bucket)
     files = {str(p.relative_to(few)): p for p in sorted(few.rglob("*.*")) if p.is_file()}
     for name, path in files.items():
-        store.pipe_file(f"photos/in/{name}", path.read_bytes())
-    dream(few, tmp_path / "expected")
+        store.pipe_file(f"{bucket}/in/{name}", path.read_bytes())
+    return files
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_objects(s3, few, tmp_path):
+    store = s3fs.S3FileSystem()
+    files = put(store, "photos", few)
+    store.mkdir("dreams")
+    dream_all(few, tmp_path / "expected")
     rows = dream("s3://photos/in", "s3://dreams/out")
-    assert set(status(rows)) == set(files)
-    assert set(status(rows).values()) == {"dreamed"}
+    assert status(rows) == dict.fromkeys(files, "dreamed")
     assert dreams(s3 / "dreams" / "out") == dreams(tmp_path / "expected")
-    assert set(status(dream("s3://photos/in/**", "s3://dreams/out")).values()) == {"skipped"}
     store.rm("dreams/out/1/001.jpg")
     store.invalidate_cache()
-    assert status(dream("s3://photos/in", "s3://dreams/out"))["1/001.jpg"] == "dreamed"
+    rows = dream("s3://photos/in/**", "s3://dreams/out")
+    assert [name for name in rows if rows[name].status != "skipped"] == ["1/001.jpg"]
     assert dreams(s3 / "dreams" / "out") == dreams(tmp_path / "expected")
 
+
+@pytest.mark.usefixtures("local_ray", "s3")
+def test_shards_and_tables(few, tmp_path):
+    store = s3fs.S3FileSystem()
+    files = put(store, "shards", few)
     tar, table = io.BytesIO(), io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as archive:
         for name, path in files.items():
             archive.add(path, name)
         archive.addfile(tarfile.TarInfo("0/label.txt"))
-    store.pipe_file("photos/all.tar", tar.getvalue())
+    store.pipe_file("shards/one.tar", tar.getvalue())
     columns = {"path": list(files), "bytes": [path.read_bytes() for path in files.values()]}
-    import pyarrow.parquet as parquet
-
     parquet.write_table(pyarrow.table(columns), table, row_group_size=2)
-    store.pipe_file("photos/all.parquet", table.getvalue())
-    for shard in ("all.tar", "all.parquet"):
-        rows = dream(f"s3://photos/{shard}", tmp_path / shard)
-        assert {name: row.status for name, row in rows.items()} == {
-            f"all/{name}": "dreamed" for name in files
-        }
-        assert {r.input_sha256 for r in rows.values()} == {
-            r.input_sha256 for r in dream(few, tmp_path / "expected").values()
-        }
-    assert dreams(tmp_path / "all.tar") == dreams(tmp_path / "all.parquet")
-    with pytest.raises(JaxdreamError, match="no such file"):
-        dream("s3://photos/none.png", tmp_path / "none")
+    store.pipe_file("shards/two.parquet", table.getvalue())
+    rows = dream(["s3://shards/one.tar", "s3://shards/two.parquet"], tmp_path / "out")
+    expected = {f"{shard}/{name}" for shard in ("one", "two") for name in files}
+    assert status(rows) == dict.fromkeys(expected, "dreamed")
+    for name, path in files.items():
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        for shard in ("one", "two"):
+            row = rows[f"{shard}/{name}"]
+            assert row.input_sha256 == sha256
+            assert read_recipe(tmp_path / "out" / row.output).input_sha256 == sha256
 
 
 @pytest.mark.usefixtures("local_ray")

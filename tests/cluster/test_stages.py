@@ -1,0 +1,123 @@
+"""What workers do, in this process: with all stages after one another they make a run."""
+
+import pickle
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from cluster_extras import pyarrow
+from cluster_runs import dreams
+from pictures import SETTINGS, dream_all
+
+from jaxdream.cluster.entries import as_input, checked_entries, find_places
+from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save, Work
+from jaxdream.cluster.tries import Tries
+from jaxdream.folder.inputs import output_names
+from jaxdream.folder.run import picture_seed
+from jaxdream.folder.worker import NamedObjective, PictureFile, Progress
+from jaxdream.objectives.text import parse_objective
+from jaxdream.recipe import provenance
+from jaxdream.settings import Compute, DreamSettings, SourceSettings
+
+assert pyarrow
+
+
+class Stages:
+    """The stages of a run over a folder."""
+
+    def __init__(self, folder, out, tiny):
+        work = PlaceWork(
+            folder=Path(), settings=DreamSettings(steps=2, octaves=1, jitter=3),
+            source=SourceSettings(seed=SETTINGS["seed"]), objective=NamedObjective("second", {}),
+            provenance=provenance(tiny), progress=Progress(), place=str(out),
+        )  # fmt: skip
+        self.entries = checked_entries(find_places([str(folder)])[0], "")
+        names = output_names([as_input(entry) for entry in self.entries], out)
+        self.files = tuple(
+            PictureFile(
+                as_input(e)._replace(path=Path(e.name)),
+                name,
+                picture_seed(work.source.seed, e.name),
+            )
+            for e, name in zip(self.entries, names, strict=True)
+        )
+        self.tries = Tries()
+        network = lambda: (tiny, parse_objective("second", tiny))  # noqa: E731
+        planning = Planning(max_batch=4, budget_bytes=10**9, device_count=1, platform="cpu")
+        self.plan = Plan(work, planning, network, Compute())
+        self.load = Load(work, self.tries)
+        self.dream = Dream(work, network, Compute(), self.tries, "cpu")
+        self.save = Save(work)
+
+    def rows(self):
+        works = self.plan({"work": Work(tuple(self.entries), self.files).dumps()})
+        found = []
+        for work in works:
+            saved = self.save(self.dream(self.load(work)))
+            found += pickle.loads(saved["rows"])
+        return {row.input: row for row in found}
+
+
+@pytest.fixture
+def stages(few, tmp_path, tiny):
+    return Stages(few, tmp_path / "out", tiny)
+
+
+def test_together_they_make_what_batch_makes(stages, few, tmp_path):
+    (few / "bad.png").write_text("no picture")
+    stages.__init__(few, tmp_path / "out", stages.dream._pipeline.model)
+    rows = stages.rows()
+    assert "/bad.png is not a picture of PNG" in rows.pop("bad.png").reason
+    assert {row.status for row in rows.values()} == {"dreamed"}
+    dream_all(few, tmp_path / "expected")
+    assert dreams(tmp_path / "out") == dreams(tmp_path / "expected")
+    # Done again, they find what is there.
+    assert {row.status for row in stages.rows().values()} == {"skipped", "failed"}
+
+
+class Ended(BaseException):
+    """Instead of the end of a process."""
+
+
+@pytest.mark.parametrize("stage", ["load", "dream"])
+def test_what_ends_its_worker_is_set_aside_and_its_company_is_not(stages, monkeypatch, stage):
+    bad, ends = stages.files[1].output, []
+    begun = getattr(stages, stage)._of
+
+    def end(part, slots):
+        if bad in {part.files[slot].output for slot in slots}:
+            ends.append(len(slots))
+            raise Ended
+        yield from begun(part, slots)
+
+    monkeypatch.setattr(getattr(stages, stage), "_of", end)
+    rows = {}
+    for _ in range(4):
+        with suppress(Ended):
+            rows = stages.rows()
+    name = stages.files[1].input.relative_path
+    assert (
+        rows.pop(name).reason
+        == f"{stages.entries[1].place}: it ended its worker 3 times, and was set aside"
+    )
+    assert {row.status for row in rows.values()} <= {"dreamed", "skipped"}
+    assert ends == [max(ends), 1, 1]
+
+
+def test_pictures_of_whole_levels_take_a_byte_for_each(stages):
+    (first, *_) = stages.plan({"work": Work(tuple(stages.entries), stages.files).dumps()})
+    loaded = stages.load(first)["work"]
+    part = pickle.loads(loaded)
+    pixels = sum(one.picture.pixels.size for one in part.loaded.values())
+    assert 0 < pixels < len(loaded) < 2 * pixels + 10_000
+    for one in part.loaded.values():
+        assert one.picture.pixels.dtype == "float32"
+
+
+def test_another_error_is_one_picture_s_row(stages, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("odd")
+
+    monkeypatch.setattr(PlaceWork, "decoded", broken)
+    reasons = {row.reason.partition(": ")[2] for row in stages.rows().values()}
+    assert reasons == {"ZeroDivisionError: odd"}
