@@ -24,8 +24,9 @@ _QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-# Processors of a task that reads or writes. A fraction, so that a machine of one core has room.
-READING_CPUS = 0.5
+# Processors of a task that reads or writes. A fraction, so that a machine of one core has room; and
+# another one than any worker has, since Ray Data puts stages with equal needs into one process.
+READING_CPUS = 0.45
 _SHARE_ON_GPU = 0.25  # processors of a worker whose work is done by an accelerator
 
 

@@ -96,7 +96,7 @@ def local_ray(request):
 
 @pytest.fixture
 def make_cluster():
-    """Makes a cluster of so many nodes on this machine, each with one processor."""
+    """Makes a cluster of so many nodes on this machine, each with two processors."""
     from cluster_extras import ray
 
     from jaxdream.cluster.engine import ray_data
@@ -109,13 +109,13 @@ def make_cluster():
     made = []
 
     def make(nodes):
-        options = {"num_cpus": 1, "object_store_memory": _STORE, "include_dashboard": False}
+        options = {"num_cpus": 2, "object_store_memory": _STORE, "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=options)
         made.append(cluster)
         return cluster, [add(cluster) for _ in range(nodes - 1)]
 
     def add(cluster):
-        return cluster.add_node(num_cpus=1, object_store_memory=_STORE)
+        return cluster.add_node(num_cpus=2, object_store_memory=_STORE)
 
     make.add = add
     yield make

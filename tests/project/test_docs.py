@@ -26,7 +26,7 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("weights/*.md")])
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 # Pages whose options are those of other programs as well.
-OTHERS = ("docs/benchmarks.md", "docs/devices.md", "weights/README.md", "CHANGELOG.md")
+OTHERS = ("docs/benchmarks.md", "docs/cluster.md", "weights/README.md", "CHANGELOG.md")
 
 
 def blocks(text, *languages):
