@@ -1,7 +1,11 @@
 """A network that ends its process when it sees a certain picture."""
 
 import os
+import pickle
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -9,13 +13,26 @@ POISON = (255, 0, 255)  # the colour of the picture
 
 
 def poisoned_network():
-    """A wrapped network, which Ray can send to its workers."""
-    import jaxdream as jd
+    """A wrapped network, as Ray sends it to its workers.
 
-    return jd.wrap(_compute, name="poisoned")
+    It is made in a process of its own: functions that are checked as they run, as those of the
+    tests are, cannot be sent.
+    """
+    code = (
+        "import sys, jaxdream, poison; from ray import cloudpickle; "
+        "network = jaxdream.wrap(poison.compute, name='poisoned'); "
+        "sys.stdout.buffer.write(cloudpickle.dumps(network))"
+    )
+    tests = Path(__file__).resolve().parent
+    paths = os.pathsep.join(map(str, (tests.parent, tests)))
+    environment = os.environ | {"PYTHONPATH": paths, "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", code]
+    return pickle.loads(
+        subprocess.run(command, env=environment, check=True, capture_output=True).stdout
+    )
 
 
-def _compute(x):
+def compute(x):
     import jax
 
     jax.debug.callback(_end_if_poisoned, x)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxdream.algorithm.optimizers import StepRule
 from jaxdream.cluster.engine import (
     LOCAL,
     READING_CPUS,
@@ -41,7 +40,7 @@ from jaxdream.files.locking import folder_lock
 from jaxdream.files.reading import reason
 from jaxdream.files.writing import make_folder, remove_temporaries
 from jaxdream.folder.inputs import output_names
-from jaxdream.folder.run import check_not_written, picture_seed
+from jaxdream.folder.run import check_not_written, check_settings, picture_seed
 from jaxdream.folder.worker import (
     PictureFile,
     Progress,
@@ -49,7 +48,6 @@ from jaxdream.folder.worker import (
     named_mask,
     named_objective,
 )
-from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
 from jaxdream.models.precision import resolve_precision
 from jaxdream.objectives import Objective
@@ -135,13 +133,9 @@ def dream_places(
     """
     ray_data()
     check_address(address)
-    source.check_with(settings)
-    StepRule.of(settings)  # which checks the optimiser's name
-    if source.size is not None:
-        parse_size(source.size, 1, 10**6)
+    check_settings(settings, source)
+    _check_model(model)
     place = _output_folder(str(folder))
-    if isinstance(model_error := _unpicklable(model), str):
-        raise JaxdreamError(model_error)
     text = objective or model.default_layer
     found = find_places([str(one) for one in inputs], lists=lists, leave_out=place)
     maximised, named, read = named_objective(text, model, source.guide_size, notify)
@@ -171,15 +165,18 @@ def _output_folder(folder: str) -> str:
     return folder.rstrip("/")
 
 
-def _unpicklable(model: Network) -> str | None:
-    """Why a network cannot go to other machines; None if it can."""
-    cloudpickle = imported("ray.cloudpickle")
+def _check_model(model: Network) -> None:
+    """Make sure that a network can go to other machines.
 
+    Raises:
+        JaxdreamError: it cannot.
+    """
     try:
-        cloudpickle.dumps(model)
-    except Exception as error:
-        return f"the network cannot be sent to other machines: {reason(error)}"
-    return None
+        imported("ray.cloudpickle").dumps(model)
+    except Exception as error:  # of the network's own parts: any type
+        raise JaxdreamError(
+            f"the network cannot be sent to other machines: {reason(error)}"
+        ) from error
 
 
 def _quiet(masks: Any) -> Any:

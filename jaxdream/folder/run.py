@@ -108,16 +108,13 @@ def dream_files(
             Later: nothing more can be written there.
     """
     folder = Path(folder)
-    source.check_with(settings)
+    check_settings(settings, source)
     files = _files(inputs, folder, source.seed, suffix)
     text = objective or model.default_layer
     maximised, named, read = named_objective(text, model, source.guide_size, notify)
     masks, source, named = named_mask(source, named, notify)
     read = (*read, masks.name) if masks and masks.sha256 else read
     check_not_written(read, files, folder)
-    StepRule.of(settings)  # which checks the optimiser's name
-    if source.size is not None:  # so that a text that is no size is no picture's error
-        parse_size(source.size, 1, 10**6)
     sharding = chosen_sharding(compute.shard)
     if sharding is not None:
         model, maximised = sharding.replicate((model, maximised))
@@ -128,6 +125,18 @@ def dream_files(
     )  # fmt: skip
     run = _Run(work, model, maximised, compute, sharding, watch, notify)
     return run.results(files, max_batch)
+
+
+def check_settings(settings: DreamSettings, source: SourceSettings) -> None:
+    """Make sure of what would otherwise be an error of every picture.
+
+    Raises:
+        JaxdreamError: settings do not go together, no optimiser has the name, or no size the text.
+    """
+    source.check_with(settings)
+    StepRule.of(settings)  # which checks the optimiser's name
+    if source.size is not None:
+        parse_size(source.size, 1, 10**6)
 
 
 def plan_jobs(
