@@ -1,8 +1,8 @@
 """What a run over a cluster costs: beside plain ``batch`` on this machine, and for a long list.
 
 ``python scripts/measure_cluster.py overhead --pictures 40`` dreams the same pictures both ways, in
-turn, and prints seconds; ``listing --entries 100000`` prints what the list of so many pictures takes
-of the driver's memory, and of Ray's object store, without dreaming any.
+turn, and prints seconds; ``listing --entries 100000`` prints what the list of so many pictures
+takes of the driver's memory, and of Ray's object store, without dreaming any.
 """
 
 import argparse
@@ -78,9 +78,10 @@ def _listing(options: argparse.Namespace) -> None:
         for n in range(0, len(entries), PART)
     ]
     taken = psutil.Process().memory_info().rss - before
+    seconds, objects = time.perf_counter() - begun, sum(map(len, parts))
     print(
-        f"{options.entries} entries: {time.perf_counter() - begun:.1f} s, {taken / 1e6:.0f} MB of the "
-        f"driver, {sum(map(len, parts)) / 1e6:.0f} MB of objects in {len(parts)} parts"
+        f"{options.entries} entries: {seconds:.1f} s, {taken / 1e6:.0f} MB of the driver, "
+        f"{objects / 1e6:.0f} MB of objects in {len(parts)} parts"
     )
 
 
