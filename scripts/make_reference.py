@@ -34,8 +34,9 @@ TABLES: dict[str, tuple[type[Settings], ...]] = {
 
 def build(folder: Path) -> None:
     """Write the pages of everything public into a folder."""
-    for name in dir(jd):  # pdoc sees only what has been imported already
-        setattr(jd, name, getattr(jd, name))
+    for module in (jd, jd.cluster):
+        for name in dir(module):  # pdoc sees only what has been imported already
+            setattr(module, name, getattr(module, name))
     # Run from the project's folder there are two jaxdreams, this and the installed one: the same.
     warnings.filterwarnings("ignore", "'jaxdream' may refer")
     pdoc.pdoc("jaxdream", output_directory=folder)

@@ -42,7 +42,7 @@ def meanwhile(tmp_path):
 
     def wait(action, after):
         def run():
-            deadline = time.monotonic() + 300
+            deadline = time.monotonic() + 120
             while len(dreams(tmp_path / "out")) < after:
                 if time.monotonic() > deadline:
                     errors.append(f"never were there {after} dreams")
@@ -101,6 +101,7 @@ DRIVER = """
 import sys
 sys.path[:0] = [{tests!r}, {root!r}]
 from pictures import SETTINGS
+from tiny_network import tiny_network
 from jaxdream.cluster import dream_places
 options = SETTINGS | {options!r}
 list(dream_places(tiny_network(), [{inputs!r}], {out!r}, address={address!r}, **options))

@@ -362,8 +362,9 @@ def test_the_api_reference_has_every_public_name(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "Warn" not in done.stderr, done.stderr
     pages = {
-        tmp_path / "jaxdream.html": set(jd.__all__) - {"objectives"},
+        tmp_path / "jaxdream.html": set(jd.__all__) - {"cluster", "objectives"},
         tmp_path / "jaxdream" / "objectives.html": set(objectives.__all__),
+        tmp_path / "jaxdream" / "cluster.html": set(jd.cluster.__all__),
     }
     for page, names in pages.items():
         text = page.read_text("utf-8")
