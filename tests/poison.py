@@ -20,6 +20,7 @@ def poisoned_network():
     """
     code = (
         "import sys, jaxdream, poison; from ray import cloudpickle; "
+        "cloudpickle.register_pickle_by_value(poison); "  # workers do not see the tests
         "network = jaxdream.wrap(poison.compute, name='poisoned'); "
         "sys.stdout.buffer.write(cloudpickle.dumps(network))"
     )
