@@ -37,7 +37,7 @@ def compute(x):
     import jax
 
     jax.debug.callback(_end_if_poisoned, x)
-    return {"second": x[:, ::2, ::2] * x[:, 1::2, 1::2][:, :1]}
+    return {"second": x[:, ::2, ::2] * x.mean(axis=(1, 2), keepdims=True)}
 
 
 def _end_if_poisoned(x):
