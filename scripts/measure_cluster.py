@@ -18,7 +18,7 @@ from PIL import Image
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="measure what a cluster costs")
     commands = parser.add_subparsers(required=True)
     overhead = commands.add_parser("overhead")
     overhead.add_argument("--pictures", type=int, default=40)
