@@ -327,7 +327,9 @@ def _add_completion(commands) -> None:
     parser = add_command(
         commands, "completion", "completion.print_completion",
         "print what a shell needs to complete commands, options and files",
-        "  jaxdream completion bash > ~/.local/share/bash-completion/completions/jaxdream\n"
-        "  jaxdream completion zsh > ~/.zfunc/_jaxdream\n",
     )  # fmt: skip
-    parser.add_argument("shell", choices=("bash", "zsh", "tcsh", "fish"))
+    parser.add_argument(
+        "shell", choices=("bash", "zsh", "tcsh", "fish"),
+        help="bash's belongs into ~/.local/share/bash-completion/completions/jaxdream, zsh's into "
+        "a file _jaxdream in a folder of $fpath",
+    )  # fmt: skip

@@ -147,7 +147,7 @@ def test_a_state_after_every_step(tiny):
 def test_the_leaves_of_a_state_are_arrays(tiny):
     state = next(iterate_visualize(KEY, tiny, layer("second"), **SMALL))
     leaves, structure = jax.tree.flatten(state)
-    shapes = [(1, 2, 24, 13, 3), (1, 24, 24), (1,), (1,)]
+    shapes = [(1, 2, 24, 13, 3), (1, 24, 24), (1, 1), (1, 1)]
     assert [leaf.shape for leaf in leaves] == shapes
     assert all(isinstance(leaf, jax.Array) for leaf in leaves)
     again = jax.tree.unflatten(structure, leaves)
