@@ -19,7 +19,7 @@ def require_gradio() -> None:
     try:
         # For each of its components, Gradio reads and parses the source to write a file of types
         # beside it: a third of the time that it takes to import.
-        with patch.object(inspect, "getfile", _file_but_of_gradio), _without_collection():
+        with patch.object(inspect, "getfile", _file_but_of_gradio), without_collection():
             import gradio  # noqa: F401
     except ImportError as error:
         raise JaxdreamError(
@@ -28,8 +28,8 @@ def require_gradio() -> None:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
-    """No garbage collection, which finds nothing in an import and takes a fifth of its time."""
+def without_collection() -> Iterator[None]:
+    """No garbage collection, which finds nothing while modules are imported and takes long."""
     enabled = gc.isenabled()
     gc.disable()
     try:

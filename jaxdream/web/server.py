@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.settings import Compute, PageSettings
-from jaxdream.web.library import require_gradio
+from jaxdream.web.library import require_gradio, without_collection
 from jaxdream.web.visitors import PAGES
 
 if TYPE_CHECKING:
@@ -47,14 +47,17 @@ def serving(settings: PageSettings, compute: Compute) -> Iterator[Served]:
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
     require_gradio()
     with tempfile.TemporaryDirectory(prefix=PAGES, dir=folder) as results:
-        from jaxdream.web.context import Context
-        from jaxdream.web.page import build_page
-
         network: Future[Network] = Future()
-        context = Context(network.result, settings, compute, folder, Path(results, "results"))
-        page = build_page(context)
+        with without_collection():
+            from jaxdream.web.context import Context
+            from jaxdream.web.page import build_page
+
+            context = Context(network.result, settings, compute, folder, Path(results, "results"))
+            page = build_page(context)
         try:
-            yield Served(_launch(page, settings), network.set_result)
+            with without_collection():
+                url = _launch(page, settings)
+            yield Served(url, network.set_result)
         finally:
             page.close(verbose=False)
             if not network.done():
