@@ -28,10 +28,13 @@ from jaxdream.units.folder import StepDone, may_write
 from jaxdream.units.names import Chosen, unit_file, unit_label
 from jaxdream.visualization.record import visualize_record
 from jaxdream.visualization.step import ImageParameters
-from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
+from jaxdream.visualization.visualize import (
+    VisualizeState,
+    iterate_visualize,
+    most_at_once,
+)
 
 FOLDER = "visualizations"
-_PIXELS = 16 * 224 * 224  # of the pictures made at once
 
 
 class Drawn(NamedTuple):
@@ -62,7 +65,10 @@ def visualize_many(
         How much of all is done, 0..1, and the pictures that have just become finished, by their
         numbers.
     """
-    together = max(1, min(len(wanted), _PIXELS // (size[0] * size[1])))
+    if not wanted:
+        return
+    most = most_at_once(model, wanted[0][1], settings=settings, size=size)
+    together = min(len(wanted), most)
     for first in range(0, len(wanted), together):
         part = list(wanted[first : first + together])
         # The last batch is filled up, so that all have the same program.

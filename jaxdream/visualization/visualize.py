@@ -195,7 +195,7 @@ def iterate_visualize(
         fixed = None if isinstance(transforms, RandomCrops) else _fixed_size(model, objectives)
         size = fixed or settings.side
     size = (size, size) if isinstance(size, int) else size
-    seen = transforms.seen(size) if isinstance(transforms, RandomCrops) else size
+    seen = _seen(transforms, size)
     for one in objectives:
         one.check_size(model.graph, seen)
     if settings.keep is not None:
@@ -206,7 +206,7 @@ def iterate_visualize(
         settings = settings.replace(keep=layer)
     if spectrum is not None and (settings.parametrization != "maco" or image is not None):
         raise JaxdreamError('a spectrum is for parametrization="maco" from noise: leave it out')
-    batches = _batches(objectives, settings, size, seen, transforms)
+    batches = _batches(objectives, settings, size, transforms)
     keys = picture_keys(key, len(objectives))
     if any(one.needs_batch for one in objectives):
         keys = jnp.broadcast_to(keys[:1], keys.shape)
@@ -228,6 +228,11 @@ def _transforms(
     if isinstance(transforms, RandomCrops):
         return replace(transforms, side=fixed[0])
     return replace(transforms, pad=0)  # it takes no picture with a border
+
+
+def _seen(transforms: Transforms | None, size: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of what the network sees of a picture of this size."""
+    return transforms.seen(size) if isinstance(transforms, RandomCrops) else size
 
 
 def _fixed_size(model: Network, objectives: Sequence[Objective]) -> tuple[int, int] | None:
@@ -263,7 +268,6 @@ def _batches(
     objectives: Sequence[Objective],
     settings: VisualizeSettings,
     size: tuple[int, int],
-    seen: tuple[int, int],
     transforms: Transforms | None,
 ) -> list[list[int]]:
     """Which objectives are made at once, by their indices.
@@ -273,9 +277,7 @@ def _batches(
     """
     needs_batch = next((one for one in objectives if one.needs_batch), None)
     at_once = needs_batch is not None or settings.diversity
-    views = transforms.count if isinstance(transforms, RandomCrops) else 1
-    pixels = max(math.prod(size), views * math.prod(seen))
-    batch = len(objectives) if at_once else max(1, _BATCH_PIXELS // max(1, pixels))
+    batch = len(objectives) if at_once else _most_at_once(size, transforms)
     batches = plan_batches(objectives, batch=batch)
     if at_once and (len(objectives) == 1 or len(batches) > 1):
         what = f"diversity is {settings.diversity}" if needs_batch is None else repr(needs_batch)
@@ -284,6 +286,28 @@ def _batches(
             "several times, as in [objective] * 4"
         )
     return batches
+
+
+def most_at_once(
+    model: Network,
+    objective: Objective,
+    *,
+    settings: VisualizeSettings,
+    size: tuple[int, int],
+) -> int:
+    """How many pictures ``iterate_visualize`` makes at once from noise, at most.
+
+    Args:
+        size: their height and width.
+    """
+    crops = settings.parametrization == "maco"
+    return _most_at_once(size, _transforms(settings.transforms, crops, model, [objective]))
+
+
+def _most_at_once(size: tuple[int, int], transforms: Transforms | None) -> int:
+    views = transforms.count if isinstance(transforms, RandomCrops) else 1
+    pixels = max(math.prod(size), views * math.prod(_seen(transforms, size)))
+    return max(1, _BATCH_PIXELS // max(1, pixels))
 
 
 def plan_batches(
@@ -299,8 +323,8 @@ def plan_batches(
         batch: the most pictures of one call; by default 16 of 224x224 or as many pixels, which
             take under 2 GB with GoogLeNet.
     """
-    height, width = (size, size) if isinstance(size, int) else size
-    limit = max(1, _BATCH_PIXELS // (height * width)) if batch is None else batch
+    size = (size, size) if isinstance(size, int) else size
+    limit = _most_at_once(size, None) if batch is None else batch
     groups: dict[object, list[int]] = {}
     for i, objective in enumerate(objectives):
         shapes = tuple(jnp.shape(leaf) for leaf in jax.tree.leaves(objective))

@@ -54,7 +54,9 @@ def test_the_same_call_goes_on(tiny, made):
 
 
 def test_a_stopped_run_keeps_what_is_done(tiny, made, tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxdream.units.visualizations._PIXELS", 2 * 16 * 16)  # two at once
+    monkeypatch.setattr(
+        "jaxdream.visualization.visualize._BATCH_PIXELS", 2 * 16 * 16
+    )  # two at once
     part = tmp_path / "part"
     steps = run(tiny, part)
     for step in steps:
@@ -64,6 +66,17 @@ def test_a_stopped_run_keeps_what_is_done(tiny, made, tmp_path, monkeypatch):
     assert len(list(part.glob("second_[0-9]*.png"))) == 2
     list(run(tiny, part))
     assert {path.name for path in part.glob("*.png")} == {path.name for path in made.glob("*.png")}
+
+
+def test_units_of_maco_are_made_in_its_own_batches(tiny, tmp_path, monkeypatch):
+    # A step of MACO sees six crops of each picture, so fewer are made at once.
+    monkeypatch.setattr("jaxdream.visualization.visualize._BATCH_PIXELS", 2 * 6 * 16 * 16)
+    list(run(tiny, tmp_path, parametrization="maco"))
+    for number in range(tiny.graph.channels["second"]):
+        picture = jd.read_image(tmp_path / unit_file("second", number))
+        unit = jd.read_unit(tmp_path / "parameters" / unit_file("second", number, ".npz"))
+        assert isinstance(unit, jd.PhaseImage)
+        np.testing.assert_allclose(unit.pixels(), picture, atol=0.51)
 
 
 def test_other_settings_make_all_again(tiny, made):
