@@ -26,13 +26,10 @@ from jaxdream.settings import VisualizeSettings
 from jaxdream.types import Size
 from jaxdream.units.folder import StepDone, may_write
 from jaxdream.units.names import Chosen, unit_file, unit_label
+from jaxdream.visualization.planning import most_at_once
 from jaxdream.visualization.record import visualize_record
 from jaxdream.visualization.step import ImageParameters
-from jaxdream.visualization.visualize import (
-    VisualizeState,
-    iterate_visualize,
-    most_at_once,
-)
+from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
 
 FOLDER = "visualizations"
 

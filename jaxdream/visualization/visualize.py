@@ -8,9 +8,8 @@ Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2
 (doi 10.23915/distill.00007); ``phase`` and ``keep`` have theirs.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import jax
@@ -31,6 +30,12 @@ from jaxdream.types import AnyArray, AnyKeys
 from jaxdream.visualization.crops import RandomCrops
 from jaxdream.visualization.fourier import FourierImage
 from jaxdream.visualization.phase import PhaseImage, check_magnitude
+from jaxdream.visualization.planning import (
+    batches_of,
+    fixed_size_of,
+    seen_size,
+    transforms_of,
+)
 from jaxdream.visualization.step import (
     AscentBatch,
     ImageParameters,
@@ -39,15 +44,12 @@ from jaxdream.visualization.step import (
     run_steps,
     start_batch,
 )
-from jaxdream.visualization.transforms import RandomTransforms
 
 Size = int | tuple[int, int]
 Objectives = Objective | str | Sequence[Objective | str]
 
-_DEFAULT_SIDE = 224  # pixels; the size that the networks were trained with
 _CHUNK = 32  # steps in one compiled loop, where loops are compiled
 _OPAQUE = 80  # percent of the pixels are not wholly opaque
-_BATCH_PIXELS = 16 * 224 * 224  # of the pictures made at once: under 2 GB with GoogLeNet
 
 
 @jax.tree_util.register_dataclass
@@ -188,14 +190,14 @@ def iterate_visualize(
     ]
     settings = settings.complete(photograph=image is not None)
     crops = settings.parametrization == "maco" and image is None
-    transforms = _transforms(settings.transforms, crops, model, objectives)
+    transforms = transforms_of(settings.transforms, crops, model, objectives)
     if image is not None:
         size = (image.shape[0], image.shape[1])
     elif size is None:
-        fixed = None if isinstance(transforms, RandomCrops) else _fixed_size(model, objectives)
+        fixed = None if isinstance(transforms, RandomCrops) else fixed_size_of(model, objectives)
         size = fixed or settings.side
     size = (size, size) if isinstance(size, int) else size
-    seen = _seen(transforms, size)
+    seen = seen_size(transforms, size)
     for one in objectives:
         one.check_size(model.graph, seen)
     if settings.keep is not None:
@@ -206,38 +208,12 @@ def iterate_visualize(
         settings = settings.replace(keep=layer)
     if spectrum is not None and (settings.parametrization != "maco" or image is not None):
         raise JaxdreamError('a spectrum is for parametrization="maco" from noise: leave it out')
-    batches = _batches(objectives, settings, size, transforms)
+    batches = batches_of(objectives, settings, size, transforms)
     keys = picture_keys(key, len(objectives))
     if any(one.needs_batch for one in objectives):
         keys = jnp.broadcast_to(keys[:1], keys.shape)
     start = _start(settings, size, image, spectrum)
     return _run(model, objectives, batches, keys, start, settings, transforms, compute.scan)
-
-
-def _transforms(
-    given: bool | Transforms, crops: bool, model: Network, objectives: Sequence[Objective]
-) -> Transforms | None:
-    """The random transforms, as the network takes pictures; ``crops`` are those of ``True``."""
-    if isinstance(given, bool):
-        transforms = (RandomCrops() if crops else RandomTransforms()) if given else None
-    else:
-        transforms = given
-    fixed = _fixed_size(model, objectives)
-    if fixed is None or transforms is None:
-        return transforms
-    if isinstance(transforms, RandomCrops):
-        return replace(transforms, side=fixed[0])
-    return replace(transforms, pad=0)  # it takes no picture with a border
-
-
-def _seen(transforms: Transforms | None, size: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of what the network sees of a picture of this size."""
-    return transforms.seen(size) if isinstance(transforms, RandomCrops) else size
-
-
-def _fixed_size(model: Network, objectives: Sequence[Objective]) -> tuple[int, int] | None:
-    """The one size that the network takes, if it does."""
-    return next(filter(None, (one.fixed_size(model.graph) for one in objectives)), None)
 
 
 def _start(
@@ -262,78 +238,6 @@ def _start(
         return kind.of(jnp.broadcast_to(jnp.asarray(image), (len(keys), *image.shape)))
 
     return start
-
-
-def _batches(
-    objectives: Sequence[Objective],
-    settings: VisualizeSettings,
-    size: tuple[int, int],
-    transforms: Transforms | None,
-) -> list[list[int]]:
-    """Which objectives are made at once, by their indices.
-
-    Raises:
-        JaxdreamError: only one is, of pictures that look at one another.
-    """
-    needs_batch = next((one for one in objectives if one.needs_batch), None)
-    at_once = needs_batch is not None or settings.diversity
-    batch = len(objectives) if at_once else _most_at_once(size, transforms)
-    batches = plan_batches(objectives, batch=batch)
-    if at_once and (len(objectives) == 1 or len(batches) > 1):
-        what = f"diversity is {settings.diversity}" if needs_batch is None else repr(needs_batch)
-        raise JaxdreamError(
-            f"{what}, but there is only one picture of an objective: give the same objective "
-            "several times, as in [objective] * 4"
-        )
-    return batches
-
-
-def most_at_once(
-    model: Network,
-    objective: Objective,
-    *,
-    settings: VisualizeSettings,
-    size: tuple[int, int],
-) -> int:
-    """How many pictures ``iterate_visualize`` makes at once from noise, at most.
-
-    Args:
-        size: their height and width.
-    """
-    crops = settings.parametrization == "maco"
-    return _most_at_once(size, _transforms(settings.transforms, crops, model, [objective]))
-
-
-def _most_at_once(size: tuple[int, int], transforms: Transforms | None) -> int:
-    views = transforms.count if isinstance(transforms, RandomCrops) else 1
-    pixels = max(math.prod(size), views * math.prod(_seen(transforms, size)))
-    return max(1, _BATCH_PIXELS // max(1, pixels))
-
-
-def plan_batches(
-    objectives: Sequence[Objective], *, size: Size = _DEFAULT_SIDE, batch: int | None = None
-) -> list[list[int]]:
-    """Which of these objectives to visualise at once, by their indices in the sequence.
-
-    Those that differ in their numbers only share a program and are made in one vmapped call; each
-    layer has a program of its own.
-
-    Args:
-        size: of the pictures, in pixels: a side, or height and width.
-        batch: the most pictures of one call; by default 16 of 224x224 or as many pixels, which
-            take under 2 GB with GoogLeNet.
-    """
-    size = (size, size) if isinstance(size, int) else size
-    limit = _most_at_once(size, None) if batch is None else batch
-    groups: dict[object, list[int]] = {}
-    for i, objective in enumerate(objectives):
-        shapes = tuple(jnp.shape(leaf) for leaf in jax.tree.leaves(objective))
-        groups.setdefault((jax.tree.structure(objective), shapes), []).append(i)
-    return [
-        [int(i) for i in indices]
-        for group in groups.values()
-        for indices in np.array_split(group, math.ceil(len(group) / limit))
-    ]
 
 
 def _run(

@@ -78,7 +78,7 @@ def test_aligned_pictures_are_more_alike(tiny):
 
 
 def test_all_pictures_are_made_at_once(tiny, monkeypatch):
-    monkeypatch.setattr("jaxdream.visualization.visualize._BATCH_PIXELS", 2 * 24 * 24)
+    monkeypatch.setattr("jaxdream.visualization.planning._BATCH_PIXELS", 2 * 24 * 24)
     states = iterate_visualize(0, tiny, ["interpolate(first, second)"] * 5, **SMALL)
     assert next(states).indices == (0, 1, 2, 3, 4)
 

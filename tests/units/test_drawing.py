@@ -54,9 +54,7 @@ def test_the_same_call_goes_on(tiny, made):
 
 
 def test_a_stopped_run_keeps_what_is_done(tiny, made, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "jaxdream.visualization.visualize._BATCH_PIXELS", 2 * 16 * 16
-    )  # two at once
+    monkeypatch.setattr("jaxdream.visualization.planning._BATCH_PIXELS", 2 * 16 * 16)  # two at once
     part = tmp_path / "part"
     steps = run(tiny, part)
     for step in steps:
@@ -70,7 +68,7 @@ def test_a_stopped_run_keeps_what_is_done(tiny, made, tmp_path, monkeypatch):
 
 def test_units_of_maco_are_made_in_its_own_batches(tiny, tmp_path, monkeypatch):
     # A step of MACO sees six crops of each picture, so fewer are made at once.
-    monkeypatch.setattr("jaxdream.visualization.visualize._BATCH_PIXELS", 2 * 6 * 16 * 16)
+    monkeypatch.setattr("jaxdream.visualization.planning._BATCH_PIXELS", 2 * 6 * 16 * 16)
     list(run(tiny, tmp_path, parametrization="maco"))
     for number in range(tiny.graph.channels["second"]):
         picture = jd.read_image(tmp_path / unit_file("second", number))

@@ -13,9 +13,10 @@ from jaxdream.visualization.crops import RandomCrops
 from jaxdream.visualization.fourier import independent_channels
 from jaxdream.visualization.natural_spectrum import mean_spectrum, power_law
 from jaxdream.visualization.phase import PhaseImage
+from jaxdream.visualization.planning import plan_batches
 from jaxdream.visualization.step import distance, roughness, similarity
 from jaxdream.visualization.transforms import RandomTransforms
-from jaxdream.visualization.visualize import iterate_visualize, plan_batches, visualize
+from jaxdream.visualization.visualize import iterate_visualize, visualize
 
 KEY = jax.random.key(0)
 # Most programs are without transforms, which take long to compile, and of 1 or 3 pictures.
@@ -77,7 +78,7 @@ def test_the_name_of_a_class(tiny):
 
 
 def test_several_layers_and_several_batches(tiny, monkeypatch):
-    monkeypatch.setattr("jaxdream.visualization.visualize._BATCH_PIXELS", 3 * 24 * 24)
+    monkeypatch.setattr("jaxdream.visualization.planning._BATCH_PIXELS", 3 * 24 * 24)
     objectives = [layer("second"), *(channel(i) for i in (0, 1, 2, 3, 4, 0))]
     keys = jax.random.split(KEY, 7)
     states = list(iterate_visualize(keys, tiny, objectives, **SMALL))

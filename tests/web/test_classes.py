@@ -178,7 +178,7 @@ def test_what_is_stopped_keeps_what_there_is(context, visitor, bananas):
 
 
 def test_a_sheet_that_is_stopped_has_the_pictures_that_are_begun(context, visitor, monkeypatch):
-    monkeypatch.setattr("jaxdream.visualization.visualize._BATCH_PIXELS", SIDE * SIDE)
+    monkeypatch.setattr("jaxdream.visualization.planning._BATCH_PIXELS", SIDE * SIDE)
     steps = iter([False, False, True])
     asked = order(layer="second", channels="0-3")
     moments = made(context, visitor, asked, stopped=lambda: next(steps))
