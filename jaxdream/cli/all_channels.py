@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from jaxdream.cli import session
-from jaxdream.cli.examples import follow
 from jaxdream.cli.exit_codes import DONE, INTERRUPTED
 from jaxdream.cli.options import read_settings
+from jaxdream.cli.unit_runs import follow
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.pixels import parse_size
 from jaxdream.settings import Compute, VisualizeSettings

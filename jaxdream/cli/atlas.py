@@ -1,27 +1,21 @@
 """``jaxdream atlas``; returns the exit code."""
 
 import argparse
-from pathlib import Path
 
 from jaxdream.cli import session
-from jaxdream.cli.examples import follow, report
 from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.options import read_settings
-from jaxdream.settings import AtlasSettings, Compute, VisualizeSettings
+from jaxdream.cli.unit_runs import begin, follow, report
+from jaxdream.settings import AtlasSettings, VisualizeSettings
 
 
 def make_atlas(options: argparse.Namespace) -> int:
     from jaxdream.units.atlas import choose_projection
-    from jaxdream.units.folder import found_inputs
 
     settings = read_settings(options, AtlasSettings)
     visualize = read_settings(options, VisualizeSettings)
     choose_projection(settings.projection)  # now, since the rest takes a while
-    folder = session.output_path(options.output, Path())
-    session.check_folder(folder)
-    inputs = found_inputs(options.inputs, folder)
-    session.start_jax(options.device)
-    model = session.load(options, read_settings(options, Compute))
+    model, inputs, folder = begin(options)
 
     from jaxdream.units.atlas_files import RESULT, atlas_of_files
     from jaxdream.units.folder import read_about

@@ -1,17 +1,18 @@
 """``jaxdream batch``; returns the exit code."""
 
 import argparse
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jaxdream.cli import session
-from jaxdream.cli.exit_codes import INTERRUPTED, SOME_FAILED
+from jaxdream.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED
 from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.folder.inputs import find_inputs, output_names
 from jaxdream.settings import Compute, SourceSettings
 
-GOES_ON = "finished pictures are kept, and the same command goes on from there"
+_GOES_ON = "finished pictures are kept, and the same command goes on from there"
 
 
 def dream_batch(options: argparse.Namespace) -> int:
@@ -19,25 +20,40 @@ def dream_batch(options: argparse.Namespace) -> int:
         from jaxdream.cli.cluster import dream_on_cluster
 
         return dream_on_cluster(options)
+    _, compute = checked_settings(options)
+    folder = session.output_path(options.output, Path())
+    session.check_folder(folder)
+    inputs = find_inputs(options.inputs, lists=options.lists, leave_out=folder)
+    suffix = asked_suffix(options)
+    output_names(inputs, folder, suffix)  # now, since the rest takes a while
+    session.start_jax(options.device, compute.memory)
+    return _dream(options, compute, inputs, suffix)
+
+
+def checked_settings(options: argparse.Namespace) -> tuple[SourceSettings, Compute]:
+    """The settings of the pictures and of the machine, checked with the files they name.
+
+    Raises:
+        JaxdreamError: one is wrong, or does not go with another.
+    """
     check_objective(options)
     source, compute = read_settings(options, SourceSettings), read_settings(options, Compute)
     source.check_with(dream_settings(options))
     session.guide_files(options.guide, compute.memory)
     session.mask_files(source.mask, compute.memory)
-    folder = session.output_path(options.output, Path())
-    session.check_folder(folder)
-    inputs = find_inputs(options.inputs, lists=options.lists, leave_out=folder)
-    suffix = None if options.format == "same" else f".{options.format}"
-    output_names(inputs, folder, suffix)  # now, since the rest takes a while
-    session.start_jax(options.device, compute.memory)
-    return _dream(options, compute, inputs, suffix)
+    return source, compute
+
+
+def asked_suffix(options: argparse.Namespace) -> str | None:
+    """How the dreams' names end; None as their pictures' do."""
+    return None if options.format == "same" else f".{options.format}"
 
 
 def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix) -> int:
     model = session.load(options, compute)
 
     from jaxdream.folder.run import dream_files
-    from jaxdream.folder.worker import Progress, TargetError
+    from jaxdream.folder.worker import Progress
 
     progress = Progress()
 
@@ -59,31 +75,47 @@ def _dream(options: argparse.Namespace, compute: Compute, inputs, suffix) -> int
         watch=watch,
         notify=session.say,
     )
-    code = 0
+    code = DONE
     with session.running(Path(options.output).name) as run:
-        try:
-            # Also after Ctrl-C what is computed is still written.
-            with closing_uninterrupted(results):
-                for result in results:
-                    if result.error is not None:
-                        session.say(str(result.error))
-                    run.show(counted(progress), progress.done)
-        except TargetError as error:
-            session.say(f"{error}: stopped; {GOES_ON}")
-            code = SOME_FAILED
-    _report(progress, options.output)
+        code = follow(run, results, progress, lambda result: result.error and str(result.error))
+    return ended(run, code, progress, options.output)
+
+
+def follow(run: session.Running, results, progress, failure: Callable[[Any], str | None]) -> int:
+    """Show how far a run over many pictures is, until it ends; its exit code.
+
+    Args:
+        failure: why there is no dream of a picture, from its result.
+    """
+    from jaxdream.folder.worker import TargetError
+
+    try:
+        # Also after Ctrl-C what is computed is still written.
+        with session.closing_uninterrupted(results):
+            for result in results:
+                if line := failure(result):
+                    session.say(line)
+                run.show(counted(progress), progress.done)
+    except TargetError as error:
+        session.say(f"{error}: stopped; {_GOES_ON}")
+        return SOME_FAILED
+    return SOME_FAILED if progress.failed else DONE
+
+
+def ended(
+    run: session.Running, code: int, progress, output: str, *, one_device: bool = True
+) -> int:
+    """Tell what came of a run; its exit code.
+
+    Args:
+        code: of ``follow``.
+        one_device: whether all was computed here, so that one can say how busy the device was.
+    """
+    _report(progress, output, one_device=one_device)
     if run.interrupted:
-        session.say(f"interrupted: {GOES_ON}")
+        session.say(f"interrupted: {_GOES_ON}")
         return INTERRUPTED
-    return code or (SOME_FAILED if progress.failed else 0)
-
-
-class closing_uninterrupted(closing):
-    """``closing`` that a second Ctrl-C does not stop."""
-
-    def __exit__(self, *error: object) -> None:
-        with session.uninterrupted():
-            super().__exit__(*error)
+    return code
 
 
 def counted(progress) -> str:
@@ -92,18 +124,19 @@ def counted(progress) -> str:
     return f"{progress.processed}/{progress.pictures} pictures{failed}"
 
 
-def _report(progress, output: str) -> None:
+def _report(progress, output: str, *, one_device: bool) -> None:
     line = (
         f"{output}: {progress.dreamed} dreamed, {progress.skipped} done before, "
         f"{progress.failed} failed of {progress.pictures} pictures"
     )
     if progress.dreamed:
         seconds = max(progress.seconds, 1e-9)
-        line += (
-            f" in {seconds:.1f} s: {progress.dreamed / seconds:.2f} pictures/s, device busy "
-            f"{progress.busy / seconds:.0%} of the time, compiling included "
-            f"({progress.compiling:.1f} s)"
-        )
+        line += f" in {seconds:.1f} s: {progress.dreamed / seconds:.2f} pictures/s"
+        if one_device:
+            line += (
+                f", device busy {progress.busy / seconds:.0%} of the time, compiling included "
+                f"({progress.compiling:.1f} s)"
+            )
     session.report(line)
     if progress.without_alpha:
         session.say(f"{progress.without_alpha} lost their transparency, which JPEG does not have")

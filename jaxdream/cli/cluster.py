@@ -3,10 +3,9 @@
 import argparse
 
 from jaxdream.cli import session
-from jaxdream.cli.batch import GOES_ON, closing_uninterrupted, counted
-from jaxdream.cli.exit_codes import INTERRUPTED, SOME_FAILED
-from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
-from jaxdream.cli.options import read_settings
+from jaxdream.cli.batch import asked_suffix, checked_settings, ended, follow
+from jaxdream.cli.exit_codes import DONE
+from jaxdream.cli.objective_options import asked_objective, dream_settings
 from jaxdream.errors import JaxdreamError
 from jaxdream.settings import Compute, SourceSettings
 
@@ -17,11 +16,7 @@ def dream_on_cluster(options: argparse.Namespace) -> int:
 
     check_address(options.cluster)
     ray_data()  # now, since the rest takes a while
-    check_objective(options)
-    source, compute = read_settings(options, SourceSettings), read_settings(options, Compute)
-    source.check_with(dream_settings(options))
-    session.guide_files(options.guide, compute.memory)
-    session.mask_files(source.mask, compute.memory)
+    source, compute = checked_settings(options)
     if options.output == "":
         raise JaxdreamError("--output is empty: name a folder, or a URL")
     if is_local(options.output):
@@ -37,9 +32,9 @@ def _dream(options: argparse.Namespace, source: SourceSettings, compute: Compute
     model = session.load(options, here)
 
     from jaxdream.cluster.run import dream_places
-    from jaxdream.folder.worker import Progress, TargetError
+    from jaxdream.folder.worker import Progress
 
-    progress, code = Progress(), 0
+    progress = Progress()
     rows = dream_places(
         model,
         options.inputs,
@@ -49,7 +44,7 @@ def _dream(options: argparse.Namespace, source: SourceSettings, compute: Compute
         source=source,
         compute=compute.replace(shard=None) if compute.shard == "pictures" else compute,
         lists=options.lists,
-        suffix=None if options.format == "same" else f".{options.format}",
+        suffix=asked_suffix(options),
         overwrite=options.overwrite,
         max_batch=options.batch,
         address=options.cluster,
@@ -57,25 +52,9 @@ def _dream(options: argparse.Namespace, source: SourceSettings, compute: Compute
         progress=progress,
         notify=session.say,
     )
+    code = DONE
     with session.running(options.output.rstrip("/").rpartition("/")[2]) as run:
-        try:
-            with closing_uninterrupted(rows):
-                for row in rows:
-                    if row.status == "failed":
-                        session.say(row.reason)
-                    run.show(counted(progress), progress.done)
-        except TargetError as error:
-            session.say(f"{error}: stopped; {GOES_ON}")
-            code = SOME_FAILED
-    line = (
-        f"{options.output}: {progress.dreamed} dreamed, {progress.skipped} done before, "
-        f"{progress.failed} failed of {progress.pictures} pictures"
-    )
-    if progress.dreamed:
-        rate = progress.dreamed / max(progress.seconds, 1e-9)
-        line += f" in {progress.seconds:.1f} s: {rate:.2f} pictures/s"
-    session.report(line)
-    if run.interrupted:
-        session.say(f"interrupted: {GOES_ON}")
-        return INTERRUPTED
-    return code or (SOME_FAILED if progress.failed else 0)
+        code = follow(
+            run, rows, progress, lambda row: row.reason if row.status == "failed" else None
+        )
+    return ended(run, code, progress, options.output, one_device=False)

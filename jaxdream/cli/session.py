@@ -6,7 +6,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,6 +152,14 @@ def uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class closing_uninterrupted(closing):
+    """``closing`` that a second Ctrl-C does not stop."""
+
+    def __exit__(self, *error: object) -> None:
+        with uninterrupted():
+            super().__exit__(*error)
 
 
 @dataclass

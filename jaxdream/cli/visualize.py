@@ -88,8 +88,11 @@ def visualize(options: argparse.Namespace) -> int:
         spectrum=spectrum,
     )
     last: _States = {}
-    begun = json.loads(_record(plan, model, named, spectrum))
-    with asked_log(options, model, begun) as log, session.running(outputs[0].name) as run:
+    record = _record(plan, model, named, spectrum)
+    with (
+        asked_log(options, model, json.loads(record)) as log,
+        session.running(outputs[0].name) as run,
+    ):
         for state in states:
             last[state.indices] = state
             if log is not None:
@@ -101,8 +104,7 @@ def visualize(options: argparse.Namespace) -> int:
         session.say(f"interrupted {_progress(last, len(plan.labels))}")
     if last:
         with session.uninterrupted():
-            record = UNFINISHED if run.interrupted else _record(plan, model, named, spectrum)
-            _write(plan, outputs, last, record)
+            _write(plan, outputs, last, UNFINISHED if run.interrupted else record)
     return INTERRUPTED if run.interrupted else 0
 
 

@@ -1,0 +1,60 @@
+"""Runs of the commands about units into a folder: begun, followed, told of."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from jaxdream.cli import session
+from jaxdream.cli.exit_codes import DONE, SOME_FAILED
+from jaxdream.cli.options import read_settings
+from jaxdream.settings import Compute
+
+if TYPE_CHECKING:
+    from jaxdream.folder.inputs import Input
+    from jaxdream.models.network import Network
+
+
+class UnitRun(NamedTuple):
+    """What a command about the units of a network in many pictures begins with."""
+
+    model: "Network"
+    inputs: "Sequence[Input]"
+    folder: Path
+
+
+def begin(options: argparse.Namespace) -> UnitRun:
+    """Check the pictures and the folder, and load the network.
+
+    Raises:
+        JaxdreamError: there are no pictures, or the folder or the network cannot be used.
+    """
+    from jaxdream.units.folder import found_inputs
+
+    folder = session.output_path(options.output, Path())
+    session.check_folder(folder)
+    inputs = found_inputs(options.inputs, folder)
+    session.start_jax(options.device)
+    return UnitRun(session.load(options, read_settings(options, Compute)), inputs, folder)
+
+
+def follow(steps, folder: Path) -> bool:
+    """Show how far a run is, and which pictures it could not use; whether it came to its end."""
+    with session.running(folder.name) as run, session.closing_uninterrupted(steps):
+        for step in steps:
+            for unreadable in step.failed:
+                session.say(unreadable.reason)
+            run.show(step.text, step.done)
+    if run.interrupted:
+        session.say("interrupted: what is done is kept, and the same command goes on from there")
+    return not run.interrupted
+
+
+def report(about, folder: Path) -> int:
+    """Tell what was made; the exit code."""
+    failed = f", {about.failed} failed" if about.failed else ""
+    session.report(
+        f"{folder / 'index.html'}: {', '.join(about.layers)} on "
+        f"{about.read - about.failed} of {about.pictures} pictures{failed}"
+    )
+    return SOME_FAILED if about.failed else DONE
