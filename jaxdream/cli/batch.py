@@ -87,7 +87,7 @@ def follow(run: session.Running, results, progress, failure: Callable[[Any], str
     Args:
         failure: why there is no dream of a picture, from its result.
     """
-    from jaxdream.folder.worker import TargetError
+    from jaxdream.folder.targets import TargetError
 
     try:
         # Also after Ctrl-C what is computed is still written.

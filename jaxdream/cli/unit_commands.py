@@ -4,7 +4,8 @@ from jaxdream.cli.command_parts import add_command, add_device, add_network
 from jaxdream.cli.options import add_settings, whole_number
 from jaxdream.settings import AtlasSettings, Compute, ExamplesSettings, VisualizeSettings
 
-_SMALLER = ("diversity",)  # between pictures of one thing, of which there is one each
+# Between pictures of one thing, of which there is one each, and of a photograph to begin from.
+_NOT_OF_UNITS = ("diversity", "keep", "keep_weight")
 
 
 def add_examples(commands) -> None:
@@ -54,7 +55,7 @@ def _add_pictures(parser) -> None:
 
 
 def _add_rest(parser) -> None:
-    add_settings(parser, VisualizeSettings, without=_SMALLER)
+    add_settings(parser, VisualizeSettings, without=_NOT_OF_UNITS)
     add_network(parser)
     add_settings(parser, Compute, without=("memory", "shard"))
     add_device(parser)

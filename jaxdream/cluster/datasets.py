@@ -222,11 +222,11 @@ def _pixels(picture: Any, name: str) -> np.ndarray:
 
 
 def _column(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures of several sizes as one column."""
-    column = np.empty(len(pictures), object)
-    column[:] = list(pictures) if len({p.shape for p in pictures}) > 1 else None
-    if len({p.shape for p in pictures}) == 1:
+    """Pictures, perhaps of several sizes, as one column."""
+    if len({picture.shape for picture in pictures}) == 1:
         return np.stack(list(pictures))
+    column = np.empty(len(pictures), object)
+    column[:] = list(pictures)
     return column
 
 

@@ -19,7 +19,6 @@ from jaxdream.cluster.optional import imported
 from jaxdream.cluster.storage import (
     check_size,
     is_local,
-    joined,
     local_path,
     opened_store,
     patiently,
@@ -302,8 +301,3 @@ def _inside(name: str) -> str:
     if path.is_absolute() or ".." in path.parts:
         path = PurePosixPath(path.name)
     return str(path)
-
-
-def output_place(folder: str, name: str) -> str:
-    """Where a dream of this name goes."""
-    return joined(folder, name)

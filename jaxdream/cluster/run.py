@@ -41,10 +41,10 @@ from jaxdream.files.reading import reason
 from jaxdream.files.writing import make_folder, remove_temporaries
 from jaxdream.folder.inputs import output_names
 from jaxdream.folder.run import check_not_written, check_settings, picture_seed
+from jaxdream.folder.targets import TargetError
 from jaxdream.folder.worker import (
     PictureFile,
     Progress,
-    TargetError,
     named_mask,
     named_objective,
 )

@@ -25,7 +25,8 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import as_line, reason
 from jaxdream.folder.pipeline import Job, Pipeline
 from jaxdream.folder.run import plan_jobs
-from jaxdream.folder.worker import FileWork, Loaded, PictureFile, Progress, TargetError
+from jaxdream.folder.targets import TargetError
+from jaxdream.folder.worker import FileWork, Loaded, PictureFile, Progress
 from jaxdream.images.picture_files import is_own_text, recipe_text_in
 from jaxdream.images.pixels import to_levels
 from jaxdream.models.network import Network

@@ -16,8 +16,7 @@ from typing import Any, TypeVar
 from jaxdream.cluster.optional import imported
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import MAX_BYTES, printable, read_bytes, reason
-from jaxdream.files.writing import replacing
-from jaxdream.folder.worker import TargetError, writing_error
+from jaxdream.folder.targets import TargetError, write_whole
 
 Result = TypeVar("Result")
 
@@ -131,16 +130,7 @@ def write_place(place: str, content: bytes) -> None:
         JaxdreamError: it cannot have this name.
     """
     if is_local(place):
-        path = local_path(place)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as file:
-                file.write(content)
-        except OSError as error:
-            line = f"cannot make {printable(path.parent)}: {reason(error)}"
-            raise TargetError(line) from error
-        except JaxdreamError as error:
-            raise writing_error(error) from error
+        write_whole(local_path(place), content)
         return
     store, path = opened_store(place)
     protocols = {store.protocol} if isinstance(store.protocol, str) else set(store.protocol)

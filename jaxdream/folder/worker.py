@@ -1,6 +1,5 @@
 """What is done for one picture file among many, in threads beside the device: reading, writing."""
 
-import errno
 import hashlib
 import os
 import threading
@@ -16,10 +15,10 @@ from jaxtyping import Float
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import file_hash, printable, reason
-from jaxdream.files.writing import replacing
 from jaxdream.folder.decoding_memory import DecodingMemory
 from jaxdream.folder.inputs import Input
 from jaxdream.folder.journal import Journal, JournalEntry, settings_hash
+from jaxdream.folder.targets import TargetError, write_whole
 from jaxdream.images import formats, picture_files
 from jaxdream.images.contact_sheet import contact_sheet
 from jaxdream.images.decoding import picture_bytes
@@ -35,11 +34,6 @@ from jaxdream.objectives.text import parse_objective, without_folders
 from jaxdream.recipe import UNFINISHED, Provenance, Recipe
 from jaxdream.settings import DreamSettings, SourceSettings
 from jaxdream.types import AnyArray, Size
-
-# Errors of writing that are one name's own; after any other, the next would fail too.
-_ERRORS_OF_A_NAME = (
-    errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EINVAL, errno.EILSEQ,
-)  # fmt: skip
 
 
 class PictureFile(NamedTuple):
@@ -68,17 +62,6 @@ class FileResult(NamedTuple):
     picture: Float[np.ndarray, "h w 3"] | None = None  # RGB, 0..255, not rounded; if dreamed now
     error: JaxdreamError | None = None  # if failed
     seconds: float = 0.0  # of the device, its share of its batch
-
-
-class TargetError(JaxdreamError):
-    """Nothing more can be written: the disk is full, or the folder is gone."""
-
-
-def writing_error(error: JaxdreamError) -> JaxdreamError:
-    """An error of writing a file: a ``TargetError`` unless it is of that file's name alone."""
-    cause = error.__cause__
-    code = cause.errno if isinstance(cause, OSError) else None
-    return error if code is None or code in _ERRORS_OF_A_NAME else TargetError(str(error))
 
 
 @dataclass
@@ -357,19 +340,11 @@ class FileWork:
         return False
 
     def _write(self, file: PictureFile, path: Path, content: bytes, entry: JournalEntry) -> None:
-        try:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise JaxdreamError(f"cannot make {path.parent}: {reason(error)}") from error
-            with replacing(path) as target:
-                target.write(content)
-                target.flush()
-                # Before the file has its name: so no file of ours is unknown to the journal.
-                if self.journal is not None:
-                    self._note(self.journal.made, file.output, entry)
-        except JaxdreamError as error:
-            raise writing_error(error) from error
+        def note() -> None:
+            if self.journal is not None:
+                self._note(self.journal.made, file.output, entry)
+
+        write_whole(path, content, note=note)
 
     def _note(self, note: Callable[..., None], *values: object) -> None:
         try:

@@ -40,14 +40,12 @@ from jaxdream.units.sampling import (
     sample_batch,
 )
 from jaxdream.units.summary import layer_shapes
-from jaxdream.units.visualizations import has_record, visualize_many
+from jaxdream.units.visualizations import check_of_units, has_record, visualize_many
 from jaxdream.visualization.record import visualize_record
 
 RESULT, PICTURE = "samples.npz", "atlas.png"
 _CELLS = "cells"
-_POWER = (
-    2  # of the cosine between a cell's activations and what is drawn of them, as in lucid's recipe
-)
+_POWER = 2  # of the cosine: what points along the mean of a cell, rather than what is strong
 _PARTS = ("index.html", PICTURE, _CELLS)
 _BLANK = 16.0  # grey level where the atlas has no cell
 
@@ -90,6 +88,7 @@ def atlas_of_files(
     path = Path(folder)
     found = found_inputs(inputs, path)
     work = _Work.planned(model, layer, len(found), settings)
+    check_of_units(visualize)
     projection = choose_projection(settings.projection)
     cell = model.graph.nearest_size((settings.cell_size, settings.cell_size), work.layer)
     check_size((settings.grid * cell[0], settings.grid * cell[1]))

@@ -15,16 +15,17 @@ from jaxdream import objectives
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.arrays import read_arrays, write_arrays
 from jaxdream.files.reading import PathLike, file_hash, printable
-from jaxdream.files.writing import make_folder, replacing
+from jaxdream.files.writing import make_folder
 from jaxdream.folder.journal import Journal, JournalEntry, open_journal, settings_hash
+from jaxdream.folder.targets import write_whole
 from jaxdream.images.contact_sheet import contact_sheet
 from jaxdream.images.picture_files import encode_image, is_own, mark, read_picture, write_image
 from jaxdream.models.network import Network
 from jaxdream.settings import VisualizeSettings, takes_settings
 from jaxdream.types import Size
-from jaxdream.units.folder import StepDone
+from jaxdream.units.folder import StepDone, may_write
 from jaxdream.units.names import check_names, unit_file, unit_label
-from jaxdream.units.visualizations import Drawn, visualize_many
+from jaxdream.units.visualizations import Drawn, check_of_units, visualize_many
 from jaxdream.visualization.fourier import FourierImage
 from jaxdream.visualization.phase import PhaseImage
 from jaxdream.visualization.record import visualize_record
@@ -48,9 +49,9 @@ def visualize_units(
 ) -> Iterator[StepDone]:
     """Make a picture of every channel of layers, as ``visualize`` does, into a folder.
 
-    Writes ``LAYER_N.png`` for each channel, ``parameters/LAYER_N.npz`` with its spectrum
-    (``read_unit``), and sheets of 64, ``LAYER_sheet_1.png``. A journal says what is done: closed,
-    interrupted or killed, the same call goes on from there. Channel N has the noise of
+    Writes ``LAYER_N.png`` for each channel, ``parameters/LAYER_N.npz`` with what it is computed
+    from (``read_unit``), and sheets of 64, ``LAYER_sheet_1.png``. A journal says what is done:
+    closed, interrupted or killed, the same call goes on from there. Channel N has the noise of
     ``jax.random.fold_in(jax.random.key(seed), N)``, whatever is made with it.
 
     Args:
@@ -58,8 +59,8 @@ def visualize_units(
         model: from ``load_model`` or ``wrap``.
         layers: names or aliases.
         {settings}
-        size: of the pictures, in pixels: a side, or height and width; by default 224, or the one
-            size that a network takes.
+        size: of the pictures, in pixels: a side, or height and width; by default the one size that
+            a network takes, or as ``visualize``.
         overwrite: make all again, and replace files that the folder's journal does not know.
         notify: is told of damaged lines of the journal.
 
@@ -71,10 +72,7 @@ def visualize_units(
             pictures of one thing, or a folder that another run writes into, that has files of
             others in the way, or that cannot be written into.
     """
-    if settings.diversity:
-        raise JaxdreamError("diversity is between pictures of one thing: each unit has one here")
-    if settings.keep is not None:
-        raise JaxdreamError("keep is of a photograph, and units begin from noise: leave it out")
+    check_of_units(settings)
     names = [model.graph.resolve(layer) for layer in dict.fromkeys(layers)]
     check_names(names)
     shape = size or model.graph.fixed_size or settings.side
@@ -177,22 +175,17 @@ class _Work:
 
     def _write(self, journal: Journal, layer: str, channel: int, drawn: Drawn) -> None:
         """The parameters, then the picture, which stands in the journal before it has its name."""
-        about = {**self.common, "pictures": [unit_label(layer, channel)], "width": self.size[1]}
-        found = drawn.parameters
-        arrays = {name: np.asarray(getattr(found, name)) for name in _arrays(found)}
-        write_arrays(self.parameters(layer, channel), about, arrays)
-        path = self.path(layer, channel)
         record = visualize_record(
             self.model, self.settings,
             pictures=[unit_label(layer, channel)], size=self.size, seed=self.seed,
         )  # fmt: skip
+        about, found = {**json.loads(record), "width": self.size[1]}, drawn.parameters
+        arrays = {name: np.asarray(getattr(found, name)) for name in _arrays(found)}
+        write_arrays(self.parameters(layer, channel), about, arrays)
+        path = self.path(layer, channel)
         content = encode_image(path, drawn.pixels, recipe=record)
         entry = self._entry(layer, channel, hashlib.sha256(content).hexdigest())
-        with replacing(path) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            journal.made(path.name, entry)
+        write_whole(path, content, note=lambda: journal.made(path.name, entry))
 
     def _sheets(self, layer: str, changed: set[int]) -> Iterator[StepDone]:
         """Sheets of a layer's pictures, as far as these have changed."""
@@ -202,8 +195,8 @@ class _Work:
             path = self.folder / sheet_file(layer, number)
             if changed.isdisjoint(channels) and os.path.lexists(path):
                 continue
-            if os.path.lexists(path) and not (self.overwrite or is_own(path)):
-                raise JaxdreamError(f"{printable(path)} is not jaxdream's: move it away")
+            if not self.overwrite:
+                may_write(path)
             pictures = [read_picture(self.path(layer, channel)).pixels for channel in channels]
             sheet = contact_sheet(pictures, list(map(str, channels)), columns=_COLUMNS)
             write_image(path, sheet, recipe=mark("units"))

@@ -20,7 +20,11 @@ from jaxdream.units.pages import write_pages
 from jaxdream.units.pictures import NOT_FINITE, Read, Unreadable
 from jaxdream.units.sheets import write_sheets
 from jaxdream.units.statistics import SHARES, UnitStatistics
-from jaxdream.units.visualizations import copy_visualizations, write_visualizations
+from jaxdream.units.visualizations import (
+    check_of_units,
+    copy_visualizations,
+    write_visualizations,
+)
 
 RESULT = "examples.npz"
 _PARTS = ("index.html", "units", "visualizations")
@@ -97,12 +101,15 @@ def examples_of_files(
         How far it is, after every batch of pictures and of units.
 
     Raises:
-        JaxdreamError: an unknown layer or channel, pictures that cannot be found, or a folder that
+        JaxdreamError: an unknown layer or channel, a setting of visualisations that is for several
+            of one thing or for a photograph, pictures that cannot be found, or a folder that
             holds something else or cannot be written into.
     """
     path = Path(folder)
     found = found_inputs(inputs, path)
     work = Pass.planned(model, layers, settings)
+    if visualize is not None:
+        check_of_units(visualize)
     check_names(list(work.shapes))
     chosen = {name: _checked(channels, name, shape[-1]) for name, shape in work.shapes.items()}
     results = ResultFolder(path, RESULT, _PARTS)

@@ -41,6 +41,18 @@ class Drawn(NamedTuple):
     parameters: ImageParameters  # that they are computed from
 
 
+def check_of_units(settings: VisualizeSettings) -> None:
+    """Make sure that pictures of units, one each and from noise, can be made in this way.
+
+    Raises:
+        JaxdreamError: a setting is for several pictures of one thing, or for a photograph.
+    """
+    if settings.diversity:
+        raise JaxdreamError("diversity is between pictures of one thing: each unit has one here")
+    if settings.keep is not None:
+        raise JaxdreamError("keep is of a photograph, and units begin from noise: leave it out")
+
+
 def visualize_many(
     model: Network,
     wanted: Sequence[tuple[int, Objective]],

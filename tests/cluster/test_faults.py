@@ -145,7 +145,7 @@ def test_a_full_disk_stops_it_and_it_goes_on(few, tmp_path):
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(out)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("no small file system can be mounted here")
-    from jaxdream.folder.worker import TargetError
+    from jaxdream.folder.targets import TargetError
 
     try:
         noise = np.random.default_rng(0).integers(0, 255, (150, 150, 3), np.uint8)

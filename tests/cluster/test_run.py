@@ -16,7 +16,8 @@ from tiny_network import tiny_network
 from jaxdream import picture_seed
 from jaxdream.cluster import dream_places
 from jaxdream.cluster.manifest import Row, rows_between
-from jaxdream.folder.worker import Progress, TargetError
+from jaxdream.folder.targets import TargetError
+from jaxdream.folder.worker import Progress
 from jaxdream.recipe import read_recipe
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from jaxdream import JaxdreamError
 from jaxdream.cluster import storage
 from jaxdream.cluster.storage import StoreError, read_if_there, read_place, write_place
-from jaxdream.folder.worker import TargetError
+from jaxdream.folder.targets import TargetError
 
 
 @pytest.fixture

@@ -163,3 +163,13 @@ def test_a_folder_without_a_readable_picture(tiny, tmp_path):
     (tmp_path / "in" / "a.png").write_bytes(b"")
     with pytest.raises(JaxdreamError, match="no pictures to find examples in"):
         list(run(tiny, tmp_path / "in", tmp_path / "out"))
+
+
+@pytest.mark.parametrize(("setting", "line"), [("keep", "keep is of"), ("diversity", "diversity")])
+def test_settings_that_are_not_of_units_are_refused_at_once(tiny, folder, tmp_path, setting, line):
+    value = "first" if setting == "keep" else 1.0
+    visualize = jd.VisualizeSettings().replace(**{setting: value})
+    with pytest.raises(JaxdreamError, match=line):
+        run(tiny, folder, tmp_path / "out", visualize=visualize)
+    with pytest.raises(JaxdreamError, match=line):
+        jd.atlas_of_files(tiny, [folder], tmp_path / "atlas", "second", visualize=visualize)
