@@ -62,8 +62,8 @@ def _network_to_replay(options: argparse.Namespace, recipe: Recipe, compute: Com
     name = recipe.provenance.model if options.model is None else options.model
     if options.model is None and name not in {record.model for record in RECORDS}:
         raise JaxdreamError(
-            f"{options.dreamed} was dreamed with a network of one's own ({name}), which is not "
-            "loaded because a picture says so: name it by --model MODULE:FUNCTION"
+            f"{options.dreamed} was dreamed with a network of one's own ({name}): a picture cannot "
+            "make jaxdream run code, so give the network by --model MODULE:FUNCTION"
         )
     return session.load(options, compute, name=name)
 

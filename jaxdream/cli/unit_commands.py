@@ -51,7 +51,8 @@ def _add_pictures(parser) -> None:
         "patterns in quotes such as 'in/**/*.jpg', @FILE for a list")  # fmt: skip
     add("-o", "--output", metavar="OUT", required=True, help="the folder for the results; run "
         "again, a command that was stopped goes on")  # fmt: skip
-    add("--overwrite", action="store_true", help="begin anew, in place of what OUT holds")
+    add("--overwrite", action="store_true", help="start again from the first picture, and "
+        "replace what OUT has")  # fmt: skip
 
 
 def _add_rest(parser) -> None:

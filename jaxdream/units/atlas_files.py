@@ -74,7 +74,7 @@ def atlas_of_files(
         folder: where the results go.
         layer: a name or alias.
         {settings}
-        overwrite: begin anew, in place of what the folder holds.
+        overwrite: start again from the first picture, and replace what the folder has.
         notify: is called with a line about how activations are laid out.
 
     Yields:

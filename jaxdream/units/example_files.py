@@ -95,7 +95,7 @@ def examples_of_files(
         visualize: make a visualisation of each of these channels as well, in this way.
         visualizations: a folder with visualisations that ``jaxdream visualize`` made, to be shown.
         seed: of the visualisations.
-        overwrite: begin anew, in place of what the folder holds.
+        overwrite: start again from the first picture, and replace what the folder has.
 
     Yields:
         How far it is, after every batch of pictures and of units.

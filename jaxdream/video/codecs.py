@@ -37,7 +37,15 @@ class Codec:
 
 MAX_CRF = 51
 CODECS: Mapping[str, Codec] = {
-    "h264": Codec("libx264", "yuv420p", VIDEO_SUFFIXES, crf=17, multiple=(2, 2)),
+    "h264": Codec(
+        "libx264",
+        "yuv420p",
+        VIDEO_SUFFIXES,
+        crf=17,
+        multiple=(2, 2),
+        # Without it, processors with AVX-512 encode otherwise from one run to the next.
+        options={"x264-params": "cpu-independent=1"},
+    ),
     "hevc": Codec(
         "libx265",
         "yuv420p",

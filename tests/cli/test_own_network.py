@@ -84,8 +84,8 @@ def test_a_picture_does_not_choose_which_code_is_run(cli, photo, tmp_path):
     del sys.modules["mine"]
     line = cli("replay", "dreamed.png", photo, code=2).stderr
     assert line == (
-        "jaxdream: dreamed.png was dreamed with a network of one's own (mine:net), which is not "
-        "loaded because a picture says so: name it by --model MODULE:FUNCTION\n"
+        "jaxdream: dreamed.png was dreamed with a network of one's own (mine:net): a picture "
+        "cannot make jaxdream run code, so give the network by --model MODULE:FUNCTION\n"
     )
     assert "mine" not in sys.modules
     assert not (tmp_path / "imported").exists()

@@ -93,8 +93,11 @@ def check(recording: str, model):
         assert error < 1e-4 * expected[f"largest|{layer}"], layer
     for layer in (key.partition("|")[2] for key in expected if key.startswith("gradient|")):
         gradient = jax.jit(jax.grad(partial(energy, layer), argnums=1))(model, picture)
-        error = np.abs(samples(gradient) - expected[f"gradient|{layer}"]).max()
-        assert error < 1e-3 * expected[f"largest gradient|{layer}"]
+        error = np.abs(samples(gradient) - expected[f"gradient|{layer}"])
+        error /= expected[f"largest gradient|{layer}"]
+        # Of two nearly equal values in a pool, another processor may find the other one larger.
+        assert error.max() < 1e-2, layer
+        assert np.quantile(error, 0.9) < 1e-5, layer
 
 
 SLOW = pytest.mark.slow

@@ -73,6 +73,16 @@ def test_colours_and_tags_are_those_of_the_source(tmp_path, codec, full, matrix)
     assert np.abs(difference).max() <= 3
 
 
+@pytest.mark.parametrize(("codec", "suffix"), HOLDS[0:1] + HOLDS[-3:])
+def test_the_same_frames_become_the_same_pixels(tmp_path, codec, suffix):
+    written = set()
+    for _ in range(8):
+        write_video(tmp_path / f"a{suffix}", timed(moving(10)), codec=codec)
+        _, frames = read(tmp_path / f"a{suffix}")
+        written.add(b"".join(frame.pixels.tobytes() for frame in frames))
+    assert len(written) == 1
+
+
 @pytest.mark.parametrize(("size", "matrix"), [((480, 640), 6), ((576, 720), 5), ((720, 1280), 1)])
 def test_colours_that_are_not_tagged_are_those_that_players_assume(tmp_path, size, matrix):
     source = film(tmp_path / "a.mp4", [np.zeros((*size, 3), np.uint8)], options={"crf": "30"})

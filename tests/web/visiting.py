@@ -92,8 +92,9 @@ class Visit:
 
     def sees(self, element: str, text: str) -> str:
         """Waits until an element shows a text, and gives all that it shows."""
-        expect(self.find(element)).to_contain_text(text, ignore_case=True)
-        return self.find(element).inner_text()
+        line = self.find(element).locator("p")  # beside it is Gradio's own progress, hidden
+        expect(line).to_contain_text(text, ignore_case=True)
+        return line.inner_text()
 
     def give(self, path: Path) -> str:
         """Upload a picture; what the page says of it."""
