@@ -48,6 +48,7 @@ def test_as_a_process_on_a_folder_with_a_broken_picture(run, folder):
     assert (again.stdout, again.stderr) == (done.stdout, "")
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done(interrupt, run, folder, contents):
     for i in range(7, 400):  # so many that a run takes seconds
         (folder / "in" / f"{i}.png").hardlink_to(folder / "in" / f"{i % 7}.png")

@@ -105,6 +105,7 @@ def test_several_pictures_from_a_photograph_go_into_a_folder(call, photo, tmp_pa
     assert (made["diversity"], made["transforms"]) == (0.5, False)
 
 
+@pytest.mark.slow
 def test_phases_with_a_spectrum_of_ones_own(run, photo, tmp_path):
     show = ["visualize", *QUICK, "--layer", LAYER, "--channel", "4", "--parametrization", "maco"]
     done = run(*show, "--alpha", "-o", "law.png")
@@ -126,6 +127,7 @@ def test_phases_with_a_spectrum_of_ones_own(run, photo, tmp_path):
         assert image.mode == "RGBA"
 
 
+@pytest.mark.slow
 def test_a_photograph_of_which_a_layer_is_kept(run, photo, tmp_path):
     show = ["visualize", *MODEL, "--layer", LAYER, "--channel", "4", "--from", photo]
     quick = ["--steps", "4", "--no-transforms", "--learning-rate", "0.2"]

@@ -54,7 +54,7 @@ def test_what_a_new_page_sends_are_the_defaults(cls):
     assert found == {name: default(cls, name) for name in fields.names}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 @pytest.mark.parametrize("cls", CLASSES)
 def test_what_is_shown_is_what_is_read(cls, data):

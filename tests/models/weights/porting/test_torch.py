@@ -113,6 +113,7 @@ def test_no_network_is_taken_for_another():
     assert table_of(["conv/kernel"]) is None
 
 
+@pytest.mark.slow
 def test_the_dense_layer_of_vgg_is_a_convolution():
     """By torchvision's names, where it is dense, and by timm's, where it is one."""
     kernel = RANDOM.normal(size=(4096, 512, 7, 7)).astype(np.float32)
