@@ -18,7 +18,7 @@ import jaxdream as jd
 from jaxdream.settings import Settings, settings_table
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = (ROOT / "README.md", ROOT / "docs" / "page.md", ROOT / "docs" / "units.md")
+PAGES = sorted((ROOT / "docs").glob("*.md"))
 REQUIREMENTS = ROOT / "requirements.txt"
 # Between `<!-- NAME -->` and `<!-- /NAME -->` a page has a table of these settings.
 TABLES: dict[str, tuple[type[Settings], ...]] = {
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="OUT_FOLDER", nargs="?")
     parser.add_argument(
         "--tables", action="store_true",
-        help="write the tables of settings in README.md and docs, and requirements.txt",
+        help="write the tables of settings in docs, and requirements.txt",
     )  # fmt: skip
     options = parser.parse_args()
     if (options.folder is None) != options.tables:

@@ -1,7 +1,7 @@
 """Pages of the site that are made from files elsewhere in the repository, for ``mkdocs.yml``.
 
 README.md is the first page, CHANGELOG.md and others are pages as they are, and the reference has
-an entry for every public name.
+an entry for every public name. Links are those of the repository, and are changed on every page.
 """
 
 import inspect
@@ -19,26 +19,23 @@ from jaxdream import objectives
 from jaxdream.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-# Files of the repository that are pages of the site, and their places there.
-ELSEWHERE = {
+# The places of files that are pages, and of those that pages link to as they are.
+PLACES = {
     "README.md": "index.md",
     "CHANGELOG.md": "CHANGELOG.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
     "weights/README.md": "weights/README.md",
     "jaxdream/objectives/data/README.md": "class_names.md",
+    "LICENSE": "LICENSE.txt",
+    "notebooks/jaxdream.ipynb": "notebooks/jaxdream.ipynb",
 }
-# Files that pages link to, as they are.
-AS_THEY_ARE = {"LICENSE": "LICENSE.txt", "notebooks/jaxdream.ipynb": "notebooks/jaxdream.ipynb"}
+SOURCES = {place: source for source, place in PLACES.items()}
 _LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]+)?\))")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages from elsewhere and the reference."""
-    for source, place in ELSEWHERE.items():
-        text = (ROOT / source).read_text("utf-8")
-        text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)  # of the Space
-        files.append(File.generated(config, place, content=_links(text, source, place)))
-    for source, place in AS_THEY_ARE.items():
+    for source, place in PLACES.items():
         files.append(File.generated(config, place, abs_src_path=str(ROOT / source)))
     for name, text in reference().items():
         files.append(File.generated(config, f"reference/{name}.md", content=text))
@@ -46,31 +43,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
-    """Links of a page in docs to files outside."""
+    """A page with its links as they are on the site, and without the header of a Space."""
     place = page.file.src_uri
-    if place in ELSEWHERE.values() or place.startswith("reference/"):
-        return markdown
-    return _links(markdown, f"docs/{place}", place)
-
-
-def _links(text: str, source: str, place: str) -> str:
-    """The text of a file of the repository with its links as they are on the site.
-
-    A link to a file that is no page, such as a module, becomes its name.
-    """
+    source = SOURCES.get(place, f"docs/{place}")
 
     def moved(match: re.Match[str]) -> str:
         target = match[2]
-        if "://" in target or target.startswith(("mailto:", "#")):
+        if "://" in target or target.startswith("mailto:"):
             return match[0]
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
-        inside = path.removeprefix("docs/") if path.startswith("docs/") else None
-        new = (ELSEWHERE | AS_THEY_ARE).get(path, inside)
+        new = PLACES.get(path, path.removeprefix("docs/") if path.startswith("docs/") else None)
         if new is None:
             raise ValueError(f"{source} links to {target}, which is no page of the site")
         return match[1] + posixpath.relpath(new, posixpath.dirname(place) or ".") + match[3]
 
-    return _LINK.sub(moved, text)
+    return markdown if place.startswith("reference/") else _LINK.sub(moved, markdown)
 
 
 def reference() -> dict[str, str]:

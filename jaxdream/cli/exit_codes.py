@@ -1,4 +1,4 @@
-"""The exit codes of the command line; the README's table is made of ``MEANINGS``."""
+"""The exit codes of the command line; docs/command_line.md has the table of ``MEANINGS``."""
 
 DONE = 0
 FAILED = 1

@@ -14,6 +14,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from documentation import blocks, read
 from helpers import ROOT
 
 import jaxdream as jd
@@ -59,19 +60,45 @@ def test_the_recipes_are_readable_and_of_photographs_that_are_there(name):
     assert hashlib.sha256(content).hexdigest() == recipe.input_sha256
 
 
-BESIDE = re.compile(r"\((docs/pictures/\S+\.jpg)\)\s+`jaxdream (dream [^`]+)`(?:, by `(\w+)`)?")
+# The sections of the gallery by the anchors of their titles.
+GALLERY = {
+    re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-"): section
+    for title, section in re.findall(r"^## (.+)\n((?:(?!## ).*\n)+)", read("docs/gallery.md"), re.M)
+}
+LINK = re.compile(r"\[!\[[^\]]+\]\((?:docs/)?(pictures/\S+)\)\]\((?:docs/gallery\.md)?#([\w-]+)\)")
 
 
-SHOWN = BESIDE.findall((ROOT / "README.md").read_text("utf-8"))
+@pytest.mark.parametrize(("page", "count"), [("README.md", 6), ("docs/gallery.md", 18)])
+def test_a_click_on_a_picture_leads_to_the_command_that_made_it(page, count):
+    links = LINK.findall(read(page))
+    assert len(set(links)) == count
+    for picture, anchor in links:
+        assert f"]({picture})" in GALLERY[anchor]
+        assert any("jaxdream" in code for code in blocks(GALLERY[anchor], "sh"))
 
 
-@pytest.mark.parametrize(("picture", "command", "by"), SHOWN)
-def test_the_command_beside_a_picture_of_the_readme_is_the_one_that_made_it(picture, command, by):
-    recipe = jd.read_recipe(ROOT / picture)
-    options = build_parser().parse_args(shlex.split(command))
+def test_every_section_of_the_gallery_can_be_clicked():
+    assert {anchor for _, anchor in LINK.findall(read("docs/gallery.md"))} == set(GALLERY)
+
+
+SHOWN = [
+    (picture, code)
+    for section in GALLERY.values()
+    for picture in re.findall(r"\]\(pictures/(\S+)\)", section)
+    if picture in DREAMS
+    for code in blocks(section, "sh")
+]
+
+
+@pytest.mark.parametrize(("picture", "command"), SHOWN)
+def test_the_command_beside_a_dream_is_the_one_that_made_it(picture, command):
+    recipe = jd.read_recipe(PICTURES / picture)
+    program, *words = shlex.split(command)
+    options = build_parser().parse_args(words)
+    assert program == "jaxdream"
     assert dream_settings(options) == recipe.settings
     assert options.seed == recipe.source.seed
-    assert recipe.provenance.model == (by or options.model)
+    assert recipe.provenance.model == options.model
     assert recipe.input_name == Path(options.inputs[0]).name
     height, width, _ = jd.read_image(ROOT / options.inputs[0]).shape
     wanted = (height, width) if options.size is None else parse_size(options.size, height, width)
@@ -81,7 +108,7 @@ def test_the_command_beside_a_picture_of_the_readme_is_the_one_that_made_it(pict
 
 
 def test_there_are_such_commands():
-    assert len(SHOWN) == 6
+    assert {picture for picture, _ in SHOWN} == set(DREAMS)
 
 
 def test_no_other_picture_has_a_recipe():

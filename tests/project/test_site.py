@@ -50,6 +50,7 @@ def test_the_first_page_is_the_readme_with_its_pictures(site):
     text = (site / "index.html").read_text("utf-8")
     assert "sdk_version" not in text
     assert 'href="objectives.html"' in text
+    assert 'href="gallery.html#an-early-layer"' in text
     assert 'src="pictures/china_googlenet_4c.jpg"' in text
     assert (site / "pictures" / "china_googlenet_4c.jpg").is_file()
 
