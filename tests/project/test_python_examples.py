@@ -36,7 +36,7 @@ GIVEN = {
 # Modules that CONTRIBUTING.md invents, and those whose imports they need.
 NEW = {
     "jaxdream/models/small.py": "jaxdream.models.googlenet",
-    "jaxdream/cli/compare.py": "jaxdream.cli.session",
+    "jaxdream/cli/compare.py": "jaxdream.cli.visualize",
 }
 
 
