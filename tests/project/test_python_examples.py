@@ -88,6 +88,13 @@ def test_the_text_names_what_exists(page):
             assert mistakes(tree, dict.fromkeys(names, UNKNOWN) | {"jd": jd}) == [], code
 
 
+def test_the_functions_that_are_listed_exist():
+    listed = read("docs/python.md").split("## Functions")[1].split("\n\nEach picture")[0]
+    names = re.findall(r"`(\w+)`", listed)
+    assert len(names) > 10
+    assert [name for name in names if not hasattr(jd, name)] == []
+
+
 def test_parts_of_files_name_what_these_files_have():
     parts = 0
     for code in blocks(read("CONTRIBUTING.md"), "python"):
