@@ -4,6 +4,7 @@ import importlib.util
 import re
 import shlex
 import subprocess
+import sys
 from functools import cache
 
 import pytest
@@ -122,6 +123,7 @@ def test_every_block_is_of_a_language_that_is_tested(page):
     assert not re.search(r"^(\t| {4,})\S|<pre|<code", prose(text), flags=re.MULTILINE)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no bash of its own")
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_blocks_are_shell(page):
     code = "\n".join(shell(read(page)))
