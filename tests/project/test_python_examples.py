@@ -224,6 +224,7 @@ def test_the_network_of_digits_knows_what_it_draws(tmp_path, monkeypatch):
     assert jd.read_image("digits.png").shape[2] == 3
 
 
+@pytest.mark.slow
 def test_the_transformer_sees_a_token_where_it_is(tmp_path, monkeypatch):
     names = run(examples("docs/own_networks.md")[2], tmp_path, monkeypatch)
     assert names["everywhere"].shape == names["one_token"].shape == (48, 48, 3)
@@ -250,6 +251,7 @@ def test_the_figure_of_a_paper_is_made(tmp_path, monkeypatch):
     assert jd.read_image("figure.png").std() > 20
 
 
+@pytest.mark.slow
 def test_an_objective_of_ones_own_grows(tmp_path, monkeypatch):
     names = run(examples("docs/research.md")[1], tmp_path, monkeypatch)
     assert names["gradient"].shape == names["image"].shape
