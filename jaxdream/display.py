@@ -52,7 +52,7 @@ def show_dream(
         states: from ``iterate_dream``, of one picture; with ``scan=False`` there is a state for
             every step also on GPU and TPU, where otherwise there is one for every octave.
         image: the picture it began from.
-        every: show every so many states, and the last.
+        every: show every ``every``-th state, and the last.
         scaled: as in ``to_uint8``.
 
     Raises:

@@ -36,7 +36,7 @@ def plan_octaves(
 
     Args:
         size: height and width of the picture.
-        smallest: as many octaves as there are whose shorter side is at least so many pixels,
+        smallest: as many octaves as there are whose shorter side is at least this many pixels,
             whatever ``octaves`` says; always the picture's own.
         minimum: smallest side the layers can see (``objective.minimum_size(model.graph)``).
         sphere: the picture is that of a sphere.

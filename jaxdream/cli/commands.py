@@ -122,7 +122,7 @@ def _add_batch(commands) -> None:
         "(default: same)")  # fmt: skip
     add("--overwrite", action="store_true", help="dream all again, and replace files of others")
     add("--batch", type=whole_number(1, 10**6, "batch"), metavar="N",
-        help="dream at most so many pictures at once (default: as many as fit into the "
+        help="dream at most this many pictures at once (default: as many as fit into the "
         "memory)")  # fmt: skip
     add_objective(parser)
     add_settings(parser, DreamSettings, absent=True)
@@ -191,7 +191,7 @@ def _add_visualize(commands) -> None:
         "(default: named by what is shown)")  # fmt: skip
     add_overwrite(parser)
     add("-n", "--count", type=whole_number(1, 10**4, "count"), default=1, metavar="N",
-        help="make so many pictures of it (default: 1)")  # fmt: skip
+        help="make this many pictures of it (default: 1)")  # fmt: skip
     add("--grid", action="store_true", help="put several pictures on one labelled sheet")
     add("--columns", type=whole_number(1, 10**4, "columns"), metavar="N",
         help="pictures in a row of the sheet (default: as many as rows)")  # fmt: skip

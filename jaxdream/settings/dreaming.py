@@ -46,7 +46,7 @@ class DreamSettings(Settings):
     )
     smallest: int | None = setting(
         default=None,
-        help="begin where the shorter side is about so long, with as many octaves as that takes, "
+        help="begin where the shorter side is about this long, with as many octaves as that takes, "
         "so that pictures of any size get the same look",
         kind=int,
         unit="pixels",
@@ -68,7 +68,7 @@ class DreamSettings(Settings):
     )
     jitter: int = setting(
         default=32,
-        help="the picture is shifted by a random offset of up to so many pixels before each step",
+        help="the picture is shifted by a random offset of up to this many pixels before each step",
         unit="pixels",
         minimum=0,
         maximum=10**6,
@@ -103,7 +103,8 @@ class DreamSettings(Settings):
     )
     laplacian: int = setting(
         default=0,
-        help="give so many bands of frequencies of a gradient the same strength; 4 is usual",
+        help="split a gradient into this many bands of frequencies, and give all the same strength; "
+        "4 is usual",
         unit="levels",
         metavar="LEVELS",
         minimum=0,
@@ -166,7 +167,7 @@ class SourceSettings(Settings):
     )
     guide_size: int = setting(
         default=1024,
-        help="guides with a longer side are made so small first; a small guide shows the network "
+        help="guides with a longer side are first made this small; a small guide shows the network "
         "its larger shapes",
         unit="pixels",
         metavar="N",
@@ -183,8 +184,8 @@ class SourceSettings(Settings):
     )
     make_tile: bool = setting(
         default=False,
-        help="let a picture that does not tile do so first: it is faded into a copy that is "
-        "shifted by half",
+        help="first change a picture that does not tile, so that it does: it is faded into a copy "
+        "that is shifted by half",
         since=5,
     )
     mask: str | None = setting(

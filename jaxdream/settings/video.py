@@ -44,7 +44,7 @@ class ClipSettings(Settings):
     )
     max_frames: int | None = setting(
         default=None,
-        help="make at most so many frames",
+        help="make at most this many frames",
         kind=int,
         minimum=1,
         maximum=10**7,

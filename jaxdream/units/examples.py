@@ -51,7 +51,7 @@ def find_examples(
 ) -> dict[str, UnitExamples]:
     """The pictures that excite each channel of some layers most, and statistics of all channels.
 
-    The pictures are gone through once, and the memory does not depend on how many there are.
+    Each picture is read once, and the memory does not depend on how many there are.
     ``merge_statistics`` puts the statistics of parts of a data set together.
 
     Args:
