@@ -15,7 +15,8 @@ from jaxdream.files.reading import printable, reason
 from jaxdream.files.version import jaxdream_version
 
 _PACKAGES = (
-    "jax", "jaxlib", "flax", "optax", "numpy", "pillow", "huggingface-hub", "av", "gradio",
+    "jax", "jaxlib", "flax", "optax", "numpy", "pillow", "huggingface-hub", "av",
+    "opencv-python-headless", "gradio", "ray", "umap-learn",
 )  # fmt: skip
 _VARIABLES = ("JAX_", "XLA_", "JAXDREAM_", "HF_ENDPOINT", "HF_HOME", "HF_HUB_", "CUDA_", "TPU_")
 
