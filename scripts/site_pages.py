@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 import jaxdream
-from jaxdream import objectives
+from jaxdream import cluster, objectives
 from jaxdream.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,8 +63,9 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
 def reference() -> dict[str, str]:
     """The pages of the reference by their names, from the public names."""
     pages: dict[str, list[Any]] = {"functions": [], "settings": [], "types": [], "objectives": []}
-    for name in sorted({*dir(jaxdream)} - {"objectives", "__version__"}):  # the public ones
-        value = getattr(jaxdream, name)
+    public = {*dir(jaxdream)} - {"cluster", "objectives", "__version__"}
+    values = [getattr(jaxdream, name) for name in sorted(public)]
+    for value in [*values, *(getattr(cluster, name) for name in sorted(cluster.__all__))]:
         if not inspect.isclass(value):
             kind = "functions" if inspect.isfunction(value) else "settings"
         else:

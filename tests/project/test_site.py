@@ -60,7 +60,8 @@ def test_the_reference_has_every_public_function_class_and_setting(site):
     pages = {name: (folder / f"{name}.html").read_text("utf-8") for name in
              ("functions", "settings", "types", "objectives")}  # fmt: skip
     text = "".join(pages.values())
-    names = [jd.dream, jd.visualize, jd.Network, jd.DreamSettings, jd.RunLog, objectives.channel]
+    names = [jd.dream, jd.visualize, jd.Network, jd.DreamSettings, jd.RunLog, objectives.channel,
+             jd.cluster.dream_dataset, jd.cluster.dream_places, jd.cluster.Dreamer]  # fmt: skip
     for value in names:
         assert f'id="{value.__module__}.{value.__qualname__}"' in text
     classes = {name for name in jd.__all__ if isinstance(getattr(jd, name), type)}
