@@ -3,6 +3,7 @@
 python scripts/check_release.py dist
 """
 
+import subprocess
 import sys
 import tarfile
 import tomllib
@@ -50,10 +51,20 @@ def wheel_faults(path: Path) -> list[str]:
 def source_faults(path: Path) -> list[str]:
     """What is wrong with a source archive, a line each."""
     with tarfile.open(path) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
+        files = [member.name for member in archive.getmembers() if member.isfile()]
+    names = {name.partition("/")[2] for name in files}
     needed = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "tests/conftest.py",
               "weights/googlenet_mini.safetensors", "jaxdream/__init__.py")  # fmt: skip
-    return [f"{name} is missing" for name in needed if name not in names]
+    faults = [f"{name} is missing" for name in needed if name not in names]
+    others = names - {"PKG-INFO"} - kept_by_git() if (ROOT / ".git").exists() else ()
+    return faults + [f"{name} does not belong into a source" for name in sorted(others)]
+
+
+def kept_by_git() -> set[str]:
+    """The files of this clone that belong to it."""
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(listed.stdout.split("\0"))
 
 
 def main() -> None:

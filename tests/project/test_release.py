@@ -55,7 +55,21 @@ def test_a_fault_of_a_wheel_is_found(tmp_path, change, fault):
     assert fault in found
 
 
+def source(path, *names):
+    with tarfile.open(path, "w:gz") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(f"jaxdream-0/{name}"), io.BytesIO())
+    return path
+
+
 def test_a_source_without_its_tests_is_found(tmp_path):
-    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
-        archive.addfile(tarfile.TarInfo("jaxdream-0/pyproject.toml"), io.BytesIO())
-    assert "tests/conftest.py is missing" in source_faults(tmp_path / "a.tar.gz")
+    faults = source_faults(source(tmp_path / "a.tar.gz", "pyproject.toml", "PKG-INFO"))
+    assert "tests/conftest.py is missing" in faults
+    assert "pyproject.toml" not in str(faults)
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git says what belongs to a clone")
+def test_what_only_lies_in_the_clone_is_found_in_a_source(tmp_path):
+    faults = source_faults(source(tmp_path / "a.tar.gz", "site/index.html", "README.md"))
+    assert "site/index.html does not belong into a source" in faults
+    assert "README.md does" not in str(faults)
