@@ -103,8 +103,8 @@ class DreamSettings(Settings):
     )
     laplacian: int = setting(
         default=0,
-        help="split a gradient into this many bands of frequencies, and give all the same strength; "
-        "4 is usual",
+        help="split a gradient into this many bands of frequencies, and give all the same "
+        "strength; 4 is usual",
         unit="levels",
         metavar="LEVELS",
         minimum=0,
