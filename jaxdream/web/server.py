@@ -1,6 +1,7 @@
 """Serving the page, from this machine alone: nothing is sent to or fetched from elsewhere."""
 
 import atexit
+import logging
 import os
 import shutil
 import tempfile
@@ -84,6 +85,8 @@ def _launch(page: Any, settings: PageSettings) -> str:
     from jaxdream.web.page import CSS, theme
 
     page.queue(max_size=None, api_open=False, default_concurrency_limit=_PAGE_THREADS)
+    uvicorn = logging.getLogger("uvicorn.error")
+    uvicorn.addFilter(_not_of_the_address)
     try:
         _, local, public = page.launch(
             server_name=settings.host, server_port=settings.port, share=settings.share,
@@ -98,4 +101,11 @@ def _launch(page: Any, settings: PageSettings) -> str:
         raise JaxdreamError(
             f"the page cannot be served at {where}: give another --host or --port"
         ) from error
+    finally:
+        uvicorn.removeFilter(_not_of_the_address)
     return public or local
+
+
+def _not_of_the_address(record: logging.LogRecord) -> bool:
+    """Leaves out what Uvicorn logs of an address that cannot be had: our own line says it."""
+    return not isinstance(record.msg, OSError)
