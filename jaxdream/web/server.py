@@ -4,6 +4,7 @@ import atexit
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import reason
 from jaxdream.settings import Compute, PageSettings
 from jaxdream.web.library import require_gradio, without_collection
 from jaxdream.web.visitors import PAGES
@@ -44,6 +46,7 @@ def serving(settings: PageSettings, compute: Compute) -> Iterator[Served]:
     Raises:
         JaxdreamError: Gradio is not installed, or the address or the port cannot be had.
     """
+    _check_address(settings)
     folder = _folder_of_all_pages()
     os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folder))
     require_gradio()
@@ -76,6 +79,27 @@ def _folder_of_all_pages() -> Path:
     return folder
 
 
+def _check_address(settings: PageSettings) -> None:
+    """Make sure that the address can be had. Gradio would try it 100 times, for 5 seconds each."""
+    host = settings.host.strip("[]") or None
+    try:
+        found = socket.getaddrinfo(host, settings.port or 0, type=socket.SOCK_STREAM)
+        family, kind, _, _, address = found[0]
+        with socket.socket(family, kind) as probe:
+            # As Gradio does: a port that was given up just now is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        raise _not_served(settings, reason(error)) from error
+
+
+def _not_served(settings: PageSettings, why: str) -> JaxdreamError:
+    port = "" if settings.port is None else f", port {settings.port}"
+    return JaxdreamError(
+        f"the page cannot be served at {settings.host}{port} ({why}): give another --host or --port"
+    )
+
+
 def _launch(page: Any, settings: PageSettings) -> str:
     """Start the server in a thread; the address of the page."""
     from starlette.middleware import Middleware
@@ -97,10 +121,7 @@ def _launch(page: Any, settings: PageSettings) -> str:
             app_kwargs={"middleware": [Middleware(NothingFromElsewhere)]},
         )  # fmt: skip
     except (OSError, ValueError) as error:
-        where = f"{settings.host}, port {settings.port or 'any'}"
-        raise JaxdreamError(
-            f"the page cannot be served at {where}: give another --host or --port"
-        ) from error
+        raise _not_served(settings, reason(error)) from error
     finally:
         uvicorn.removeFilter(_not_of_the_address)
     return public or local
