@@ -61,7 +61,7 @@ def test_state_dict_with_folded_norms(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".pth", ".bin", ".pt"])
 def test_torch_checkpoint(tmp_path, suffix):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="no PyTorch: pip install '.[bench]'")
     state, expected = tiny_torch_state()
     tensors = {n: torch.from_numpy(np.ascontiguousarray(a)) for n, a in state.items()}
     torch.save(tensors, tmp_path / f"x{suffix}")
@@ -69,7 +69,7 @@ def test_torch_checkpoint(tmp_path, suffix):
 
 
 def test_torch_checkpoint_of_bfloat16(tmp_path):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="no PyTorch: pip install '.[bench]'")
     torch.save({"fc.bias": torch.ones(3, dtype=torch.bfloat16)}, tmp_path / "x.pth")
     np.testing.assert_array_equal(read_weights(tmp_path / "x.pth")["softmax/logits/bias"], 1)
 
@@ -138,7 +138,7 @@ def test_the_epsilon_of_a_resnet_is_its_own():
 
 def test_only_the_network_is_taken_of_a_checkpoint(tmp_path):
     """As a training saves it, and Madry's lab, whose network is inside others."""
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="no PyTorch: pip install '.[bench]'")
     arrays = norm_state("conv1", "bn1")
     state = {f"module.model.{name}": torch.from_numpy(array) for name, array in arrays.items()}
     state["module.normalizer.new_mean"] = torch.zeros(3)
@@ -190,7 +190,7 @@ def test_without_torch_the_message_says_what_to_do(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["names that are numbers", "repeated values", "a list"])
 def test_odd_checkpoints_are_one_line(tmp_path, kind):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="no PyTorch: pip install '.[bench]'")
     odd = {
         "names that are numbers": {1: torch.ones(3)},
         "repeated values": {"fc.bias": torch.ones(1).expand(1 << 33)},  # 32 GB of 4 bytes
