@@ -61,7 +61,7 @@ def choose_projection(projection: str) -> str:
     installed = importlib.util.find_spec("umap") is not None
     if projection == "umap" and not installed:
         raise JaxdreamError(
-            "--projection umap needs umap-learn: install jaxdream with its extra atlas, or take pca"
+            "--projection umap needs umap-learn: pip install 'jaxdream[atlas]', or take pca"
         )
     if projection == "auto":
         return "umap" if installed else "pca"

@@ -158,7 +158,7 @@ class _Work:
 def _sample(
     work: _Work, inputs: Sequence[Input], results: ResultFolder, overwrite: bool
 ) -> Generator[StepDone, None, tuple[About, ActivationSample]]:
-    """Go through the pictures that have not been gone through yet; what was kept of them."""
+    """Read the pictures that have not been read yet; what was kept of them."""
     of_sample = {name: getattr(work.settings, name) for name in ("samples", "batch", "seed")}
     about = About.of(work.model, inputs, [work.layer], work.size, of_sample)
     about, arrays = results.open(about, overwrite=overwrite)

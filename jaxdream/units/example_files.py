@@ -142,7 +142,7 @@ def _checked(channels: Sequence[int] | None, layer: str, count: int) -> list[int
 def _find(
     work: Pass, inputs: Sequence[Input], results: ResultFolder, overwrite: bool
 ) -> Iterator[StepDone]:
-    """Go through the pictures that have not been gone through yet."""
+    """Read the pictures that have not been read yet."""
     about = About.of(work.model, inputs, list(work.shapes), work.size, work.settings.recorded())
     about, arrays = results.open(about, overwrite=overwrite)
     if results.is_finished():

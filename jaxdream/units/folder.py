@@ -48,7 +48,7 @@ class About(msgspec.Struct):
     weights_sha256: str
     size: tuple[int, int]  # height and width that pictures were shown at
     pictures: int  # of the folder
-    read: int  # how many of these have been gone through
+    read: int  # how many of these have been read
     failed: int = 0
     failures: list[tuple[str, str]] = msgspec.field(default_factory=list)  # name and reason
 
@@ -81,7 +81,7 @@ class About(msgspec.Struct):
         return cls(key, layers, model.name, model.weights_sha256, size, len(inputs), read=0)
 
     def after(self, read: int, failed: Sequence[Unreadable]) -> "About":
-        """With so many more pictures gone through, of which some could not be used."""
+        """After further pictures were read, some of which could not be used."""
         failures = [*self.failures, *((name, reason) for name, reason in failed)]
         return msgspec.structs.replace(
             self,
@@ -103,7 +103,7 @@ class ResultFolder:
     def __init__(self, path: Path, result: str, parts: Sequence[str]) -> None:
         """
         Args:
-            result: name of the file that is written when all pictures have been gone through.
+            result: name of the file that is written when all pictures have been read.
             parts: names of the other files and folders in it.
         """
         self.path = path
@@ -152,7 +152,7 @@ class ResultFolder:
         return about, None
 
     def is_finished(self) -> bool:
-        """Whether all pictures have been gone through."""
+        """Whether all pictures have been read."""
         return self.result.exists()
 
     def go_through(

@@ -46,7 +46,7 @@ def test_the_projection_is_what_is_installed(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert choose_projection("auto") == "pca"
     assert choose_projection("pca") == "pca"
-    with pytest.raises(JaxdreamError, match="extra atlas"):
+    with pytest.raises(JaxdreamError, match=r"pip install 'jaxdream\[atlas\]'"):
         choose_projection("umap")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     assert choose_projection("auto") == choose_projection("umap") == "umap"
