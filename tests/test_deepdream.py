@@ -197,7 +197,7 @@ def test_octaves_too_small_for_the_layer_are_left_out_and_said(tiny, picture):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"objective": layer("secnd")}, "no layer 'secnd': the nearest are second"),
+        ({"objective": layer("secnd")}, "no layer 'secnd': the nearest is second"),
         ({"steps": 0}, "steps is a whole number from 1"),
         ({"steps": 10**9}, "steps is a whole number from 1 to 1,000,000, not 1000000000"),
         ({"octaves": 10**9}, "octaves is a whole number from 1 to 100"),

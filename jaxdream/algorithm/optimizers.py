@@ -19,7 +19,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Integer
 
-from jaxdream.errors import JaxdreamError
+from jaxdream.errors import JaxdreamError, nearest_names
 from jaxdream.settings import CLASSIC, SPHERE, DreamSettings
 from jaxdream.types import AnyArray
 
@@ -310,7 +310,7 @@ def _optax_optimizer(name: str) -> Callable[..., optax.GradientTransformation]:
     known = _optax_optimizers()
     if name not in known:
         near = difflib.get_close_matches(name, [CLASSIC, *known], n=3, cutoff=0)
-        raise JaxdreamError(f"no optimizer {name!r}: the nearest are {', '.join(near)}")
+        raise JaxdreamError(f"no optimizer {name!r}: {nearest_names(near)}")
     return known[name]
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from jaxtyping import Array, Integer
 
-from jaxdream.errors import JaxdreamError
+from jaxdream.errors import JaxdreamError, nearest_names
 from jaxdream.types import AnyArray, Size
 
 # Of names, from 0 to 1: the least that is worth suggesting, and the advantage of a good layer.
@@ -112,7 +112,7 @@ class LayerTable:
         if name in self.channels:
             return name
         near = self._nearest(name)
-        hint = f"the nearest are {', '.join(near)}"
+        hint = nearest_names(near)
         if not near:
             some = self.good_layers[:3] or list(self.names)[:3]
             hint = f"this network has others, such as {', '.join(some)}"

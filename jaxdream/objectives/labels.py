@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from jaxdream.errors import JaxdreamError
+from jaxdream.errors import JaxdreamError, nearest_names
 
 if TYPE_CHECKING:
     from jaxdream.models.layer_table import LayerTable
@@ -148,7 +148,7 @@ def _suggestion(text: str, classes: Sequence[ImageClass]) -> str:
             f"(`jaxdream classes {shlex.quote(wanted)}` lists them)"
         )
     near = _nearest(wanted, classes)
-    return f"the nearest are {', '.join(near)}" if near else "give a name, WordNet id or index"
+    return nearest_names(near) if near else "give a name, WordNet id or index"
 
 
 def _nearest(wanted: str, classes: Sequence[ImageClass]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdream import objectives
-from jaxdream.errors import JaxdreamError
+from jaxdream.errors import JaxdreamError, nearest_names
 from jaxdream.objectives.base import Objective, Product, Scaled, Sum
 from jaxdream.objectives.functions import FUNCTIONS
 from jaxdream.objectives.masked import Mask
@@ -141,7 +141,7 @@ class Parser:
         if self.take("("):
             if name not in FUNCTIONS:
                 near = difflib.get_close_matches(name, FUNCTIONS, n=1, cutoff=0)
-                raise self.error(f"no function {name!r}: the nearest is {near[0]}")
+                raise self.error(f"no function {name!r}: {nearest_names(near[:1])}")
             objective = FUNCTIONS[name](self)
             self.expect(")")
             return objective

@@ -73,7 +73,7 @@ def test_an_atlas(cli, folder):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--layer", "secnd"], "the nearest are second"),
+        (["--layer", "secnd"], "the nearest is second"),
         (["--channels", "9"], "channels 0 to 4"),
         (["--channels", "x"], "give numbers"),
         (["--visualize", "--visualizations", "in"], "exclude each other"),

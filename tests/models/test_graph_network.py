@@ -28,7 +28,7 @@ def test_computes_no_further_than_needed(tiny, picture):
 
 
 def test_unknown_layer(tiny, picture):
-    with pytest.raises(JaxdreamError, match="no layer 'seconds': the nearest are second"):
+    with pytest.raises(JaxdreamError, match="no layer 'seconds': the nearest is second"):
         tiny(tiny.preprocess(picture)[None], layers=("seconds",))
 
 

@@ -298,7 +298,7 @@ def test_the_gradient_of_a_token(tokens, small):
         (mask(np.ones((2, 2))) * layer("mixed"), "mixed has no positions that a mask"),
         (channel("mixed", 6), "mixed has channels 0 to 5, not 6"),
         (logit(0), "this network has no classifier"),
-        (layer("mixd"), r"no layer 'mixd': the nearest are mixed"),
+        (layer("mixd"), r"no layer 'mixd': the nearest is mixed"),
         (layer("zzz"), "no layer 'zzz': this network has others, such as data, tokens, mixed"),
     ],
 )

@@ -111,7 +111,7 @@ def test_the_value_on_a_picture(tiny, picture):
 @pytest.mark.parametrize(
     ("objective", "size", "message"),
     [
-        (layer("secnd"), (24, 24, 3), "no layer 'secnd': the nearest are second"),
+        (layer("secnd"), (24, 24, 3), "no layer 'secnd': the nearest is second"),
         (2 * channel_energy("second", 5), (24, 24, 3), "second has channels 0 to 4, not 5"),
         (layer("second"), (1, 9, 3), "9x1 pixels and second needs at least 2x2"),
     ],

@@ -95,7 +95,7 @@ def test_places_by_their_names():
     assert [c.names[0] for c in find_classes("garden", classes=classes)][:2] == [
         "beer garden", "botanical garden",
     ]  # fmt: skip
-    with pytest.raises(jd.JaxdreamError, match="no class 'pagodas': the nearest are pagoda"):
+    with pytest.raises(jd.JaxdreamError, match="no class 'pagodas': the nearest is pagoda"):
         resolve_class("pagodas", classes=classes)
     with pytest.raises(jd.JaxdreamError, match="the classes are 0 to 364"):
         resolve_class("365", classes=classes)

@@ -164,7 +164,7 @@ def test_a_position_is_a_share():
 @pytest.mark.parametrize(
     ("objective", "message"),
     [
-        (objectives.channel("secnd", 0), "no layer 'secnd': the nearest are second"),
+        (objectives.channel("secnd", 0), "no layer 'secnd': the nearest is second"),
         (objectives.channel("second", 5), "second has channels 0 to 4, not 5"),
         (objectives.channel_energy("second", 5), "second has channels 0 to 4, not 5"),
         (2 * objectives.neuron("second", -1), "second has channels 0 to 4, not -1"),

@@ -155,7 +155,7 @@ def test_a_picture_without_finite_activations_does_not_count(tiny, pictures):
 
 
 def test_errors(tiny, pictures):
-    with pytest.raises(JaxdreamError, match="the nearest are second"):
+    with pytest.raises(JaxdreamError, match="the nearest is second"):
         jd.find_examples(tiny, pictures, "secand")
     with pytest.raises(JaxdreamError, match="no pictures"):
         jd.find_examples(tiny, [], "second")

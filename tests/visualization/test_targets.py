@@ -82,5 +82,5 @@ def test_a_target_is_an_objective_of_the_network(tiny):
     target = Target("objective", "second + of_network(googlenet_mini, conv1/7x7_s2)")
     target.objective(tiny, files)
     assert list(files.by_name()) == ["googlenet_mini"]
-    with pytest.raises(JaxdreamError, match="no layer 'secnd': the nearest are second"):
+    with pytest.raises(JaxdreamError, match="no layer 'secnd': the nearest is second"):
         Target("layer", "", "secnd").objective(tiny)

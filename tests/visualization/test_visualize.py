@@ -219,7 +219,7 @@ def test_batches_share_a_layer_and_are_bounded():
 @pytest.mark.parametrize(
     ("objective", "options", "message"),
     [
-        (layer("secnd"), {}, "no layer 'secnd': the nearest are second"),
+        (layer("secnd"), {}, "no layer 'secnd': the nearest is second"),
         (neuron("second", 5), {}, "second has channels 0 to 4, not 5"),
         (logit(3), {}, "no classifier"),
         (layer("second"), {"steps": 0}, "steps is a whole number from 1 to 1,000,000, not 0"),

@@ -206,7 +206,7 @@ REFUSED = {
     "no class": ({"class_text": " "}, "choose a class first"),
     "class": ({"class_text": "bananna"}, "no class 'bananna': the nearest are banana (954)"),
     "class by two": ({"class_text": "crane"}, "give an index of 134 (crane), 517 (crane)"),
-    "layer": ({"layer": "secnd"}, "no layer 'secnd': the nearest are second"),
+    "layer": ({"layer": "secnd"}, "no layer 'secnd': the nearest is second"),
     "channel": ({"layer": "second", "channels": "5"}, "channels 0 to 4, not 5"),
     "channels": ({"layer": "second", "channels": "1,x"}, "give numbers, as in 12 or 0-15"),
     "many": (
