@@ -179,7 +179,7 @@ def test_texts(tiny, text, shown):
         ("first" + "+first" * 1000, "a sum can have at most 1000 terms"),
         ("first*" * 20_000 + "first", "120,005 characters: it can have at most 10,000"),
         ("secnd", "no layer 'secnd': the nearest is second"),
-        ("gude(first)", "no function 'gude': the nearest are guide"),
+        ("gude(first)", "no function 'gude': the nearest is guide"),
         ("2*(first", r"expected '\)' at the end"),
         ("first ^ second", r"objective 'first \^ second': cannot read '\^ second'"),
         ("guide(flowers.jpg)", "expected a file's name in quotes before 'flowers.jpg"),
@@ -197,7 +197,7 @@ def test_texts(tiny, text, shown):
         ("interpolate(first)", "expected ',' before"),
         ("interpolate(first, 2)", "only a number"),
         ("alignment(secnd)", "no layer 'secnd'"),
-        ("interpolat(first, second)", "the nearest are interpolate"),
+        ("interpolat(first, second)", "the nearest is interpolate"),
         ("first = second", r"expected \+, - or \* before '= second'"),
         ("(" * 99 + "first", "nested more than 50 deep"),
         ("interpolate(" * 99 + "first", "nested more than 50 deep"),
@@ -284,7 +284,7 @@ def test_texts_that_name_files(tiny, files, text, shown):
         ("style(first)", "expected a file's name in quotes before 'first"),
         ('style("p.png", secnd)', "no layer 'secnd'"),
         ('style("none.png")', "none.png"),
-        ('stile("p.png")', "no function 'stile': the nearest are style"),
+        ('stile("p.png")', "no function 'stile': the nearest is style"),
     ],
 )
 @pytest.mark.usefixtures("files")
