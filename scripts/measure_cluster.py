@@ -6,11 +6,16 @@ takes of the driver's memory, and of Ray's object store, without dreaming any.
 """
 
 import argparse
+import pickle
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing, suppress
+from hashlib import sha256
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -21,9 +26,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="measure what a cluster costs")
     commands = parser.add_subparsers(required=True)
     overhead = commands.add_parser("overhead")
-    overhead.add_argument("--pictures", type=int, default=40)
+    overhead.add_argument("--pictures", type=int, default=24)
     overhead.add_argument("--size", type=int, default=256)
     overhead.add_argument("--model", default="googlenet_mini")
+    overhead.add_argument("--batch", type=int, default=4)
+    overhead.add_argument("--rounds", type=int, default=2)
     overhead.set_defaults(run=_overhead)
     listing = commands.add_parser("listing")
     listing.add_argument("--entries", type=int, default=100_000)
@@ -35,54 +42,115 @@ def main() -> None:
 def _overhead(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        (base / "in").mkdir()
-        random = np.random.default_rng(0)
-        for number in range(options.pictures):
-            small = random.integers(0, 255, (8, 8, 3), np.uint8)
-            side = (options.size, options.size)
-            Image.fromarray(small).resize(side).save(base / "in" / f"{number:04}.jpg")
-        common = ["--model", options.model]
-        # Once each beforehand, so that programs are compiled.
-        for name, more in (("batch", []), ("cluster", ["--cluster"])):
+        make_pictures(base / "in", options.pictures, options.size)
+        ways = {"batch": [], "cluster": ["--cluster"]}
+        common = ["--model", options.model, "--batch", str(options.batch)]
+        for name, more in ways.items():  # once beforehand, so that programs are compiled
             _dream(base, f"{name}-first", [*common, *more])
-        for name, more in (("batch", []), ("cluster", ["--cluster"])) * 2:
-            seconds, said = _dream(base, name, [*common, *more, "--overwrite"])
-            print(f"{name}: {seconds:.1f} s as a process; {said}", flush=True)
+        for number in range(options.rounds):
+            for name, more in ways.items():
+                cost, said = _dream(base, f"{name}-{number}", [*common, *more])
+                print(
+                    f"{name}: {cost.seconds:.1f} s as a process, {cost.first:.1f} s to the first "
+                    f"picture, {cost.cpu_seconds:.1f} s of processors; {said}",
+                    flush=True,
+                )
 
 
-def _dream(base: Path, out: str, more: list[str]) -> tuple[float, str]:
-    begun = time.perf_counter()
+class Cost(NamedTuple):
+    """What a command took."""
+
+    seconds: float
+    cpu_seconds: float  # of its process and all that come from it
+    first: float  # seconds until there was the first picture
+
+
+def make_pictures(folder: Path, count: int, size: int) -> None:
+    """So many pictures of smooth colours, squares of so many pixels."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(count):
+        small = random.integers(0, 255, (8, 8, 3), np.uint8)
+        Image.fromarray(small).resize((size, size)).save(folder / f"{number:04}.jpg")
+
+
+def _dream(base: Path, out: str, more: list[str]) -> tuple[Cost, str]:
+    begun, first = time.perf_counter(), 0.0
     command = [sys.executable, "-m", "jaxdream", "batch", "in", "-o", out, *more]
-    done = subprocess.run(command, cwd=base, check=True, capture_output=True, text=True)
-    return time.perf_counter() - begun, done.stdout.strip()
+    used: dict[int, float] = {}
+    with subprocess.Popen(command, cwd=base, stdout=subprocess.PIPE, text=True) as process:
+        # What is printed is one line, which the pipe holds.
+        while process.poll() is None:
+            _add_used(used, process.pid)
+            if not first and next((base / out).glob("*.jpg"), None):
+                first = time.perf_counter() - begun
+            time.sleep(0.1)
+        seconds = time.perf_counter() - begun
+        said = (process.stdout.read() if process.stdout else "").strip()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return Cost(seconds, sum(used.values()), first), said
+
+
+def _add_used(used: dict[int, float], pid: int) -> None:
+    """Note the processor seconds of a process and of all that come from it, by their numbers."""
+    with suppress(psutil.Error):
+        for one in [(parent := psutil.Process(pid)), *parent.children(recursive=True)]:
+            with suppress(psutil.Error):
+                times = one.cpu_times()
+                used[one.pid] = times.user + times.system
 
 
 def _listing(options: argparse.Namespace) -> None:
-    from jaxdream.cluster.entries import Entry, as_input, checked_entries
-    from jaxdream.cluster.run import PART
-    from jaxdream.cluster.stages import Work
-    from jaxdream.folder.inputs import output_names
-    from jaxdream.folder.run import picture_seed
-    from jaxdream.folder.worker import PictureFile
+    _listed(10)  # so that nothing is imported later
+    before = psutil.Process().memory_info().rss
+    said = _listed(options.entries)
+    # The most that it was, which does not depend on what Python gives back.
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    print(f"{options.entries} entries: {taken / 1e6:.0f} MB of the driver at most, {said}")
 
-    begun, before = time.perf_counter(), psutil.Process().memory_info().rss
-    names = (f"{n // 1000:05}/photo-{n:09}.jpg" for n in range(options.entries))
-    entries = checked_entries((Entry(f"s3://bucket/{name}", name) for name in names), "")
-    outputs = output_names([as_input(entry) for entry in entries], "s3://bucket/out")
-    files = [
-        PictureFile(as_input(e), name, picture_seed(0, e.name))
-        for e, name in zip(entries, outputs, strict=True)
-    ]
-    parts = [
-        Work(tuple(entries[n : n + PART]), tuple(files[n : n + PART])).dumps()
-        for n in range(0, len(entries), PART)
-    ]
-    taken = psutil.Process().memory_info().rss - before
-    seconds, objects = time.perf_counter() - begun, sum(map(len, parts))
-    print(
-        f"{options.entries} entries: {seconds:.1f} s, {taken / 1e6:.0f} MB of the driver, "
-        f"{objects / 1e6:.0f} MB of objects in {len(parts)} parts"
+
+def _listed(entries: int) -> str:
+    """List so many pictures, have a row of each come out, and merge the manifest of these."""
+    from jaxdream.cluster.entries import iterate_places
+    from jaxdream.cluster.listing import PART, Listing, PartsOf, Seen, add_apart
+    from jaxdream.cluster.manifest import Row, merge_parts, write_part
+
+    with tempfile.TemporaryDirectory() as folder, closing(Listing()) as listing:
+        places = Path(folder) / "list.txt"
+        with places.open("w") as file:
+            for n in range(entries):
+                number = n * 7919 % entries  # not in order
+                file.write(f"s3://bucket/{number // 1000:05}/photo-{number:09}.jpg\n")
+        begun = time.perf_counter()
+        add_apart(listing, iterate_places([], lists=[str(places)]))
+        listing.check("", "s3://bucket/out")
+        listed, size = time.perf_counter(), listing.path.stat().st_size
+        parts, seen, longest = PartsOf(str(listing.path)), Seen(listing), 0
+        for number in range(listing.parts()):
+            part = parts.part(number)
+            longest = max(longest, len(pickle.dumps(part)))
+            assert all(seen.add(number, one.entry.name) for one in part)
+            write_part(folder, (_row(Row, one) for one in part))
+        assert not seen.missing()
+        merge_parts(folder)
+        ended = time.perf_counter()
+        manifest = sum(one.stat().st_size for one in Path(folder).glob("jaxdream-manifest/*"))
+    return (
+        f"{size / 1e6:.0f} MB of disk for the list, {manifest / 1e6:.0f} MB of manifest, "
+        f"{longest / 1e6:.2f} MB of objects for each part of {PART} on its way; "
+        f"{listed - begun:.1f} s to list, {ended - listed:.1f} s for the manifest"
     )
+
+
+def _row(kind: type, one: Any) -> Any:
+    """A row of the manifest as a dream has it: two hashes that cannot be compressed."""
+    name = one.entry.name
+    one_hash, other = (sha256(f"{n}{name}".encode()).hexdigest() for n in range(2))
+    return kind(
+        name, one.entry.place, one_hash, one.output, other, "0123456789abcdef", 7, "dreamed", "",
+        0.5, "host:1", time.time(),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxdream.batches import Batch, iterate_batch, plan_batches
-from jaxdream.cluster.engine import READING_CPUS, find_workers, ray_data
+from jaxdream.cluster.engine import find_workers, ray_data
 from jaxdream.cluster.optional import imported
 from jaxdream.cluster.stages import start_worker, use_processor
 from jaxdream.errors import JaxdreamError
@@ -170,7 +170,7 @@ def dream_dataset(
         "settings": settings, "compute": compute, "seed": seed, "image": image, "name": name,
         "max_batch": max_batch, "platform": workers.platform,
     }  # fmt: skip
-    return dataset.map(_Decode(image, name), num_cpus=READING_CPUS).map_batches(
+    return dataset.map(_Decode(image, name), num_cpus=workers.reading_cpus).map_batches(
         Dreamer,
         batch_size=batch_size,
         batch_format="numpy",

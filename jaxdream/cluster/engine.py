@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -24,10 +24,11 @@ _QUIET = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-# Processors of a task that reads or writes. A fraction, so that a machine of one core has room; and
-# another one than any worker has, since Ray Data puts stages with equal needs into one process.
-READING_CPUS = 0.45
-_SHARE_ON_GPU = 0.25  # processors of a worker whose work is done by an accelerator
+# Processors of a task that reads or writes: at most this, and so little that one of each of the
+# three kinds of such tasks has room beside the workers of any machine, for otherwise Ray Data may
+# wait for ever. Never as much as a worker: Ray Data puts stages with equal needs into one process.
+_READING_CPUS, _READING_SHARE = 0.45, 0.32
+_SHARE_ON_GPU = 0.25  # processors of a worker whose work is done by an accelerator, at most
 
 
 class Workers(NamedTuple):
@@ -36,6 +37,7 @@ class Workers(NamedTuple):
     platform: str  # as Ray's resources tell: "cpu", "gpu" or "tpu"
     now: int
     options: dict[str, Any]  # for Ray: num_cpus, num_gpus, resources
+    reading_cpus: float  # processors of a task that reads or writes
 
 
 def ray_data() -> Any:
@@ -128,21 +130,38 @@ def find_workers(compute: Compute, device: str | None = None) -> Workers:
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     for platform, name in (("gpu", "GPU"), ("tpu", "TPU")):
-        have = [int(node[name]) for node in nodes if node.get(name, 0) >= 1]
-        if have and device in (None, platform):
-            each = min(have) if compute.shard == "rows" else 1
-            taken: dict[str, Any] = (
-                {"num_gpus": each} if name == "GPU" else {"resources": {name: each}}
-            )
-            taken["num_cpus"] = _SHARE_ON_GPU
-            return Workers(platform, sum(n // each for n in have), taken)
+        having = [node for node in nodes if node.get(name, 0) >= 1]
+        if having and device in (None, platform):
+            return _accelerated(platform, name, having, compute)
     if device in ("gpu", "tpu"):
         raise JaxdreamError(f"no machine of the cluster has a {device.upper()}: leave --device out")
     cores = [node["CPU"] for node in nodes if node.get("CPU", 0) > 0]
     if not cores:
         raise JaxdreamError("no machine of the cluster has processors for Ray to use")
     # What is left of each machine reads and writes.
-    return Workers("cpu", len(cores), {"num_cpus": max(min(cores) / 2, min(cores) - 2)})
+    taken = max(min(cores) / 2, min(cores) - 2)
+    return Workers("cpu", len(cores), {"num_cpus": taken}, _reading_cpus(min(cores) - taken))
+
+
+def _accelerated(
+    platform: str, name: str, nodes: Sequence[Mapping[str, float]], compute: Compute
+) -> Workers:
+    """Workers on the machines that have accelerators, which Ray calls by a name."""
+    have = [int(node[name]) for node in nodes]
+    each = min(have) if compute.shard == "rows" else 1
+    counts = [count // each for count in have]
+    taken: dict[str, Any] = {"num_gpus": each} if name == "GPU" else {"resources": {name: each}}
+    cores = [node.get("CPU", 0) for node in nodes]
+    # Where a machine has many accelerators and few cores, half of these are left to read and write.
+    share = min(core / count / 2 for core, count in zip(cores, counts, strict=True))
+    taken["num_cpus"] = min(_SHARE_ON_GPU, share)
+    left = min(core - count * taken["num_cpus"] for core, count in zip(cores, counts, strict=True))
+    return Workers(platform, sum(counts), taken, _reading_cpus(left))
+
+
+def _reading_cpus(left: float) -> float:
+    """Processors of a task that reads or writes, where so many are left of a machine."""
+    return min(_READING_CPUS, _READING_SHARE * left)
 
 
 def worker_name() -> str:

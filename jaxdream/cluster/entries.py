@@ -6,10 +6,9 @@ in a tar file is read by its range of bytes, and one in a Parquet file by its ro
 
 import glob
 import io
-import itertools
 import os
 import tarfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -25,13 +24,13 @@ from jaxdream.cluster.storage import (
     read_place,
 )
 from jaxdream.errors import JaxdreamError
-from jaxdream.files.reading import printable, read_bytes, reason
-from jaxdream.folder.inputs import Input, find_inputs, is_picture
+from jaxdream.files.reading import open_regular, printable, reason
+from jaxdream.folder.inputs import is_picture, iterate_inputs
 from jaxdream.images.decoding import header_size_in
 
 SHARDS = (".tar", ".parquet")
+_MAX_LINE = 1 << 16  # bytes of a place in a list
 _HEADER = 1 << 16  # bytes of a file in which the size of its picture mostly is
-_MAX_LIST = 64 << 20  # bytes of a list of places
 # How columns of Parquet files are called that name a picture.
 _NAMES = ("path", "name", "key", "file_name", "filename", "__key__", "url")
 
@@ -53,10 +52,12 @@ class Entry(NamedTuple):
         return printable(f"{self.place}: {PurePosixPath(self.name).name}" if inside else self.place)
 
 
-def find_places(
+def iterate_places(
     inputs: Sequence[str], *, lists: Sequence[str] = (), leave_out: str | None = None
-) -> tuple[list[Entry], list[str]]:
-    """Pictures by themselves, and shards that hold more.
+) -> Iterator[Entry | str]:
+    """Pictures by themselves, and the places of shards that hold more, as they are found.
+
+    No more is held than one folder of a store, what matches one pattern, or a row of a list.
 
     Args:
         inputs: as of ``find_inputs``; and URLs of fsspec: of a picture, a folder, a pattern, or a
@@ -67,51 +68,26 @@ def find_places(
     Raises:
         JaxdreamError: there is no such thing.
     """
-    entries: list[Entry] = []
-    shards: list[str] = []
-    given = list(inputs)
+    out = str(local_path(leave_out)) if leave_out and is_local(leave_out) else None
     for path in [*lists, *(text[1:] for text in inputs if text.startswith("@"))]:
-        lines, given_lines = _split_list(path)
-        given += lines
-        entries += given_lines
-    for text in given:
+        yield from _in_list(path)
+    for text in inputs:
         if text.startswith("@"):
             continue
-        if PurePosixPath(urlsplit(text).path).suffix.lower() in SHARDS:
-            shards += _matching_shards(text)
+        if _is_shard(text):
+            yield from _matching_shards(text)
         elif is_local(text):
-            out = str(local_path(leave_out)) if leave_out and is_local(leave_out) else None
-            found = find_inputs([_plain(text)], leave_out=out)
-            entries += [Entry(os.path.abspath(one.path), one.relative_path) for one in found]
+            empty = True
+            for one in iterate_inputs([_plain(text)], leave_out=out):
+                empty = False
+                yield Entry(os.path.abspath(one.path), one.relative_path)
+            if empty:
+                raise JaxdreamError(f"no pictures in {printable(text)}")
         else:
-            entries += _remote(text, leave_out)
-    return entries, shards
+            yield from _remote(text, leave_out)
 
 
-def checked_entries(entries: Iterable[Entry], asked: str) -> list[Entry]:
-    """Entries in the order of their names.
-
-    Raises:
-        JaxdreamError: there are none, or two have one name.
-    """
-    result = sorted(set(entries), key=lambda one: (one.name, one.place))
-    if not result:
-        raise JaxdreamError(f"no pictures in {asked or 'nothing'}")
-    for one, other in itertools.pairwise(result):
-        if one.name == other.name:
-            raise JaxdreamError(
-                f"{one.label} and {other.label} are both named {one.name}: dream them into folders "
-                "of their own, or give the folder that holds both"
-            )
-    return result
-
-
-def as_input(entry: Entry) -> Input:
-    """An entry as the rest of jaxdream names it; its path is for messages."""
-    return Input(Path(entry.place), entry.name)
-
-
-def shard_entries(place: str) -> list[Entry]:
+def shard_entries(place: str) -> Iterator[Entry]:
     """The pictures in a shard, named from the shard's own name on.
 
     Raises:
@@ -120,7 +96,8 @@ def shard_entries(place: str) -> list[Entry]:
     stem = PurePosixPath(urlsplit(place).path).stem
     find = _in_tar if place.lower().endswith(".tar") else _in_parquet
     try:
-        return [entry._replace(name=f"{stem}/{entry.name}") for entry in find(place)]
+        for entry in find(place):
+            yield entry._replace(name=f"{stem}/{entry.name}")
     except JaxdreamError:
         raise
     except Exception as error:  # of a damaged file: any type
@@ -167,30 +144,45 @@ def _plain(text: str) -> str:
     return str(local_path(text)) if "://" in text else text
 
 
-def _split_list(path: str) -> tuple[list[str], list[Entry]]:
-    """The places of a list that have to be looked at, and the pictures in it."""
-    if path == "-":
-        import sys
+def _is_shard(text: str) -> bool:
+    return PurePosixPath(urlsplit(text).path).suffix.lower() in SHARDS
 
-        content = sys.stdin.buffer.read(_MAX_LIST)
-    else:
-        content = read_place(path) if not is_local(path) else read_bytes(path, limit=_MAX_LIST)
-    places, entries = [], []
-    for line in content.splitlines():
+
+def _in_list(path: str) -> Iterator[Entry | str]:
+    """The pictures and shards of a list of places."""
+    for line in _lines(path):
         text = os.fsdecode(line.strip())
         if not text:
             continue
         parts = urlsplit(text)
-        if PurePosixPath(parts.path).suffix.lower() in SHARDS:
-            places.append(text)
+        if _is_shard(text):
+            yield text
         elif is_local(text):
             name = os.path.normpath(_plain(text))
             outside = os.path.isabs(name) or name.startswith("..")
             shown = Path(name).name if outside else Path(name).as_posix()
-            entries.append(Entry(os.path.abspath(name), shown))
+            yield Entry(os.path.abspath(name), shown)
         else:
-            entries.append(Entry(text, _inside(f"{parts.netloc}/{parts.path.lstrip('/')}")))
-    return places, entries
+            yield Entry(text, _inside(f"{parts.netloc}/{parts.path.lstrip('/')}"))
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    """The lines of a list, which may be longer than the memory."""
+    if path == "-":
+        import sys
+
+        yield from _short_lines(sys.stdin.buffer)
+    elif is_local(path):
+        with open_regular(local_path(path)) as file:
+            yield from _short_lines(file)
+    else:
+        store, inside = opened_store(path)
+        with patiently(path, lambda: store.open(inside, "rb")) as file:
+            yield from _short_lines(file)
+
+
+def _short_lines(file: Any) -> Iterator[bytes]:
+    return iter(lambda: file.readline(_MAX_LINE), b"")
 
 
 def _matching_shards(text: str) -> list[str]:
@@ -203,35 +195,49 @@ def _matching_shards(text: str) -> list[str]:
     return [store.unstrip_protocol(one) if not is_local(text) else one for one in sorted(found)]
 
 
-def _remote(text: str, leave_out: str | None) -> list[Entry]:
+def _remote(text: str, leave_out: str | None) -> Iterator[Entry]:
     """The pictures of a URL: of a file, a folder or a pattern."""
     store, path = opened_store(text)
     if glob.has_magic(path):
         parts = path.split("/")
         first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
-        base, found = (
-            "/".join(parts[:first]),
-            patiently(text, lambda: store.glob(path, detail=True)),
-        )
+        base = "/".join(parts[:first])
+        found = patiently(text, lambda: store.glob(path, detail=True)).items()
     elif patiently(text, lambda: store.isdir(path)):
-        base, found = path, patiently(text, lambda: store.find(path, detail=True))
+        base, found = path, _walked(store, path, text)
     else:
         info = patiently(text, lambda: store.info(path))
-        return [Entry(text, PurePosixPath(urlsplit(text).path).name, size=info.get("size"))]
+        yield Entry(text, PurePosixPath(urlsplit(text).path).name, size=info.get("size"))
+        return
     base = base.rstrip("/") + "/"
     out = None if leave_out is None or is_local(leave_out) else opened_store(leave_out)[1] + "/"
-    entries = []
-    for each, info in found.items():
+    empty = True
+    for each, info in found:
         name = each.removeprefix(base)
         hidden = any(part.startswith(".") for part in name.split("/"))
         if info.get("type") == "directory" or hidden or not is_picture(name):
             continue
         if out is None or not each.startswith(out):
-            size = info.get("size")
-            entries.append(Entry(store.unstrip_protocol(each), name, size=size))
-    if not entries:
+            empty = False
+            yield Entry(store.unstrip_protocol(each), name, size=info.get("size"))
+    if empty:
         raise JaxdreamError(f"no pictures in {printable(text)}")
-    return entries
+
+
+def _walked(store: Any, path: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All files below a folder of a store, of which one folder is held at a time."""
+    remaining = [path]
+    while remaining:
+        folder = remaining.pop()
+        for info in patiently(text, lambda folder=folder: store.ls(folder, detail=True)):
+            name = info["name"].rstrip("/")
+            if name == folder.rstrip("/"):  # stores have empty objects for folders
+                continue
+            if info["type"] == "directory":
+                remaining.append(name)
+            else:
+                yield name, info
+        store.invalidate_cache(folder)
 
 
 def _in_tar(place: str) -> Iterator[Entry]:
@@ -241,7 +247,8 @@ def _in_tar(place: str) -> Iterator[Entry]:
         patiently(place, lambda: store.open(path, "rb", block_size=_HEADER)) as file,
         tarfile.open(fileobj=file, mode="r:") as archive,
     ):
-        for member in archive:
+        while (member := archive.next()) is not None:
+            archive.members = []  # pyright: ignore[reportAttributeAccessIssue] (it holds all)
             if member.isreg() and is_picture(PurePosixPath(member.name).name):
                 yield Entry(place, _inside(member.name), member.offset_data, member.size)
 

@@ -2,16 +2,20 @@
 
 It lies in ``jaxdream-manifest`` in the output folder. A run writes what is new as a part, every
 while and when it ends, whole or not at all; of several rows of a picture the latest counts. At the
-end of a run the parts become one. Rows are in the order of the pictures' names, so that a part of
-the list is found without reading all of it. The manifest may be lost: dreams carry their recipes,
-by which they are known.
+end of a run parts are merged into few, whose names do not overlap. Rows are in the order of the
+pictures' names, so that a part of the list is found without reading all of it. The manifest may be
+lost: dreams carry their recipes, by which they are known.
 """
 
+import heapq
 import io
+import itertools
 import json
 import secrets
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from jaxdream.cluster.optional import imported
@@ -22,7 +26,6 @@ from jaxdream.cluster.storage import (
     opened_store,
     patiently,
     read_if_there,
-    read_place,
     write_place,
 )
 from jaxdream.errors import JaxdreamError
@@ -30,8 +33,8 @@ from jaxdream.files.reading import printable, reason
 from jaxdream.files.schema import decode
 
 FOLDER = "jaxdream-manifest"
-_MOST_ROWS = 2_000_000  # that are put into one part at the end of a run
-_GROUP = 10_000  # rows of a row group
+_MOST_ROWS = 50_000  # of a part that others are merged into
+_GROUP = 1_000  # rows of a row group, which are held at once
 
 
 class Row(NamedTuple):
@@ -89,47 +92,128 @@ def write_part(folder: str, rows: Iterable[Row]) -> str | None:
     Raises:
         TargetError: nothing can be written there.
     """
-    pa = imported("pyarrow")
-    parquet = imported("pyarrow.parquet")
-
     ordered = sorted(rows, key=lambda row: row.input)
     if not ordered:
         return None
-    # Names of files may be bytes that are not UTF-8; Parquet's texts may not.
-    table = pa.Table.from_pylist([_encodable(row) for row in ordered], schema=_schema())
-    file = io.BytesIO()
-    parquet.write_table(table, file, row_group_size=_GROUP)
-    name = f"part-{time.time_ns():020}-{secrets.token_hex(4)}.parquet"
-    place = joined(manifest_place(folder), name)
-    write_place(place, file.getvalue())
+    (place,) = _write_parts(folder, ordered, len(ordered))
     return place
 
 
 def merge_parts(folder: str) -> None:
-    """Put all parts into one, unless they are too many rows; only while no other run is at work.
+    """Merge parts whose names overlap, and small ones; only while no other run is at work.
+
+    No more than some rows of each part that has the same names is held.
 
     Raises:
         JaxdreamError: they cannot be read, or nothing can be written.
     """
+    for parts in _groups([_Part.of(place) for place in _parts(folder)]):
+        _write_parts(folder, _latest(_merged(parts)), _MOST_ROWS)
+        for part in parts:
+            store, path = opened_store(part.place)
+            patiently(part.place, lambda store=store, path=path: store.rm(path))
+
+
+class _Part(NamedTuple):
+    """A part of the manifest: from which name to which, and how many rows."""
+
+    place: str
+    first: str
+    last: str
+    length: int  # rows
+
+    @classmethod
+    def of(cls, place: str) -> "_Part":
+        with _opened_part(place) as file:
+            meta = file.metadata
+            column = meta.schema.names.index("input")
+            known = [
+                meta.row_group(n).column(column).statistics for n in range(meta.num_row_groups)
+            ]
+            if not all(known):
+                raise JaxdreamError(f"{printable(place)} is no part of a manifest")
+            return cls(place, known[0].min, known[-1].max, meta.num_rows)
+
+    def rows(self) -> Iterator[Row]:
+        with _opened_part(self.place) as file:
+            for group in range(file.num_row_groups):
+                for values in file.read_row_group(group).to_pylist():
+                    yield Row(**{name: values[name] for name in Row._fields})
+
+
+@contextmanager
+def _opened_part(place: str) -> Iterator[Any]:
     parquet = imported("pyarrow.parquet")
 
-    parts = _parts(folder)
-    if len(parts) < 2:
-        return
-    found: dict[str, Row] = {}
-    for place in parts:
-        content = read_place(place)
-        try:
-            table = parquet.read_table(io.BytesIO(content))
-        except Exception as error:  # damage: any type
-            raise JaxdreamError(f"{printable(place)} is damaged: {reason(error)}") from error
-        if len(found) + table.num_rows > _MOST_ROWS:
-            return
-        _add_latest(found, table.to_pylist())
-    write_part(folder, found.values())
-    for place in parts:
+    try:
         store, path = opened_store(place)
-        patiently(place, lambda store=store, path=path: store.rm(path))
+        with patiently(place, lambda: store.open(path, "rb")) as file:
+            yield parquet.ParquetFile(file)
+    except JaxdreamError:
+        raise
+    except Exception as error:  # damage: any type
+        raise JaxdreamError(
+            f"{printable(place)} is damaged: {reason(error)}: delete this file, dreams are known "
+            "without it"
+        ) from error
+
+
+def _groups(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+    """Parts that are to be merged: whose names overlap, or which are small together."""
+    group: list[_Part] = []
+    last, count = "", 0
+    for part in sorted(parts, key=lambda one: one.first):
+        if group and (part.first <= last or count + part.length <= _MOST_ROWS):
+            group.append(part)
+            last, count = max(last, part.last), count + part.length
+            continue
+        if len(group) > 1:
+            yield group
+        group, last, count = [part], part.last, part.length
+    if len(group) > 1:
+        yield group
+
+
+def _merged(parts: Sequence[_Part]) -> Iterator[Row]:
+    """The rows of parts in the order of their names; a part is opened when its first one comes."""
+    waiting = deque(sorted(parts, key=lambda one: one.first))
+    opened: list[tuple[str, int, Row, Iterator[Row]]] = []
+    while opened or waiting:
+        if waiting and (not opened or waiting[0].first <= opened[0][0]):
+            rows = waiting.popleft().rows()
+            number = len(waiting)  # so that rows are not compared
+        else:
+            _, number, row, rows = heapq.heappop(opened)
+            yield row
+        if (row := next(rows, None)) is not None:
+            heapq.heappush(opened, (row.input, number, row, rows))
+
+
+def _latest(rows: Iterable[Row]) -> Iterator[Row]:
+    """Of rows in the order of their names the latest of each name."""
+    for _, same in itertools.groupby(rows, key=lambda row: row.input):
+        yield max(same, key=lambda row: row.finished)
+
+
+def _write_parts(folder: str, ordered: Iterable[Row], most: int) -> list[str]:
+    """Write rows that are in order as parts with so many rows each; their places."""
+    pa = imported("pyarrow")
+    parquet = imported("pyarrow.parquet")
+
+    schema, places, rows = _schema(), [], iter(ordered)
+    while group := list(itertools.islice(rows, min(most, _GROUP))):
+        content, count = io.BytesIO(), 0
+        with parquet.ParquetWriter(content, schema) as writer:
+            while group:
+                # Names of files may be bytes that are not UTF-8; Parquet's texts may not.
+                encoded = [_encodable(row) for row in group]
+                writer.write_table(pa.Table.from_pylist(encoded, schema=schema))
+                count += len(group)
+                group = list(itertools.islice(rows, min(most - count, _GROUP)))
+        name = f"part-{time.time_ns():020}-{secrets.token_hex(4)}.parquet"
+        places.append(joined(manifest_place(folder), name))
+        write_place(places[-1], content.getvalue())
+    return places
 
 
 def remembered(folder: str, key: str, chosen: dict[str, Any], *, change: bool) -> dict[str, Any]:

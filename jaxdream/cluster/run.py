@@ -16,45 +16,32 @@ from typing import Any, NamedTuple
 
 from jaxdream.cluster.engine import (
     LOCAL,
-    READING_CPUS,
     Workers,
     check_address,
     connected,
     find_workers,
     ray_data,
 )
-from jaxdream.cluster.entries import (
-    Entry,
-    as_input,
-    checked_entries,
-    find_places,
-    shard_entries,
-)
+from jaxdream.cluster.entries import iterate_places
+from jaxdream.cluster.listing import Listing, PartsOf, RemoteParts, Seen, add_apart, add_shards
 from jaxdream.cluster.manifest import Row, merge_parts, remembered, write_part
 from jaxdream.cluster.optional import imported
-from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save, Work
+from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save
 from jaxdream.cluster.storage import is_local, local_path, opened_store
 from jaxdream.cluster.tries import RemoteTries, Tries
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.locking import folder_lock
 from jaxdream.files.reading import reason
 from jaxdream.files.writing import make_folder, remove_temporaries
-from jaxdream.folder.inputs import output_names
-from jaxdream.folder.run import check_not_written, check_settings, picture_seed
+from jaxdream.folder.run import check_not_written, check_settings
 from jaxdream.folder.targets import TargetError
-from jaxdream.folder.worker import (
-    PictureFile,
-    Progress,
-    named_mask,
-    named_objective,
-)
+from jaxdream.folder.worker import Progress, named_mask, named_objective
 from jaxdream.models.network import Network
 from jaxdream.models.precision import resolve_precision
 from jaxdream.objectives import Objective
 from jaxdream.recipe import provenance
 from jaxdream.settings import Compute, DreamSettings, SourceSettings, takes_settings
 
-PART = 4096  # pictures that are planned together
 _PART_ROWS, _PART_SECONDS = 5000, 60.0  # of the manifest: when what is new is written
 _STARTS = 3  # of the engine without a picture in between, before its error is the user's
 _AHEAD = 2  # batches that a worker has or will get at once: so a slow one does not hold many
@@ -137,7 +124,9 @@ def dream_places(
     _check_model(model)
     place = _output_folder(str(folder))
     text = objective or model.default_layer
-    found = find_places([str(one) for one in inputs], lists=lists, leave_out=place)
+    listing = Listing(suffix)
+    found = iterate_places([str(one) for one in inputs], lists=lists, leave_out=place)
+    shards = add_apart(listing, found)
     maximised, named, read = named_objective(text, model, source.guide_size, notify)
     masks, source, named = named_mask(source, named, notify)
     read = (*read, masks.name) if masks and masks.sha256 else read
@@ -146,9 +135,8 @@ def dream_places(
         provenance=provenance(model), progress=progress or Progress(), place=place,
         masks=None if masks is None else _quiet(masks),
     )  # fmt: skip
-    run = _Run(work, model, maximised, compute, max_batch, address, device, notify, read)
-    asked = ", ".join(map(str, [*inputs, *lists]))
-    return run.rows(*found, asked, suffix)
+    run = _Run(work, model, maximised, compute, max_batch, address, device, notify, read, listing)
+    return run.rows(shards, ", ".join(map(str, [*inputs, *lists])))
 
 
 def _output_folder(folder: str) -> str:
@@ -201,68 +189,52 @@ class _Run:
     device: str | None
     notify: Callable[[str], None]
     read: Sequence[str]  # files of the objective and the mask
+    listing: Listing
     _new: list[Row] = field(default_factory=list)  # rows that are not in the manifest yet
     _written: float = field(default_factory=time.monotonic)
 
-    def rows(
-        self, entries: list[Entry], shards: list[str], asked: str, suffix: str | None
-    ) -> Iterator[Row]:
-        progress, place = self.work.progress, self.work.place
+    def rows(self, shards: list[str], asked: str) -> Iterator[Row]:
+        progress, place, listing = self.work.progress, self.work.place, self.listing
         with ExitStack() as held:
+            held.callback(listing.close)
             if is_local(place):
                 held.enter_context(folder_lock(make_folder(place) / ".jaxdream.lock"))
             held.enter_context(connected(self.address))
-            entries = checked_entries([*entries, *_in_shards(shards)], asked)
-            files = self._files(entries, suffix)
-            progress.pictures, progress.begun = len(files), time.perf_counter()
+            add_shards(listing, shards)
+            listing.check(asked, place)
+            if is_local(place):
+                self._check_folder(Path(place))
+            progress.pictures, progress.begun = listing.count, time.perf_counter()
             held.callback(setattr, progress, "ended", None)
             held.callback(self._write_new)
-            yield from self._until_all_are_done(entries, files)
+            yield from self._until_all_are_done()
             self._write_new()
             merge_parts(place)
             progress.ended = time.perf_counter()
 
-    def _files(self, entries: list[Entry], suffix: str | None) -> list[PictureFile]:
-        place = self.work.place
-        names = output_names([as_input(entry) for entry in entries], place, suffix)
-        files = [
-            # Messages call a picture by its name: its place may be no path.
-            PictureFile(
-                as_input(entry)._replace(path=Path(entry.name)),
-                name,
-                picture_seed(self.work.source.seed, entry.name),
-            )
-            for entry, name in zip(entries, names, strict=True)
-        ]
-        if is_local(place):
-            check_not_written(self.read, files, Path(place))
-            remove_temporaries(Path(place, file.output) for file in files)
-        return files
+    def _check_folder(self, folder: Path) -> None:
+        check_not_written(self.read, self.listing.outputs(), folder)
+        remove_temporaries(folder / output for output in self.listing.outputs())
 
-    def _until_all_are_done(self, entries: list[Entry], files: list[PictureFile]) -> Iterator[Row]:
+    def _until_all_are_done(self) -> Iterator[Row]:
         """The rows of all pictures; what the engine loses it is given again."""
         ray = imported("ray")
-        seen: set[str] = set()
-        setup, starts = self._set_up(), 0
-        while len(seen) < len(entries):
-            # Whole parts, since their pictures are planned together.
-            first = sorted({n // PART * PART for n, e in enumerate(entries) if e.name not in seen})
-            ends = [slice(begin, begin + PART) for begin in first]
-            works = [Work(tuple(entries[part]), tuple(files[part])) for part in ends]
+        seen, setup, starts = Seen(self.listing), self._set_up(), 0
+        while missing := seen.missing():  # whole parts, since their pictures are planned together
             why = "pictures are missing"
             try:
-                for row in self._pipeline(setup, works):
-                    if row.input not in seen:
-                        starts = 0
-                        seen.add(row.input)
-                        self._note(row)
-                        yield row
+                for part, rows in self._pipeline(setup, missing):
+                    for row in rows:
+                        if seen.add(part, row.input):
+                            starts = 0
+                            self._note(row)
+                            yield row
             except ray.exceptions.RayError as error:
                 why = reason(getattr(error, "cause", None) or error)
                 if isinstance(error, ray.exceptions.RayTaskError):  # an error of ours, not of Ray
                     raise JaxdreamError(why) from error
             starts += 1
-            if starts > _STARTS and len(seen) < len(entries):
+            if starts > _STARTS and seen.missing():
                 raise JaxdreamError(f"Ray fails, and has done so {_STARTS} times: {why}")
 
     def _note(self, row: Row) -> None:
@@ -305,35 +277,32 @@ class _Run:
         network = _FromStore(ray.put((model, self.objective)))
         return _SetUp(workers, Planning(**chosen), network)
 
-    def _pipeline(self, setup: "_SetUp", parts: list[Work]) -> Iterator[Row]:
-        """The rows of parts of the list, through Ray Data."""
-        ray = imported("ray")
-
-        data = ray_data()
-        # It holds what must outlive workers, so it is where this process is.
-        here = ray.get_runtime_context().get_node_id()
-        strategies = imported("ray.util.scheduling_strategies")
-        at_home = strategies.NodeAffinitySchedulingStrategy(here, soft=False)
-        actor = ray.remote(Tries).options(num_cpus=0, scheduling_strategy=at_home).remote()
-        tries, reading = RemoteTries(actor), {"num_cpus": READING_CPUS}
-        workers = setup.workers
+    def _pipeline(self, setup: "_SetUp", missing: list[int]) -> Iterator[tuple[int, list[Row]]]:
+        """Rows of parts of the list, with the part's number, through Ray Data."""
+        data, workers = ray_data(), setup.workers
+        tries = RemoteTries(_actor_here(Tries))
+        # Only reads, so that another can go on where it ends.
+        parts = _actor_here(PartsOf, str(self.listing.path), max_restarts=-1, max_task_retries=-1)
+        reading = {"num_cpus": workers.reading_cpus}
         pool = data.ActorPoolStrategy(
             min_size=1, initial_size=workers.now, max_size=None,
             max_tasks_in_flight_per_actor=_AHEAD,
         )  # fmt: skip
-        plan = Plan(self.work, setup.planning, setup.network, self.compute)
+        plan = Plan(self.work, setup.planning, RemoteParts(parts), setup.network, self.compute)
         dream = (self.work, setup.network, self.compute, tries, workers.platform)
-        rows = [{"work": part.dumps()} for part in parts]
+        numbers = [{"part": number} for number in missing]
+        begun = data.from_items(numbers, override_num_blocks=len(numbers))
+        # Every batch of pictures is a block of its own. (``repartition`` would do this in tasks
+        # that take a whole processor, for which a machine of one has no room.)
+        begun.context.target_max_block_size = 1
         dataset = (
-            data.from_items(rows, override_num_blocks=len(rows))
-            .flat_map(plan, **reading)
-            .repartition(target_num_rows_per_block=1)
+            begun.flat_map(plan, **reading)
             .map(Load(self.work, tries), **reading)
             .map(Dream, fn_constructor_args=dream, compute=pool, **workers.options)
             .map(Save(self.work), **reading)
         )
         for row in dataset.iter_rows():
-            yield from pickle.loads(row["rows"])
+            yield pickle.loads(row["rows"])
 
 
 class _SetUp(NamedTuple):
@@ -342,15 +311,15 @@ class _SetUp(NamedTuple):
     network: _FromStore
 
 
-def _in_shards(shards: Sequence[str]) -> list[Entry]:
-    """The pictures in shards, which the cluster looks into."""
+def _actor_here(kind: type, *arguments: Any, **options: Any) -> Any:
+    """An actor of Ray where this process is, since it holds what must outlive workers."""
     ray = imported("ray")
 
-    look = ray.remote(num_cpus=READING_CPUS, max_retries=-1)(shard_entries)
-    try:
-        return [entry for found in ray.get([look.remote(one) for one in shards]) for entry in found]
-    except ray.exceptions.RayTaskError as error:
-        raise JaxdreamError(reason(error.cause)) from None
+    here = ray.get_runtime_context().get_node_id()
+    strategies = imported("ray.util.scheduling_strategies")
+    at_home = strategies.NodeAffinitySchedulingStrategy(here, soft=False)
+    options |= {"num_cpus": 0, "scheduling_strategy": at_home}
+    return ray.remote(kind).options(**options).remote(*arguments)
 
 
 def _asked(workers: Workers, compute: Compute) -> _Machine:

@@ -1,8 +1,8 @@
 """What Ray's workers do for ``dream_places``: plan, load, dream, save.
 
-A row of the dataset is a ``Work``: first a part of the list, then a batch of pictures, which is
-loaded, dreamed and written as one. Each stage can be done again for the same row with the same
-result, and is, where a machine is lost.
+A row of the dataset is first the number of a part of the list, then a ``Work``, a batch of
+pictures, which is loaded, dreamed and written as one. Each stage can be done again for the same row
+with the same result, and is, where a machine is lost.
 """
 
 import hashlib
@@ -12,19 +12,22 @@ import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxdream.cluster.engine import worker_name
 from jaxdream.cluster.entries import Entry, entry_bytes, entry_size
+from jaxdream.cluster.listing import Listed, Parts
 from jaxdream.cluster.manifest import Row, rows_between
 from jaxdream.cluster.storage import joined, read_if_there, write_place
 from jaxdream.cluster.tries import MOST_TRIES, Counting, gone
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import as_line, reason
+from jaxdream.folder.inputs import Input
 from jaxdream.folder.pipeline import Job, Pipeline
-from jaxdream.folder.run import plan_jobs
+from jaxdream.folder.run import picture_seed, plan_jobs
 from jaxdream.folder.targets import TargetError
 from jaxdream.folder.worker import FileWork, Loaded, PictureFile, Progress
 from jaxdream.images.picture_files import is_own_text, recipe_text_in
@@ -66,6 +69,7 @@ class Planning(NamedTuple):
 class Work:
     """Some pictures on their way, by their slots in a batch, and what came of others."""
 
+    part: int  # of the list, that they are from
     entries: tuple[Entry, ...]
     files: tuple[PictureFile, ...]
     job: Job | None = None  # when it is planned; its files are these
@@ -111,36 +115,43 @@ class Plan:
         self,
         work: PlaceWork,
         planning: Planning,
+        parts: Parts,
         network: Callable[[], tuple[Network, Objective]],
         compute: Compute,
     ) -> None:
-        self._work, self._planning = work, planning
+        self._work, self._planning, self._parts = work, planning, parts
         self._network, self._compute = network, compute
 
-    def __call__(self, row: Mapping[str, bytes]) -> list[dict[str, bytes]]:
+    def __call__(self, row: Mapping[str, int]) -> Iterator[dict[str, bytes]]:
         use_processor()
-        part: Work = pickle.loads(row["work"])
-        names = [entry.name for entry in part.entries]
-        before = rows_between(self._work.place, min(names), max(names))
-        by_name = dict(zip(names, part.entries, strict=True))
+        number = int(row["part"])
+        listed = self._parts.part(number)
+        by_name = {one.entry.name: one.entry for one in listed}
+        names = list(by_name)
+        before = rows_between(self._work.place, names[0], names[-1])
         model, objective = self._network()
         jobs, unusable = plan_jobs(
             replace(self._work, entries=by_name),
-            part.files, model, objective, self._compute, **self._planning._asdict(),
+            [self._file(one) for one in listed], model, objective, self._compute,
+            **self._planning._asdict(),
         )  # fmt: skip
-        found = []
         for job in jobs:
             chosen = [file.input.relative_path for file in job.files]
             rows = {name: before[name] for name in chosen if name in before}
             entries = tuple(by_name[name] for name in chosen)
-            found.append(Work(entries, job.files, job, rows))
+            yield {"work": Work(number, entries, job.files, job, rows).dumps()}
         failed = [
             failed_row(self._work, by_name[file.input.relative_path], file, error)
             for file, error in unusable
         ]
         if failed:
-            found.append(Work((), (), rows=failed))
-        return [{"work": work.dumps()} for work in found]
+            yield {"work": Work(number, (), (), rows=failed).dumps()}
+
+    def _file(self, one: Listed) -> PictureFile:
+        # Messages call a picture by its name: its place may be no path.
+        name = one.entry.name
+        seed = picture_seed(self._work.source.seed, name)
+        return PictureFile(Input(Path(name), name), one.output, seed)
 
 
 class Load:
@@ -275,7 +286,7 @@ class Save:
         part: Work = pickle.loads(row["work"])
         for slot, loaded in part.loaded.items():
             part.rows.append(self._saved(part, slot, loaded))
-        return {"rows": pickle.dumps(part.rows)}
+        return {"rows": pickle.dumps((part.part, part.rows))}
 
     def _saved(self, part: Work, slot: int, loaded: Loaded) -> Row:
         entry, file, work = part.entries[slot], part.files[slot], self._work

@@ -10,12 +10,14 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import PathLike, kind_of, printable, reason
 
+_FOLDERS = 1000  # whose unfinished files are held at once
 _TEMPORARY = re.compile(r"\.(.*)\.[0-9a-f]{8}", re.DOTALL)  # what ``temporary_name`` gives
 
 
@@ -65,15 +67,20 @@ def remove_temporaries(paths: Iterable[PathLike]) -> None:
 
     Only safe while no other process writes them.
     """
-    names: dict[Path, set[str]] = {}
-    for path in map(Path, paths):
-        names.setdefault(path.parent, set()).add(path.name)
-    for folder, known in names.items():
+
+    @lru_cache(maxsize=_FOLDERS)
+    def left_in(folder: Path) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
         with suppress(OSError, ValueError):  # no such folder, or no permission
             for name in os.listdir(folder):
-                match = _TEMPORARY.fullmatch(name)
-                if match and match[1] in known:
-                    remove_tree(folder / name)
+                if match := _TEMPORARY.fullmatch(name):
+                    found.setdefault(match[1], []).append(name)
+        return found
+
+    for path in map(Path, paths):
+        for name in left_in(path.parent).pop(path.name, ()):
+            with suppress(OSError, ValueError):
+                remove_tree(path.parent / name)
 
 
 def remove_tree(path: Path) -> None:

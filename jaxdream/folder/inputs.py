@@ -46,21 +46,7 @@ def find_inputs(
     Raises:
         JaxdreamError: there is no such file or list, no picture at all, or two have one name.
     """
-    found: set[Input] = set()
-    out = None if leave_out is None else os.path.realpath(leave_out)
-    for given in map(str, inputs):
-        if given.startswith("@") and not os.path.lexists(given):
-            found.update(_in_list(given[1:]))
-        elif os.path.isdir(given):
-            found.update(_in_folder(given, given, out))
-        elif glob.has_magic(given) and not os.path.lexists(given):
-            found.update(_matching(given, out))
-        elif os.path.lexists(given):
-            found.add(Input(Path(given), Path(given).name))
-        else:
-            raise JaxdreamError(f"{given}: no such file or folder")
-    for path in lists:
-        found.update(_in_list(str(path)))
+    found = set(iterate_inputs(inputs, lists=lists, leave_out=leave_out))
     if not found:
         given = ", ".join(map(str, [*inputs, *lists]))
         raise JaxdreamError(f"no pictures in {given or 'nothing'}" + f" (of {_endings()})")
@@ -72,6 +58,36 @@ def find_inputs(
                 "folders of their own, or give the folder that holds both"
             )
     return result
+
+
+def iterate_inputs(
+    inputs: Sequence[str | os.PathLike[str]],
+    *,
+    lists: Sequence[str | os.PathLike[str]] = (),
+    leave_out: str | os.PathLike[str] | None = None,
+) -> Iterator[Input]:
+    """The pictures that are meant, as they are found: in any order, and some perhaps twice.
+
+    Args:
+        inputs, lists, leave_out: as of ``find_inputs``.
+
+    Raises:
+        JaxdreamError: there is no such file or list.
+    """
+    out = None if leave_out is None else os.path.realpath(leave_out)
+    for given in map(str, inputs):
+        if given.startswith("@") and not os.path.lexists(given):
+            yield from _in_list(given[1:])
+        elif os.path.isdir(given):
+            yield from _in_folder(given, given, out)
+        elif glob.has_magic(given) and not os.path.lexists(given):
+            yield from _matching(given, out)
+        elif os.path.lexists(given):
+            yield Input(Path(given), Path(given).name)
+        else:
+            raise JaxdreamError(f"{given}: no such file or folder")
+    for path in lists:
+        yield from _in_list(str(path))
 
 
 def output_names(
@@ -87,23 +103,12 @@ def output_names(
     Raises:
         JaxdreamError: no format of that name, two dreams would have one name, or one its picture's.
     """
-    if suffix is not None and suffix not in PICTURE_SUFFIXES:
-        raise JaxdreamError(
-            f"pictures are written as {', '.join(PICTURE_SUFFIXES)}, not {suffix!r}"
-        )
+    check_suffix(suffix)
     names: dict[str, str] = {}
     for one in inputs:
-        path = PurePosixPath(one.relative_path)
-        own = path.suffix.lower()
-        other = suffix or _AS_WRITTEN.get(own) or (None if own in PICTURE_SUFFIXES else ".png")
-        name = str(path) if other is None else str(path.with_suffix(other))
-        if suffix is not None and own in (".jpg", ".jpeg") and suffix in (".jpg", ".jpeg"):
-            name = str(path)
+        name = output_name(one.relative_path, suffix)
         if name in names:
-            raise JaxdreamError(
-                f"{names[name]} and {one.relative_path} would both be written to {name}: rename "
-                "one of them"
-            )
+            raise written_twice(names[name], one.relative_path, name)
         names[name] = one.relative_path
     sources = {real_path(one.path) for one in inputs} - {None}
     for name in names:
@@ -112,10 +117,40 @@ def output_names(
             continue
         check_inside(folder, path)
         if real_path(path) in sources:
-            raise JaxdreamError(
-                f"{path} is one of the pictures to dream: choose another output folder"
-            )
+            raise is_a_picture_to_dream(path)
     return list(names)
+
+
+def check_suffix(suffix: str | None) -> None:
+    """Make sure that pictures can be written with a suffix, if there is one.
+
+    Raises:
+        JaxdreamError: no format of that name.
+    """
+    if suffix is not None and suffix not in PICTURE_SUFFIXES:
+        raise JaxdreamError(
+            f"pictures are written as {', '.join(PICTURE_SUFFIXES)}, not {suffix!r}"
+        )
+
+
+def output_name(relative_path: str, suffix: str | None = None) -> str:
+    """What the dream of one picture is named; as of ``output_names``."""
+    path = PurePosixPath(relative_path)
+    own = path.suffix.lower()
+    if suffix is not None and own in (".jpg", ".jpeg") and suffix in (".jpg", ".jpeg"):
+        return str(path)
+    other = suffix or _AS_WRITTEN.get(own) or (None if own in PICTURE_SUFFIXES else ".png")
+    return str(path) if other is None else str(path.with_suffix(other))
+
+
+def written_twice(one: str, other: str, name: str) -> JaxdreamError:
+    """The error of two pictures whose dreams would have one name."""
+    return JaxdreamError(f"{one} and {other} would both be written to {name}: rename one of them")
+
+
+def is_a_picture_to_dream(path: str) -> JaxdreamError:
+    """The error of a dream that would take the place of a picture."""
+    return JaxdreamError(f"{path} is one of the pictures to dream: choose another output folder")
 
 
 def real_path(path: str | os.PathLike[str]) -> str | None:

@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -114,7 +114,7 @@ def dream_files(
     maximised, named, read = named_objective(text, model, source.guide_size, notify)
     masks, source, named = named_mask(source, named, notify)
     read = (*read, masks.name) if masks and masks.sha256 else read
-    check_not_written(read, files, folder)
+    check_not_written(read, (file.output for file in files), folder)
     sharding = chosen_sharding(compute.shard)
     if sharding is not None:
         model, maximised = sharding.replicate((model, maximised))
@@ -279,11 +279,11 @@ def _files(
     ]
 
 
-def check_not_written(read: Sequence[str], files: Sequence[PictureFile], folder: Path) -> None:
+def check_not_written(read: Sequence[str], outputs: Iterable[str], folder: Path) -> None:
     """Make sure that no dream takes the place of the mask or of a file of the objective."""
-    outputs = {real_path(folder / file.output) for file in files}
-    for path in read:
-        if real_path(path) in outputs:
+    known = {real_path(path): path for path in read}
+    for output in outputs if known else ():
+        if path := known.get(real_path(folder / output)):
             raise JaxdreamError(
                 f"{path} is the mask or a file of the objective, and a dream would take its "
                 "place: choose another output folder"

@@ -96,7 +96,7 @@ def local_ray(request):
 
 @pytest.fixture
 def make_cluster():
-    """Makes a cluster of so many nodes on this machine, each with two processors."""
+    """Makes a cluster of so many nodes on this machine, each with two processors, or so many."""
     from cluster_extras import ray
 
     from jaxdream.cluster.engine import ray_data
@@ -108,14 +108,14 @@ def make_cluster():
         ray.shutdown()
     made = []
 
-    def make(nodes):
-        options = {"num_cpus": 2, "object_store_memory": _STORE, "include_dashboard": False}
+    def make(nodes, *, cpus=2):
+        options = {"num_cpus": cpus, "object_store_memory": _STORE, "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=options)
         made.append(cluster)
-        return cluster, [add(cluster) for _ in range(nodes - 1)]
+        return cluster, [add(cluster, cpus=cpus) for _ in range(nodes - 1)]
 
-    def add(cluster):
-        return cluster.add_node(num_cpus=2, object_store_memory=_STORE)
+    def add(cluster, *, cpus=2):
+        return cluster.add_node(num_cpus=cpus, object_store_memory=_STORE)
 
     make.add = add
     yield make

@@ -125,6 +125,16 @@ def test_the_driver_is_killed_and_started_again(make_cluster, pictures, tmp_path
     assert dreams(tmp_path / "out") == dreams(tmp_path / "expected")
 
 
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_nodes_with_one_processor_each(make_cluster, few, tmp_path, monkeypatch, nodes):
+    monkeypatch.setattr(
+        "jaxdream.cluster.listing.PART", 2
+    )  # so that all stages are at work at once
+    cluster, _ = make_cluster(nodes, cpus=1)
+    rows = dream(few, tmp_path / "out", address=cluster.address, max_batch=2)
+    assert set(status(rows).values()) == {"dreamed"}
+
+
 def test_a_picture_that_ends_its_worker_is_set_aside(make_cluster, few, tmp_path):
     cluster, _ = make_cluster(1)
     Image.new("RGB", (30, 24), POISON).save(few / "0" / "poison.png")

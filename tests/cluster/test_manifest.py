@@ -70,12 +70,29 @@ def test_it_is_a_table_like_any_other(tmp_path):
     assert table.schema.field("seed").type == pyarrow.int64()
 
 
-def test_many_parts_with_too_many_rows_stay(tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxdream.cluster.manifest._MOST_ROWS", 2)
-    for number in range(3):
-        write_part(str(tmp_path), [row(f"{number}", 1)])
-    merge_parts(str(tmp_path))
-    assert len(parts(str(tmp_path))) == 3
+def test_a_long_manifest_is_merged_into_parts_that_do_not_overlap(tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxdream.cluster.manifest._MOST_ROWS", 5)
+    monkeypatch.setattr("jaxdream.cluster.manifest._GROUP", 2)
+    folder = str(tmp_path)
+    for first in (0, 3, 14, 6, 9):
+        write_part(folder, [row(f"{n:02}", first) for n in range(first, first + 4)])
+    expected = rows_between(folder, "", LAST)
+    merge_parts(folder)
+    assert rows_between(folder, "", LAST) == expected
+    assert expected["03"].finished == 3
+    tables = sorted(parquet.read_table(place)["input"].to_pylist() for place in parts(folder))
+    assert [name for names in tables for name in names] == sorted(expected)
+    assert max(map(len, tables)) == 5
+    before = parts(folder)
+    merge_parts(folder)  # and nothing is written again
+    assert parts(folder) == before
+    write_part(folder, [row("04", 20), row("08", 20)])
+    merge_parts(folder)
+    assert rows_between(folder, "04", "08") == {
+        **{name: expected[name] for name in ("05", "06", "07")},
+        "04": row("04", 20), "08": row("08", 20),
+    }  # fmt: skip
+    assert set(before) & set(parts(folder)), "those with other names stay"
 
 
 def test_a_damaged_part_is_said(tmp_path, monkeypatch):

@@ -9,12 +9,11 @@ from cluster_extras import pyarrow
 from cluster_runs import dreams
 from pictures import SETTINGS, dream_all
 
-from jaxdream.cluster.entries import as_input, checked_entries, find_places
-from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save, Work
+from jaxdream.cluster.entries import iterate_places
+from jaxdream.cluster.listing import Listing, PartsOf
+from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save
 from jaxdream.cluster.tries import Tries
-from jaxdream.folder.inputs import output_names
-from jaxdream.folder.run import picture_seed
-from jaxdream.folder.worker import NamedObjective, PictureFile, Progress
+from jaxdream.folder.worker import NamedObjective, Progress
 from jaxdream.objectives.text import parse_objective
 from jaxdream.recipe import provenance
 from jaxdream.settings import Compute, DreamSettings, SourceSettings
@@ -31,30 +30,25 @@ class Stages:
             source=SourceSettings(seed=SETTINGS["seed"]), objective=NamedObjective("second", {}),
             provenance=provenance(tiny), progress=Progress(), place=str(out),
         )  # fmt: skip
-        self.entries = checked_entries(find_places([str(folder)])[0], "")
-        names = output_names([as_input(entry) for entry in self.entries], out)
-        self.files = tuple(
-            PictureFile(
-                as_input(e)._replace(path=Path(e.name)),
-                name,
-                picture_seed(work.source.seed, e.name),
-            )
-            for e, name in zip(self.entries, names, strict=True)
-        )
+        listing = Listing()
+        listing.add(iterate_places([str(folder)]))
+        listing.check("", str(out))
+        parts = PartsOf(str(listing.path))
+        self.listing, self.listed = listing, parts.part(0)
         self.tries = Tries()
         network = lambda: (tiny, parse_objective("second", tiny))  # noqa: E731
         planning = Planning(max_batch=4, budget_bytes=10**9, device_count=1, platform="cpu")
-        self.plan = Plan(work, planning, network, Compute())
+        self.plan = Plan(work, planning, parts, network, Compute())
         self.load = Load(work, self.tries)
         self.dream = Dream(work, network, Compute(), self.tries, "cpu")
         self.save = Save(work)
 
     def rows(self):
-        works = self.plan({"work": Work(tuple(self.entries), self.files).dumps()})
         found = []
-        for work in works:
-            saved = self.save(self.dream(self.load(work)))
-            found += pickle.loads(saved["rows"])
+        for work in self.plan({"part": 0}):
+            part, rows = pickle.loads(self.save(self.dream(self.load(work)))["rows"])
+            assert part == 0
+            found += rows
         return {row.input: row for row in found}
 
 
@@ -81,7 +75,7 @@ class Ended(BaseException):
 
 @pytest.mark.parametrize("stage", ["load", "dream"])
 def test_what_ends_its_worker_is_set_aside_and_its_company_is_not(stages, monkeypatch, stage):
-    bad, ends = stages.files[1].output, []
+    bad, ends = stages.listed[1].output, []
     begun = getattr(stages, stage)._of
 
     def end(part, slots):
@@ -95,17 +89,17 @@ def test_what_ends_its_worker_is_set_aside_and_its_company_is_not(stages, monkey
     for _ in range(4):
         with suppress(Ended):
             rows = stages.rows()
-    name = stages.files[1].input.relative_path
+    bad_entry = stages.listed[1].entry
     assert (
-        rows.pop(name).reason
-        == f"{stages.entries[1].place}: it ended its worker 3 times, and was set aside"
+        rows.pop(bad_entry.name).reason
+        == f"{bad_entry.place}: it ended its worker 3 times, and was set aside"
     )
     assert {row.status for row in rows.values()} <= {"dreamed", "skipped"}
     assert ends == [max(ends), 1, 1]
 
 
 def test_pictures_of_whole_levels_take_a_byte_for_each(stages):
-    (first, *_) = stages.plan({"work": Work(tuple(stages.entries), stages.files).dumps()})
+    (first, *_) = stages.plan({"part": 0})
     loaded = stages.load(first)["work"]
     part = pickle.loads(loaded)
     pixels = sum(one.picture.pixels.size for one in part.loaded.values())
