@@ -126,7 +126,7 @@ def _listed(entries: int) -> str:
         add_apart(listing, iterate_places([], lists=[str(places)]))
         listing.check("", "s3://bucket/out")
         listed, size = time.perf_counter(), listing.path.stat().st_size
-        parts, seen, longest = PartsOf(str(listing.path)), Seen(listing), 0
+        parts, seen, longest = PartsOf(str(listing.path), listing.size), Seen(listing), 0
         for number in range(listing.parts()):
             part = parts.part(number)
             longest = max(longest, len(pickle.dumps(part)))

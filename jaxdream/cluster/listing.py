@@ -6,10 +6,10 @@ does not grow. It goes when the run ends.
 
 import itertools
 import os
+import pickle
 import sqlite3
 import tempfile
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -30,7 +30,6 @@ from jaxdream.folder.inputs import (
 
 PART = 4096  # pictures that are planned together
 _ROWS = 1000  # that are held at once
-_LOOKING = 16  # shards that are looked into at once
 _PIECE = 2000  # pictures of a shard that are told at once
 _CACHE = 8 << 10  # KiB of memory of SQLite's
 _ENTRY = "name, place, begin, size, row, grp"
@@ -68,7 +67,7 @@ class Listing:
         self._suffix = suffix
         self._folder = tempfile.TemporaryDirectory(prefix="jaxdream-list-")
         self.path = Path(self._folder.name) / "pictures.sqlite"
-        self.count = 0
+        self.count, self.size = 0, PART
         with self._opened() as database:
             database.execute(f"CREATE TABLE found ({_ALL})")
 
@@ -116,11 +115,11 @@ class Listing:
 
     def parts(self) -> int:
         """How many parts the list has."""
-        return -(-self.count // PART)
+        return -(-self.count // self.size)
 
     def length(self, part: int) -> int:
         """How many pictures a part has."""
-        return min(PART, self.count - part * PART)
+        return min(self.size, self.count - part * self.size)
 
     def outputs(self) -> Iterator[str]:
         """The names of all dreams, in the order of the list."""
@@ -144,8 +143,13 @@ class Listing:
 class PartsOf:
     """Reads the parts of a list from its file, which is not changed any more."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, path: str, size: int) -> None:
+        """
+        Args:
+            path: of the file.
+            size: pictures of a part, as the list has it.
+        """
+        self._path, self._size = path, size
 
     def part(self, number: int) -> list[Listed]:
         address = f"{Path(self._path).as_uri()}?mode=ro&immutable=1"
@@ -153,7 +157,7 @@ class PartsOf:
             rows = database.execute(
                 f"SELECT output, {_ENTRY} FROM entries WHERE number > ? AND number <= ?"
                 " ORDER BY number",
-                (number * PART, (number + 1) * PART),
+                (number * self._size, (number + 1) * self._size),
             ).fetchall()
         return [
             Listed(Entry(_text(place), _text(name), *inside), _text(output))
@@ -214,36 +218,35 @@ def add_apart(listing: Listing, found: Iterable[Entry | str]) -> list[str]:
     return shards
 
 
-def add_shards(listing: Listing, shards: Sequence[str]) -> None:
-    """Put the pictures in shards into a list; the cluster looks into some shards at once.
+def add_shards(listing: Listing, shards: Sequence[str], reading_cpus: float) -> None:
+    """Put the pictures in shards into a list; the cluster looks into many shards at once.
+
+    Args:
+        reading_cpus: processors of a task that looks.
 
     Raises:
         JaxdreamError: one cannot be read.
     """
+    if not shards:
+        return
     ray = imported("ray")
 
-    look = ray.remote(num_cpus=0, max_retries=-1, num_returns="streaming")(_shard_in_pieces)
-    held = {"_generator_backpressure_num_objects": 2}
-    remaining, looking = iter(shards), deque()
-    while True:
-        looking.extend(
-            look.options(**held).remote(one)
-            for one in itertools.islice(remaining, _LOOKING - len(looking))
-        )
-        if not looking:
-            return
-        try:
-            for piece in looking.popleft():
-                listing.add(ray.get(piece))
-        except ray.exceptions.RayTaskError as error:
-            raise JaxdreamError(reason(error.cause)) from None
+    places = [{"place": place} for place in shards]
+    looked = imported("ray.data").from_items(places, override_num_blocks=len(places))
+    looked.context.target_max_block_size = 1  # of what a task has found, no more than a piece
+    found = looked.flat_map(_in_pieces_of_shard, num_cpus=reading_cpus)
+    try:
+        for row in found.iter_rows():
+            listing.add(pickle.loads(row["entries"]))
+    except ray.exceptions.RayTaskError as error:
+        raise JaxdreamError(reason(error.cause)) from None
 
 
-def _shard_in_pieces(place: str) -> Iterator[list[Entry]]:
+def _in_pieces_of_shard(row: Mapping[str, str]) -> Iterator[dict[str, bytes]]:
     """In a worker: the pictures of a shard."""
-    entries = shard_entries(place)
+    entries = shard_entries(row["place"])
     while piece := list(itertools.islice(entries, _PIECE)):
-        yield piece
+        yield {"entries": pickle.dumps(piece)}
 
 
 def _check_names(database: sqlite3.Connection) -> None:

@@ -59,8 +59,49 @@ def manifest_place(folder: str) -> str:
     return joined(folder, FOLDER)
 
 
-def rows_between(folder: str, first: str, last: str) -> dict[str, Row]:
+class Part(NamedTuple):
+    """A part of the manifest: from which name to which, and how many rows."""
+
+    place: str
+    first: str
+    last: str
+    length: int  # rows
+
+    @classmethod
+    def of(cls, place: str) -> "Part":
+        with _opened_part(place) as file:
+            meta = file.metadata
+            column = meta.schema.names.index("input")
+            known = [
+                meta.row_group(n).column(column).statistics for n in range(meta.num_row_groups)
+            ]
+            if not all(known):
+                raise JaxdreamError(f"{printable(place)} is no part of a manifest")
+            return cls(place, known[0].min, known[-1].max, meta.num_rows)
+
+    def rows(self) -> Iterator[Row]:
+        with _opened_part(self.place) as file:
+            for group in range(file.num_row_groups):
+                for values in file.read_row_group(group).to_pylist():
+                    yield Row(**{name: values[name] for name in Row._fields})
+
+
+def known_parts(folder: str) -> list[Part]:
+    """The parts of the manifest, oldest first.
+
+    Raises:
+        JaxdreamError: one cannot be read.
+    """
+    return [Part.of(place) for place in _parts(folder)]
+
+
+def rows_between(
+    folder: str, first: str, last: str, parts: Sequence[Part] | None = None
+) -> dict[str, Row]:
     """The latest row of each picture whose name is from ``first`` to ``last``, by that name.
+
+    Args:
+        parts: of the manifest, oldest first, as they were when a run began; by default as they are.
 
     Raises:
         JaxdreamError: the manifest cannot be read.
@@ -69,7 +110,9 @@ def rows_between(folder: str, first: str, last: str) -> dict[str, Row]:
 
     found: dict[str, Row] = {}
     chosen = [("input", ">=", first), ("input", "<=", last)]
-    for place in _parts(folder):
+    if parts is None:
+        parts = [Part(place, first, last, 0) for place in _parts(folder)]
+    for place in (part.place for part in parts if part.first <= last and first <= part.last):
         store, path = opened_store(place)
         try:
             table = patiently(
@@ -107,38 +150,11 @@ def merge_parts(folder: str) -> None:
     Raises:
         JaxdreamError: they cannot be read, or nothing can be written.
     """
-    for parts in _groups([_Part.of(place) for place in _parts(folder)]):
+    for parts in _groups(known_parts(folder)):
         _write_parts(folder, _latest(_merged(parts)), _MOST_ROWS)
         for part in parts:
             store, path = opened_store(part.place)
             patiently(part.place, lambda store=store, path=path: store.rm(path))
-
-
-class _Part(NamedTuple):
-    """A part of the manifest: from which name to which, and how many rows."""
-
-    place: str
-    first: str
-    last: str
-    length: int  # rows
-
-    @classmethod
-    def of(cls, place: str) -> "_Part":
-        with _opened_part(place) as file:
-            meta = file.metadata
-            column = meta.schema.names.index("input")
-            known = [
-                meta.row_group(n).column(column).statistics for n in range(meta.num_row_groups)
-            ]
-            if not all(known):
-                raise JaxdreamError(f"{printable(place)} is no part of a manifest")
-            return cls(place, known[0].min, known[-1].max, meta.num_rows)
-
-    def rows(self) -> Iterator[Row]:
-        with _opened_part(self.place) as file:
-            for group in range(file.num_row_groups):
-                for values in file.read_row_group(group).to_pylist():
-                    yield Row(**{name: values[name] for name in Row._fields})
 
 
 @contextmanager
@@ -158,9 +174,9 @@ def _opened_part(place: str) -> Iterator[Any]:
         ) from error
 
 
-def _groups(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+def _groups(parts: Iterable[Part]) -> Iterator[list[Part]]:
     """Parts that are to be merged: whose names overlap, or which are small together."""
-    group: list[_Part] = []
+    group: list[Part] = []
     last, count = "", 0
     for part in sorted(parts, key=lambda one: one.first):
         if group and (part.first <= last or count + part.length <= _MOST_ROWS):
@@ -174,7 +190,7 @@ def _groups(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
         yield group
 
 
-def _merged(parts: Sequence[_Part]) -> Iterator[Row]:
+def _merged(parts: Sequence[Part]) -> Iterator[Row]:
     """The rows of parts in the order of their names; a part is opened when its first one comes."""
     waiting = deque(sorted(parts, key=lambda one: one.first))
     opened: list[tuple[str, int, Row, Iterator[Row]]] = []

@@ -24,7 +24,7 @@ from jaxdream.cluster.engine import (
 )
 from jaxdream.cluster.entries import iterate_places
 from jaxdream.cluster.listing import Listing, PartsOf, RemoteParts, Seen, add_apart, add_shards
-from jaxdream.cluster.manifest import Row, merge_parts, remembered, write_part
+from jaxdream.cluster.manifest import Row, known_parts, merge_parts, remembered, write_part
 from jaxdream.cluster.optional import imported
 from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save
 from jaxdream.cluster.storage import is_local, local_path, opened_store
@@ -200,13 +200,15 @@ class _Run:
             if is_local(place):
                 held.enter_context(folder_lock(make_folder(place) / ".jaxdream.lock"))
             held.enter_context(connected(self.address))
-            add_shards(listing, shards)
+            reading = find_workers(self.compute, self.device).reading_cpus
+            add_shards(listing, shards, reading)
             listing.check(asked, place)
             if is_local(place):
                 self._check_folder(Path(place))
             progress.pictures, progress.begun = listing.count, time.perf_counter()
             held.callback(setattr, progress, "ended", None)
             held.callback(self._write_new)
+            merge_parts(place)  # of a run that was killed
             yield from self._until_all_are_done()
             self._write_new()
             merge_parts(place)
@@ -280,15 +282,17 @@ class _Run:
     def _pipeline(self, setup: "_SetUp", missing: list[int]) -> Iterator[tuple[int, list[Row]]]:
         """Rows of parts of the list, with the part's number, through Ray Data."""
         data, workers = ray_data(), setup.workers
-        tries = RemoteTries(_actor_here(Tries))
-        # Only reads, so that another can go on where it ends.
-        parts = _actor_here(PartsOf, str(self.listing.path), max_restarts=-1, max_task_retries=-1)
+        home = _home(self.listing)
+        tries, parts = RemoteTries(home), RemoteParts(home)
         reading = {"num_cpus": workers.reading_cpus}
         pool = data.ActorPoolStrategy(
             min_size=1, initial_size=workers.now, max_size=None,
             max_tasks_in_flight_per_actor=_AHEAD,
         )  # fmt: skip
-        plan = Plan(self.work, setup.planning, RemoteParts(parts), setup.network, self.compute)
+        # What this run itself adds to the manifest is of pictures that it does not plan again; or
+        # their dreams are known without it.
+        known = known_parts(self.work.place)
+        plan = Plan(self.work, setup.planning, parts, known, setup.network, self.compute)
         dream = (self.work, setup.network, self.compute, tries, workers.platform)
         numbers = [{"part": number} for number in missing]
         begun = data.from_items(numbers, override_num_blocks=len(numbers))
@@ -296,7 +300,8 @@ class _Run:
         # that take a whole processor, for which a machine of one has no room.)
         begun.context.target_max_block_size = 1
         dataset = (
-            begun.flat_map(plan, **reading)
+            # With another need, so that pictures are not loaded in the task that plans.
+            begun.flat_map(plan, num_cpus=workers.reading_cpus / 2)
             .map(Load(self.work, tries), **reading)
             .map(Dream, fn_constructor_args=dream, compute=pool, **workers.options)
             .map(Save(self.work), **reading)
@@ -311,15 +316,23 @@ class _SetUp(NamedTuple):
     network: _FromStore
 
 
-def _actor_here(kind: type, *arguments: Any, **options: Any) -> Any:
-    """An actor of Ray where this process is, since it holds what must outlive workers."""
+class _Home(Tries, PartsOf):
+    """What outlives workers, in one process."""
+
+    def __init__(self, path: str, size: int) -> None:
+        Tries.__init__(self)
+        PartsOf.__init__(self, path, size)
+
+
+def _home(listing: Listing) -> Any:
+    """An actor of Ray on this machine, where the list of the run is."""
     ray = imported("ray")
 
     here = ray.get_runtime_context().get_node_id()
     strategies = imported("ray.util.scheduling_strategies")
     at_home = strategies.NodeAffinitySchedulingStrategy(here, soft=False)
-    options |= {"num_cpus": 0, "scheduling_strategy": at_home}
-    return ray.remote(kind).options(**options).remote(*arguments)
+    actor = ray.remote(_Home).options(num_cpus=0, scheduling_strategy=at_home)
+    return actor.remote(str(listing.path), listing.size)
 
 
 def _asked(workers: Workers, compute: Compute) -> _Machine:

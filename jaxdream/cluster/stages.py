@@ -20,7 +20,7 @@ import numpy as np
 from jaxdream.cluster.engine import worker_name
 from jaxdream.cluster.entries import Entry, entry_bytes, entry_size
 from jaxdream.cluster.listing import Listed, Parts
-from jaxdream.cluster.manifest import Row, rows_between
+from jaxdream.cluster.manifest import Part, Row, rows_between
 from jaxdream.cluster.storage import joined, read_if_there, write_place
 from jaxdream.cluster.tries import MOST_TRIES, Counting, gone
 from jaxdream.errors import JaxdreamError
@@ -116,10 +116,11 @@ class Plan:
         work: PlaceWork,
         planning: Planning,
         parts: Parts,
+        known: Sequence[Part],  # of the manifest
         network: Callable[[], tuple[Network, Objective]],
         compute: Compute,
     ) -> None:
-        self._work, self._planning, self._parts = work, planning, parts
+        self._work, self._planning, self._parts, self._known = work, planning, parts, known
         self._network, self._compute = network, compute
 
     def __call__(self, row: Mapping[str, int]) -> Iterator[dict[str, bytes]]:
@@ -128,7 +129,7 @@ class Plan:
         listed = self._parts.part(number)
         by_name = {one.entry.name: one.entry for one in listed}
         names = list(by_name)
-        before = rows_between(self._work.place, names[0], names[-1])
+        before = rows_between(self._work.place, names[0], names[-1], self._known)
         model, objective = self._network()
         jobs, unusable = plan_jobs(
             replace(self._work, entries=by_name),

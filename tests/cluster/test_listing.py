@@ -43,7 +43,7 @@ def test_pictures_are_in_the_order_of_their_names_and_in_parts(listed):
     listing = listed([*map(entry, names), *map(entry, names[:9]), entry(odd), inside])
     assert (listing.count, listing.parts()) == (PART + 5, 2)
     assert [listing.length(0), listing.length(1)] == [PART, 5]
-    parts = PartsOf(str(listing.path))
+    parts = PartsOf(str(listing.path), listing.size)
     found = [*parts.part(0), *parts.part(1)]
     assert [one.entry.name for one in found] == sorted([*names, odd, "a/0.png"])
     assert found[-2].entry == inside

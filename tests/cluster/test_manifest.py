@@ -7,6 +7,7 @@ from cluster_extras import parquet, pyarrow
 from jaxdream import JaxdreamError
 from jaxdream.cluster.manifest import (
     Row,
+    known_parts,
     manifest_place,
     merge_parts,
     remembered,
@@ -54,6 +55,13 @@ def test_the_latest_row_of_a_picture_counts(folder):
         "c": row("c", 3, status="failed", reason="why"),
     }  # fmt: skip
     assert set(rows_between(folder, "a", "b")) == {"a", "b"}
+    known = known_parts(folder)
+    assert [(part.first, part.last, part.length) for part in known] == [
+        ("a", "c", 3), ("b", "b", 1), ("b", "b", 1),
+    ]  # fmt: skip
+    write_part(folder, [row("a", 9)])
+    assert rows_between(folder, "", LAST, known) == found, "as it was"
+    fsspec.core.url_to_fs(folder)[0].rm(sorted(parts(folder))[-1])
     assert len(parts(folder)) == 3
     merge_parts(folder)
     assert len(parts(folder)) == 1
@@ -102,6 +110,8 @@ def test_a_damaged_part_is_said(tmp_path, monkeypatch):
     (folder / "part-1-ab.parquet").write_bytes(b"damaged")
     with pytest.raises(JaxdreamError, match=r"part-1-ab\.parquet: .*delete this file"):
         rows_between(str(tmp_path), "", LAST)
+    with pytest.raises(JaxdreamError, match=r"part-1-ab\.parquet is damaged: .*delete this file"):
+        merge_parts(str(tmp_path))
 
 
 def test_what_a_run_chose_is_kept_for_the_next(folder):

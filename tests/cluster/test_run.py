@@ -13,10 +13,9 @@ from pictures import SETTINGS, dream_all, make_pictures
 from PIL import Image
 from tiny_network import tiny_network
 
-from jaxdream import picture_seed
+from jaxdream import JaxdreamError, picture_seed
 from jaxdream.cluster import dream_places
 from jaxdream.cluster.manifest import Row, rows_between
-from jaxdream.folder.targets import TargetError
 from jaxdream.folder.worker import Progress
 from jaxdream.recipe import read_recipe
 
@@ -92,11 +91,21 @@ def test_closed_early_it_keeps_what_is_done(few, tmp_path):
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_nothing_more_can_be_written(few, tmp_path):
+def test_what_cannot_have_its_name_is_a_row(few, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "0").write_text("no folder")
-    with pytest.raises(TargetError, match="cannot make"):
-        dream(few, tmp_path / "out")
+    rows = dream(few, tmp_path / "out")
+    assert {name for name, row in rows.items() if row.status == "failed"} == {
+        "0/000.png", "0/more.png",
+    }  # fmt: skip
+    assert "cannot make" in rows["0/000.png"].reason
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_a_damaged_shard_is_said(few, tmp_path):
+    (few / "bad.tar").write_bytes(b"no tar")
+    with pytest.raises(JaxdreamError, match=r"cannot read .*bad\.tar"):
+        dream([few, few / "bad.tar"], tmp_path / "out")
 
 
 def put(store, bucket, few):
