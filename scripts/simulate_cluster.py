@@ -19,10 +19,10 @@ PART_ROWS, MERGED_ROWS = 5_000, 50_000  # of a part of the manifest, when writte
 class Costs(NamedTuple):
     """What was measured for a picture, or for a task."""
 
-    list_seconds: float = 63e-6  # of the driver, to list and sort
+    list_seconds: float = 32e-6  # of the driver, to list and sort
     list_bytes: float = 240  # of its disk
-    manifest_seconds: float = 69e-6  # of the driver, to write and merge
-    manifest_bytes: float = 160
+    manifest_seconds: float = 34e-6  # of the driver, to write and merge
+    manifest_bytes: float = 163
     part_bytes: float = 520_000  # of the object store, for a part on its way
 
 

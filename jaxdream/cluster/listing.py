@@ -7,8 +7,10 @@ does not grow. It goes when the run ends.
 import itertools
 import os
 import pickle
+import shutil
 import sqlite3
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -65,15 +67,17 @@ class Listing:
         """
         check_suffix(suffix)
         self._suffix = suffix
-        self._folder = tempfile.TemporaryDirectory(prefix="jaxdream-list-")
-        self.path = Path(self._folder.name) / "pictures.sqlite"
+        folder = tempfile.mkdtemp(prefix="jaxdream-list-")
+        # Also where a run is never begun.
+        self._delete = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.path = Path(folder) / "pictures.sqlite"
         self.count, self.size = 0, PART
         with self._opened() as database:
             database.execute(f"CREATE TABLE found ({_ALL})")
 
     def close(self) -> None:
         """Delete the file."""
-        self._folder.cleanup()
+        self._delete()
 
     def add(self, entries: Iterable[Entry]) -> None:
         """More pictures, in any order, some perhaps twice."""

@@ -85,7 +85,7 @@ def test_what_came_out_is_known_and_what_is_missing(listed):
 def test_the_memory_does_not_grow_with_the_list():
     root = Path(__file__).resolve().parents[2]
     grown = []
-    for count in (20_000, 80_000):
+    for count in (20_000, 100_000):
         command = [sys.executable, root / "scripts" / "measure_cluster.py", "listing"]
         more = ["--entries", str(count)]
         environment = os.environ | {"PYTHONPATH": str(root)}
@@ -93,5 +93,5 @@ def test_the_memory_does_not_grow_with_the_list():
             [*command, *more], env=environment, check=True, capture_output=True, text=True
         )
         grown.append(float(done.stdout.partition(" MB of the driver")[0].split()[-1]))
-    assert 0 <= grown[0] < 60
-    assert grown[1] < grown[0] + 25  # a list in memory takes 1.1 kB for each picture, here 66 MB
+    assert 0 <= grown[0] < 100  # what Arrow keeps differs from run to run
+    assert grown[1] < grown[0] + 40  # a list in memory takes 1.1 kB for each picture, 88 MB more
