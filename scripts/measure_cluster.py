@@ -43,18 +43,16 @@ def _overhead(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         make_pictures(base / "in", options.pictures, options.size)
+        make_pictures(base / "few", options.batch, options.size)
         ways = {"batch": [], "cluster": ["--cluster"]}
         common = ["--model", options.model, "--batch", str(options.batch)]
-        for name, more in ways.items():  # once beforehand, so that programs are compiled
-            _dream(base, f"{name}-first", [*common, *more])
+        for name, more in ways.items():  # one batch beforehand, so that programs are compiled
+            cost, said = _dream(base, "few", f"{name}-first", [*common, *more])
+            print(f"{name}, {options.batch} pictures: {cost.text()}; {said}", flush=True)
         for number in range(options.rounds):
             for name, more in ways.items():
-                cost, said = _dream(base, f"{name}-{number}", [*common, *more])
-                print(
-                    f"{name}: {cost.seconds:.1f} s as a process, {cost.first:.1f} s to the first "
-                    f"picture, {cost.cpu_seconds:.1f} s of processors; {said}",
-                    flush=True,
-                )
+                cost, said = _dream(base, "in", f"{name}-{number}", [*common, *more])
+                print(f"{name}, {options.pictures} pictures: {cost.text()}; {said}", flush=True)
 
 
 class Cost(NamedTuple):
@@ -63,6 +61,12 @@ class Cost(NamedTuple):
     seconds: float
     cpu_seconds: float  # of its process and all that come from it
     first: float  # seconds until there was the first picture
+
+    def text(self) -> str:
+        return (
+            f"{self.seconds:.1f} s as a process, {self.first:.1f} s to the first picture, "
+            f"{self.cpu_seconds:.1f} s of processors"
+        )
 
 
 def make_pictures(folder: Path, count: int, size: int) -> None:
@@ -74,9 +78,9 @@ def make_pictures(folder: Path, count: int, size: int) -> None:
         Image.fromarray(small).resize((size, size)).save(folder / f"{number:04}.jpg")
 
 
-def _dream(base: Path, out: str, more: list[str]) -> tuple[Cost, str]:
+def _dream(base: Path, folder: str, out: str, more: list[str]) -> tuple[Cost, str]:
     begun, first = time.perf_counter(), 0.0
-    command = [sys.executable, "-m", "jaxdream", "batch", "in", "-o", out, *more]
+    command = [sys.executable, "-m", "jaxdream", "batch", folder, "-o", out, *more]
     used: dict[int, float] = {}
     with subprocess.Popen(command, cwd=base, stdout=subprocess.PIPE, text=True) as process:
         # What is printed is one line, which the pipe holds.
