@@ -306,8 +306,11 @@ class _Run:
             .map(Dream, fn_constructor_args=dream, compute=pool, **workers.options)
             .map(Save(self.work), **reading)
         )
-        for row in dataset.iter_rows():
-            yield pickle.loads(row["rows"])
+        try:
+            for row in dataset.iter_rows():
+                yield pickle.loads(row["rows"])
+        finally:
+            imported("ray").kill(home)  # which the dataset would keep
 
 
 class _SetUp(NamedTuple):
