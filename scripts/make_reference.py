@@ -6,16 +6,14 @@ python scripts/make_reference.py --tables
 
 import argparse
 import re
-import tomllib
 import warnings
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pdoc
 
 import jaxdream as jd
 from jaxdream.settings import Settings, settings_table
+from oldest_versions import of_extra, read_project
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -53,25 +51,14 @@ def with_tables(text: str) -> str:
 
 def requirements() -> str:
     """What a Space installs: all that jaxdream with the page needs, one a line."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    project = read_project()
     lines = [
         "# For a Space (docs/page.md): what jaxdream with its page needs, from pyproject.toml.",
         "# Made by `python scripts/make_reference.py --tables`.",
         *project["dependencies"],
-        *_of_extra(project, "web"),
+        *of_extra(project, "web"),
     ]
     return "\n".join([*lines, ""])
-
-
-def _of_extra(project: Mapping[str, Any], extra: str) -> Iterator[str]:
-    """What an extra installs, where it names another extra what that one does."""
-    for line in project["optional-dependencies"][extra]:
-        own = re.fullmatch(rf"{project['name']}\[([\w,]+)\]", line)
-        if own is None:
-            yield line
-        else:
-            for other in own[1].split(","):
-                yield from _of_extra(project, other)
 
 
 def main() -> None:
