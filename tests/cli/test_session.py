@@ -1,5 +1,8 @@
 """What the commands share: lines, folders, starting JAX, progress, warnings and Ctrl-C."""
 
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import read_until
 from PIL import Image
 
 import jaxdream as jd
@@ -124,6 +128,47 @@ def test_a_second_process_compiles_nothing(environment, photo, tmp_path):
     assert compiled[1] == compiled[0]
     first, second = (jd.read_image(tmp_path / name) for name in ("first.png", "second.png"))
     np.testing.assert_array_equal(first, second)
+
+
+# Colours begin with the first, everything that moves a terminal's cursor with the second.
+COLOUR, ESCAPE = re.compile(r"\x1b\[[\d;]*m"), "\x1b"
+
+
+@pytest.mark.parametrize(
+    ("terminal", "colours", "escapes"),
+    [
+        ({"TERM": "xterm-256color"}, True, True),
+        # The bar moves in its line, but is not coloured.
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, False, True),
+        ({"TERM": "dumb"}, False, False),
+        (None, False, False),  # a pipe
+    ],
+)
+def test_the_words_are_the_same_without_colours(environment, photo, terminal, colours, escapes):
+    environment = {k: v for k, v in environment.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
+    command = [sys.executable, "-m", "jaxdream", "dream", photo.name, *QUICK[2:]]
+    if terminal is None:
+        shown = subprocess.run(
+            command, cwd=photo.parent, env=environment | {"NO_COLOR": "1"}, check=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        ).stdout  # fmt: skip
+    else:
+        here, there = pty.openpty()
+        with subprocess.Popen(
+            command, cwd=photo.parent, env=environment | {"COLUMNS": "120"} | terminal,
+            stdin=subprocess.DEVNULL, stdout=there, stderr=there,
+        ) as process:  # fmt: skip
+            os.close(there)
+            shown = read_until(here, "\0", 120)
+        os.close(here)
+        assert process.returncode == 0, shown
+        assert "step 1/1" in shown
+    assert bool(COLOUR.search(shown)) == colours
+    assert (ESCAPE in shown) == escapes
+    lines = re.split(r"[\r\n]+|\x1b\[[\d;?]*[A-Za-z]", shown)
+    assert "wrote photo_dream.png" in lines
+    (notice,) = (line for line in lines if line.startswith("jaxdream: "))
+    assert notice == "jaxdream: using the bundled network googlenet_mini (HF_HUB_OFFLINE is set)"
 
 
 # Runs a command line, and prints the most that the process had in memory, in kB.
