@@ -28,6 +28,7 @@ PLACES = {
     "jaxdream/objectives/data/README.md": "class_names.md",
     "LICENSE": "LICENSE.txt",
     "notebooks/jaxdream.ipynb": "notebooks/jaxdream.ipynb",
+    "notebooks/research.ipynb": "notebooks/research.ipynb",
 }
 SOURCES = {place: source for source, place in PLACES.items()}
 _LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]+)?\))")
