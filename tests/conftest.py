@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 
 import hypothesis
@@ -35,9 +36,11 @@ def pytest_configure(config):
         os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(cache, "tests"))
         # Of other processes; ``compile_quickly`` is for this one.
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
-        # XLA's older way to make code of fusions: without optimisations three times as quick.
-        flags = os.environ.get("XLA_FLAGS", "")
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_cpu_use_fusion_emitters=false"
+        # XLA's older way to make code of fusions: without optimisations three times as quick. Newer
+        # versions have no such flag, and end the process where they do not know one.
+        older = tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11)
+        flag = " --xla_cpu_use_fusion_emitters=false" if older else ""
+        os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + flag
         os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
         os.environ["JAXDREAM_TEST_CACHE"] = str(Path(cache, "command line"))
         config.add_cleanup(lambda: shutil.rmtree(cache, ignore_errors=True))
