@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -90,8 +91,13 @@ def _with_settings(docstring: str, parameters: Mapping[str, type[Settings]]) -> 
         for name, known in describe(cls).items():
             text = f"{name}: {known.help} (default: {default_text(cls, name)})."
             lines += textwrap.wrap(text, 88, subsequent_indent="    ")
-    block = "\n".join("    " * 2 + line for line in lines)
-    return docstring.replace("        {settings}", block)
+    # Since Python 3.13 docstrings are without the indentation of the code around them.
+    return re.sub(
+        r"^( *)\{settings\}",
+        lambda place: textwrap.indent("\n".join(lines), place[1]),
+        docstring,
+        flags=re.MULTILINE,
+    )
 
 
 def settings_table(*classes: type[Settings]) -> str:

@@ -102,10 +102,10 @@ class TestOneMoreSetting:
         assert (parameter.kind, parameter.default) == (inspect.Parameter.KEYWORD_ONLY, 0.5)
         assert function(1.0, extra=0.25) == 1.25
         assert function(1.0, settings=More(extra=2)) == 3
-        # An indentation of eight is that of a function of a module, whose docstring has four.
-        flat = takes_settings(settings=More)(_documented)
-        assert "        extra: how much more (default: 0.5)." in str(flat.__doc__)
-        assert "        steps: steps of gradient ascent in each octave" in str(flat.__doc__)
+        for documented in (function, takes_settings(settings=More)(_documented)):
+            text = inspect.getdoc(documented) or ""
+            assert "\n    extra: how much more (default: 0.5)." in text
+            assert "\n    steps: steps of gradient ascent in each octave" in text
 
     def test_is_in_the_table_of_the_documentation(self):
         assert "| `--extra` | `extra` | 0.5 | how much more |" in settings_table(More).splitlines()
@@ -237,7 +237,7 @@ class TestFunctionsThatTakeSettings:
     @pytest.mark.parametrize("function", [jd.dream, jd.iterate_dream, jd.dream_batch])
     def test_help_shows_every_setting(self, function):
         for name in [*DreamSettings().values(), *Compute().values()]:
-            assert f"        {name}: " in function.__doc__
+            assert f"\n    {name}: " in inspect.getdoc(function)
             assert name in inspect.signature(function).parameters
 
 
