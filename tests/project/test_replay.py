@@ -128,7 +128,8 @@ def test_the_bundled_networks_dream_is_made_again(run, environment, monkeypatch,
     again = tmp_path / "again.png"
     assert jd.read_recipe(again).settings == jd.read_recipe(dreamed).settings
     pictures = map(jd.read_image, (dreamed, again, photograph))
-    assert correlation(*pictures, block=8) > 0.9
+    # 1 on the processor that made it, 0.84 on another one, 0.66 with another seed.
+    assert correlation(*pictures, block=8) > 0.75
 
 
 @pytest.mark.slow
