@@ -74,7 +74,10 @@ class Network:
             case "AveragePool":
                 return F.avg_pool2d(x, 3, 1, 1, count_include_pad=layer["counts_padding"])
             case "LocalResponseNorm":
-                return F.local_response_norm(x, 5, alpha=layer["alpha"], beta=0.75, k=1.0)
+                size = layer["channels"]
+                return F.local_response_norm(
+                    x, size, alpha=size * layer["scale"], beta=layer["power"], k=layer["bias"]
+                )
             case "Concat":
                 return torch.cat(inputs, dim=1)
             case "Input" | "Identity":
