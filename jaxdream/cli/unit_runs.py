@@ -27,7 +27,8 @@ def begin(options: argparse.Namespace) -> UnitRun:
     """Check the pictures and the folder, and load the network.
 
     Raises:
-        JaxdreamError: there are no pictures, or the folder or the network cannot be used.
+        JaxdreamError: no picture was found, the folder cannot be written, or the network cannot be
+            loaded.
     """
     from jaxdream.units.folder import found_inputs
 

@@ -25,6 +25,7 @@ from jaxdream.files.reading import reason
 from jaxdream.folder.inputs import (
     check_suffix,
     is_a_picture_to_dream,
+    named_alike,
     output_name,
     real_path,
     written_twice,
@@ -260,10 +261,7 @@ def _check_names(database: sqlite3.Connection) -> None:
     ).fetchone()
     if two:
         one, other = _entries(database, "number IN (?, ?)", two[0], two[0] + 1)
-        raise JaxdreamError(
-            f"{one.label} and {other.label} are both named {one.name}: dream them into folders "
-            "of their own, or give the folder that holds both"
-        )
+        raise named_alike(one.label, other.label, one.name)
 
 
 def _check_outputs(database: sqlite3.Connection) -> None:

@@ -53,10 +53,7 @@ def find_inputs(
     result = sorted(found, key=lambda one: (one.relative_path, one.path))
     for one, other in itertools.pairwise(result):
         if one.relative_path == other.relative_path:
-            raise JaxdreamError(
-                f"{one.path} and {other.path} are both named {one.relative_path}: dream them into "
-                "folders of their own, or give the folder that holds both"
-            )
+            raise named_alike(str(one.path), str(other.path), one.relative_path)
     return result
 
 
@@ -141,6 +138,14 @@ def output_name(relative_path: str, suffix: str | None = None) -> str:
         return str(path)
     other = suffix or _AS_WRITTEN.get(own) or (None if own in PICTURE_SUFFIXES else ".png")
     return str(path) if other is None else str(path.with_suffix(other))
+
+
+def named_alike(one: str, other: str, name: str) -> JaxdreamError:
+    """The error of two pictures that have one name."""
+    return JaxdreamError(
+        f"{one} and {other} are both named {name}: dream them into folders of their own, or give "
+        "the folder that holds both"
+    )
 
 
 def written_twice(one: str, other: str, name: str) -> JaxdreamError:

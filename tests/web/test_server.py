@@ -1,4 +1,4 @@
-"""Serving the page: an address that cannot be had is said at once, before anything is built."""
+"""Serving the page: an address that it cannot use is an error at once, before the page is built."""
 
 import socket
 
