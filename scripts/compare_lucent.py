@@ -19,9 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-
-from benchmark.internals import describe_layers, load_subject
+from benchmark.internals import describe_subject, load_subject
 
 
 def ours(options: argparse.Namespace, channels: str) -> tuple[float, float]:
@@ -41,16 +39,7 @@ def ours(options: argparse.Namespace, channels: str) -> tuple[float, float]:
 def theirs(options: argparse.Namespace, channels: list[int]) -> tuple[float, float]:
     """Seconds of time and of the processors for lucent."""
     subject = load_subject(options.model, options.weights, options.layer)
-    weights = {name: np.asarray(array) for name, array in subject.weights.items()}
-    np.savez(options.folder / "weights.npz", **weights)  # pyright: ignore[reportArgumentType]
-    values = {
-        "layers": describe_layers(subject.graph, options.layer),
-        "preprocessing": {
-            "mean": list(np.broadcast_to(subject.preprocessing.mean, 3).astype(float)),
-            "scale": list(np.broadcast_to(subject.preprocessing.scale, 3).astype(float)),
-            "order": subject.preprocessing.order,
-        },
-        "weights": str(options.folder / "weights.npz"),
+    values = describe_subject(subject, options.folder) | {
         "folder": str(options.folder / "lucent"),
         "channels": channels, "size": options.size, "steps": options.steps,
         "threads": os.cpu_count(),

@@ -25,7 +25,7 @@ import numpy as np
 from jaxtyping import Float
 
 import jaxdream as jd
-from benchmark.internals import describe_layers, load_subject
+from benchmark.internals import describe_subject, load_subject
 from jaxdream.visualization.crops import RandomCrops
 from jaxdream.visualization.natural_spectrum import power_law
 
@@ -60,19 +60,10 @@ def theirs(python: str, output: Path, layer: str, index: int, seed: int, steps: 
     """Make a picture by Horama, likewise."""
     folder = output.parent
     subject = load_subject("googlenet_mini", Path("weights/googlenet_mini.safetensors"), layer)
-    weights = {name: np.asarray(array) for name, array in subject.weights.items()}
-    np.savez(folder / "weights.npz", **weights)  # pyright: ignore[reportArgumentType]
     np.save(folder / "spectrum.npy", np.moveaxis(power_law(SIZE), -1, 0))
     options = {"total_steps": steps, "image_size": SIZE, "model_input_size": 224, "noise": NOISE}
     options["crops_per_iteration"] = CROPS
-    values = {
-        "layers": describe_layers(subject.graph, layer),
-        "preprocessing": {
-            "mean": list(subject.preprocessing.mean),
-            "scale": list(np.broadcast_to(subject.preprocessing.scale, 3).astype(float)),
-            "order": subject.preprocessing.order,
-        },
-        "weights": str((folder / "weights.npz").resolve()),
+    values = describe_subject(subject, folder) | {
         "spectrum": str((folder / "spectrum.npy").resolve()),
         "output": str(output.resolve()),
         "channel": index, "seed": seed, "threads": os.cpu_count(), "options": options,

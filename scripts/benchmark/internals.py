@@ -89,6 +89,23 @@ def describe_layers(graph: Graph, layer: str) -> list[dict[str, Any]]:
     ]
 
 
+def describe_subject(subject: Subject, folder: Path) -> dict[str, Any]:
+    """A network as ``pytorch.py`` reads it in an environment without JAX; writes its weights."""
+    weights = {name: np.asarray(array) for name, array in subject.weights.items()}
+    path = (folder / "weights.npz").resolve()
+    np.savez(path, **weights)  # pyright: ignore[reportArgumentType]
+    preprocessing = subject.preprocessing
+    return {
+        "layers": describe_layers(subject.graph, subject.layer),
+        "preprocessing": {
+            "mean": np.broadcast_to(preprocessing.mean, 3).astype(float).tolist(),
+            "scale": np.broadcast_to(preprocessing.scale, 3).astype(float).tolist(),
+            "order": preprocessing.order,
+        },
+        "weights": str(path),
+    }
+
+
 def _op_fields(node: Node) -> dict[str, Any]:
     values = asdict(node.op) if fields(node.op) else {}  # type: ignore[arg-type]
     return {"op": type(node.op).__name__} | values
