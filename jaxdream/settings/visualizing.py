@@ -16,7 +16,7 @@ DIVERSITY = 0.5  # of several pictures of one thing, where none is given
 # What is not given, by what is learnt of the picture.
 _OWN: Mapping[str, Mapping[str, float]] = {
     "fourier": {"learning_rate": 0.02, "total_variation": 0.1, "anchor": 1.0},
-    "maco": {"learning_rate": 0.5, "total_variation": 0.0, "anchor": 0.0},
+    "maco": {"learning_rate": 0.2, "total_variation": 0.0, "anchor": 0.0},
 }
 _SIDES = {"fourier": 224, "maco": 512}
 _PHOTOGRAPH_RATE = 0.05  # of maco; a faster one scatters the photograph in its first step

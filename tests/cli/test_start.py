@@ -115,3 +115,36 @@ def test_a_signal_while_python_ends_changes_nothing(environment, tmp_path):
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("jaxdream ")
+
+
+# What a library, and a thread of it, do at the end of a process.
+AT_THE_END = """
+import atexit, threading, time
+import jaxdream.cli.main as main_module
+from jaxdream.cli.start import main
+
+def later():
+    time.sleep(0.2)
+    print("a thread")
+
+def run(_):
+    atexit.register(print, "a library")
+    threading.Thread(target=later).start()
+    return 3
+
+main_module.run = run
+main()
+"""
+
+
+def test_threads_and_libraries_end_before_the_process_does(environment, tmp_path):
+    (tmp_path / "program.py").write_text(AT_THE_END)
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "a thread\na library\n", "")
