@@ -1,10 +1,12 @@
 """Compiled executables, kept from one run to the next, so that they need no tracing either.
 
 JAX's own cache spares the compiler, but is asked only with a program that has been traced and
-lowered, which takes as long as a small dream. So executables are kept beside it by what they are
-made from: the versions, the kind of device, every setting of JAX, and the structure and shapes of
-the arguments. Loading one runs code from the file, so that only files are read which this user
-wrote and nobody else can write.
+lowered, which takes as long as a small dream. So executables are kept beside it by the program that
+they are of, the versions, the kind of device, every setting of JAX, and the structure and shapes of
+the arguments. A second file tells which program a call is, by the code that makes it: after an
+update it is traced once more, and where that gives the same program, its executable is still good.
+Loading one runs code from the file, so that only files are read which this user wrote and nobody
+else can write.
 """
 
 import hashlib
@@ -34,7 +36,7 @@ from jaxdream.types import default_device
 TreeDef: TypeAlias = jax.tree_util.PyTreeDef  # pyright: ignore[reportInvalidTypeForm]
 
 FOLDER = "executables"  # in the folder of JAX's cache; executables are kept where there is one
-_ENDING = ".executable"
+_EXECUTABLE, _CALL = ".executable", ".call"  # how files end
 _MOST_BYTES = 1 << 30  # of all executables; those that were not used for longest make room
 _HASH = 32  # bytes of a sha256
 # Of these packages an argument's classes are known by the versions; others could change unseen.
@@ -56,17 +58,26 @@ def compile_or_load(call: partial, results: TreeDef) -> jax.stages.Compiled:
             key = _key(call)
     if folder is None or key is None:
         return lower(call).compile()
-    path = folder / (key.hex() + _ENDING)
-    arguments = jax.tree.structure((call.args, {}))
-    if (found := _load(path, key, arguments, results)) is not None:
+    trees = jax.tree.structure((call.args, {})), results
+    known = folder / (key.hex() + _CALL)
+    program = _read(known, key)
+    if program is not None and (found := _load(folder, program, *trees)) is not None:
+        return found
+    lowered = lower(call)
+    program = _program_key(lowered, call)
+    if (found := _load(folder, program, *trees)) is not None:
+        with suppress(OSError):
+            _write(known, key, program)
         return found
     with asked_of_cache() as found:
-        compiled = lower(call).compile()
+        compiled = lowered.compile()
     # What was read from JAX's cache, now or before, lacks functions when it is written once more.
     is_new = found == [False]
-    if is_new and compiled.in_tree == arguments and compiled.out_tree == results:
+    if is_new and (compiled.in_tree, compiled.out_tree) == trees:
         with suppress(Exception):  # a platform that cannot, a full disk
-            _write(path, key, compiled)
+            _write(folder / (program.hex() + _EXECUTABLE), program, _serialized(compiled))
+            _write(known, key, program)
+            _make_room(folder, keep=program.hex())
     return compiled
 
 
@@ -88,10 +99,8 @@ def _is_private(path: Path) -> bool:
     return status.st_uid == os.getuid() and not writable
 
 
-def _load(
-    path: Path, key: bytes, arguments: TreeDef, results: TreeDef
-) -> jax.stages.Compiled | None:
-    """A kept executable; None if there is none, or it is damaged or somebody else's."""
+def _read(path: Path, key: bytes) -> bytes | None:
+    """What was kept by a key; None if there is nothing, or it is damaged or somebody else's."""
     try:
         if not _is_private(path):
             return None
@@ -99,7 +108,15 @@ def _load(
     except (JaxdreamError, OSError):
         return None
     digest, payload = content[:_HASH], content[_HASH:]
-    if digest != _digest(key, payload):
+    return payload if digest == _digest(key, payload) else None
+
+
+def _load(
+    folder: Path, program: bytes, arguments: TreeDef, results: TreeDef
+) -> jax.stages.Compiled | None:
+    """The kept executable of a program, if there is one."""
+    path = folder / (program.hex() + _EXECUTABLE)
+    if (payload := _read(path, program)) is None:
         return None
     try:
         from jax.experimental import serialize_executable
@@ -113,27 +130,29 @@ def _load(
         return None
 
 
-def _write(path: Path, key: bytes, compiled: jax.stages.Compiled) -> None:
+def _serialized(compiled: jax.stages.Compiled) -> bytes:
     from jax.experimental import serialize_executable
 
-    payload, _, _ = serialize_executable.serialize(compiled)
+    return serialize_executable.serialize(compiled)[0]
+
+
+def _write(path: Path, key: bytes, payload: bytes) -> None:
     with replacing(path) as file:
         with suppress(OSError):  # a file system without them; ``_is_private`` decides
             os.chmod(file.name, 0o600)
         file.write(_digest(key, payload) + payload)
-    _make_room(path)
 
 
-def _make_room(newest: Path) -> None:
+def _make_room(folder: Path, *, keep: str) -> None:
     """Delete the oldest files where there are too many: what killed runs left among them."""
     found = []
-    for path in newest.parent.iterdir():
+    for path in folder.iterdir():
         with suppress(OSError):  # another run has removed it
             status = path.stat()
             found.append((status.st_mtime, status.st_size, path))
     total = sum(size for _, size, _ in found)
     for _, size, path in sorted(found):
-        if total <= _MOST_BYTES or path == newest:
+        if total <= _MOST_BYTES or path.stem == keep:
             return
         path.unlink(missing_ok=True)
         total -= size
@@ -144,15 +163,25 @@ def _digest(key: bytes, payload: bytes) -> bytes:
 
 
 def _key(call: partial) -> bytes | None:
-    """What an executable is known by; None if something of it may differ unseen."""
+    """What a call is known by; None if something of it may differ unseen."""
     leaves, structure = jax.tree.flatten(call.args)
     described = [_described(leaf) for leaf in leaves]
     function: Any = call.func
     parts = [function.settings, structure, described, call.keywords]
     if None in described or not all(map(_is_stable, parts)):
         return None
-    text = "\n".join([function.__name__, *map(repr, parts)])
-    return hashlib.sha256(f"{_surroundings()}\n{text}".encode()).digest()
+    return _hashed(_sources(), function.__name__, *map(repr, parts))
+
+
+def _program_key(lowered: jax.stages.Lowered, call: partial) -> bytes:
+    """What an executable is known by: the program, and the arguments that it is called with."""
+    leaves, structure = jax.tree.flatten(call.args)
+    # The program has only those of the leaves that it needs, and does not say which.
+    return _hashed(lowered.as_text(), repr(structure), repr(list(map(_described, leaves))))
+
+
+def _hashed(*parts: str) -> bytes:
+    return hashlib.sha256("\n".join([_surroundings(), *parts]).encode()).digest()
 
 
 def _described(leaf: Any) -> tuple | None:
@@ -193,7 +222,6 @@ def _surroundings() -> str:
         device.id,
         jax.__version__,
         version("jaxlib"),
-        _sources(),
         device.platform,
         device.device_kind,
         device.client.platform_version,

@@ -54,7 +54,7 @@ from jaxdream.video.coherence import (
 from jaxdream.video.flow import FlowMethod
 from jaxdream.video.reading_ahead import ahead
 
-_FRAMES = 100  # that programs are compiled for, at least: so many are worth a program
+FRAMES_OF_A_PROGRAM = 100  # that programs are compiled for, at least: so many are worth a program
 
 
 class VideoState(NamedTuple):
@@ -250,7 +250,7 @@ class Dreamer:
         sizes = octave_sizes(self.model, objective, (height, width), self.settings)
         self._layouts = plan_layouts(
             sizes, lanes, model=self.model, rule=StepRule.of(self.settings), objective=objective,
-            steps=_FRAMES * self.settings.steps, shapes=self.compute.shapes,
+            steps=FRAMES_OF_A_PROGRAM * self.settings.steps, shapes=self.compute.shapes,
         )  # fmt: skip
         self._offsets = None if self.video_settings.boil else self._drawn(self.key)
 

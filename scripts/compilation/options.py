@@ -20,7 +20,7 @@ Needs no accelerator, but the compilers: pip install 'jax[tpu]' for TPUs, and 'j
 GPUs, each in a virtual environment of its own."""
 
 NETWORKS = ("googlenet", "inception_v3_2015", "googlenet_mini")
-CASES = ("dream", "batch-8", "batch-32", "rows-4", "rows-8", "visualize", "largest")
+CASES = ("dream", "batch-8", "batch-32", "rows-4", "rows-8", "visualize", "video", "largest")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """jaxdream's own programs, as they are for devices that are not here."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +23,9 @@ from jaxdream.models.network import Network
 from jaxdream.objectives import channel
 from jaxdream.objectives.stacking import stack_for_visualize
 from jaxdream.objectives.text import as_objective
-from jaxdream.settings import DreamSettings, VisualizeSettings
+from jaxdream.settings import DreamSettings, VideoSettings, VisualizeSettings
 from jaxdream.types import Device, Size
+from jaxdream.video.dreamer import FRAMES_OF_A_PROGRAM
 from jaxdream.visualization.fourier import FourierImage
 from jaxdream.visualization.step import StepWeights, run_steps, start_batch
 from jaxdream.visualization.transforms import RandomTransforms
@@ -32,6 +34,7 @@ PHOTO = (575, 1024)
 SMALL = (224, 384)  # of each picture of a batch
 LARGE = (1024, 1024)  # whose rows are shared
 LARGEST = (4096, 4096)  # as a whole, not in tiles
+FRAMES = (4, (360, 640))  # of as many scenes at once
 VISUALIZED = (16, (224, 224))  # as many pictures as ``visualize`` makes at once
 _CHUNK = 16  # steps of ``visualize`` in one call
 
@@ -64,14 +67,33 @@ def _dream(model: Network, machine: Machine) -> Programs:
     """A photograph with the default settings: all its octaves."""
     settings, objective = DreamSettings(), as_objective(None, model)
     sizes = octave_sizes(model, objective, PHOTO, settings)
-    shapes = shared_shapes(sizes, settings.steps, platform=machine.kind)
+    return _octaves(model, machine, _layouts(model, machine, sizes, 1, settings.steps))
+
+
+def _layouts(
+    model: Network, machine: Machine, sizes: Sequence[Size], count: int, steps: int
+) -> list[Layout]:
+    """The layouts of octaves, one of each shape."""
+    settings, objective = DreamSettings(), as_objective(None, model)
     layouts = plan_layouts(
-        sizes, 1,
-        model=model, rule=StepRule.of(settings), objective=objective, steps=settings.steps,
-        shapes=shapes,
+        sizes, count,
+        model=model, rule=StepRule.of(settings), objective=objective, steps=steps,
+        shapes=shared_shapes(sizes, steps, platform=machine.kind),
     )  # fmt: skip
-    last_of_each = {layout.shape: layout for layout in layouts}
-    return _octaves(model, machine, list(last_of_each.values()))
+    return list({layout.shape: layout for layout in layouts}.values())
+
+
+def _video(model: Network, machine: Machine) -> Programs:
+    """The last octave of frames of several scenes, each with a mask and step sizes of its own."""
+    settings, (count, size) = DreamSettings(), FRAMES
+    sizes = octave_sizes(model, as_objective(None, model), size, settings)
+    layout = _layouts(model, machine, sizes, count, FRAMES_OF_A_PROGRAM * settings.steps)[-1]
+    return _octaves(
+        model, machine, [layout],
+        steps=math.gcd(settings.steps, VideoSettings().steps_of(settings)),
+        step_size=np.full(count, settings.step_size, np.float32),
+        masks=(np.ones((*size, 1), np.float32),) * count,
+    )  # fmt: skip
 
 
 def _batch(count: int, model: Network, machine: Machine) -> Programs:
@@ -89,15 +111,28 @@ def _largest(model: Network, machine: Machine) -> Programs:
     return _octaves(model, machine, [PaddedLayout(LARGEST, (LARGEST,), one_size=True)])
 
 
-def _octaves(model: Network, machine: Machine, layouts: Sequence[Layout]) -> Programs:
+def _octaves(
+    model: Network,
+    machine: Machine,
+    layouts: Sequence[Layout],
+    *,
+    steps: int | None = None,
+    **options: Any,
+) -> Programs:
+    """The programs of octaves.
+
+    Args:
+        steps: in a call; by default all of a still.
+        options: more for ``Octave``.
+    """
     settings = DreamSettings()
     sharding = shard_rows(machine.devices) if len(machine.devices) > 1 else None
+    options = {"step_size": np.asarray(settings.step_size, np.float32), **options}
     octave = partial(
         Octave, model, as_objective(None, model),
-        step_size=np.asarray(settings.step_size, np.float32), rule=StepRule.of(settings),
-        sharding=sharding,
+        rule=StepRule.of(settings), sharding=sharding, **options,
     )  # fmt: skip
-    calls = [octave(layout=layout)._abstract_steps(settings.steps) for layout in layouts]
+    calls = [octave(layout=layout)._abstract_steps(steps or settings.steps) for layout in layouts]
     placement = sharding.along() if sharding else _placement(machine)
     last = layouts[-1]
     return Programs(tuple(_on(placement, call) for call in calls), last.shape, len(last.sizes))
@@ -157,5 +192,6 @@ CASES: Mapping[str, Callable[[Network, Machine], Programs]] = {
     "rows-4": _rows,
     "rows-8": _rows,
     "visualize": _visualize,
+    "video": _video,
 }
 CHIPS = {"rows-4": 4, "rows-8": 8}  # that a case is compiled for, where it is more than one

@@ -12,7 +12,8 @@ import pytest
 from helpers import compilations, photograph
 
 import jaxdream as jd
-from jaxdream.execution import compile_cache, executables
+from jaxdream.algorithm.ascent import take_step
+from jaxdream.execution import compile_cache, executables, octave
 from jaxdream.objectives import custom
 
 
@@ -36,13 +37,17 @@ def traced(monkeypatch):
     return names
 
 
+def executables_in(folder):
+    return list(folder.glob("*.executable"))
+
+
 def dream(model, **options):
     return jd.dream(0, model, photograph(40, 48), **{"octaves": 1, "steps": 2} | options)
 
 
 def test_a_kept_executable_is_neither_traced_nor_compiled_again(tiny, folder, traced):
     first = dream(tiny)
-    (kept,) = folder.iterdir()
+    (kept,) = executables_in(folder)
     assert traced == ["_run_steps"]
     assert kept.stat().st_mode & 0o077 == 0
     jax.clear_caches()
@@ -65,22 +70,48 @@ def test_what_makes_another_program_has_another_executable(tiny, folder, traced,
     image = options.pop("image", photograph(40, 48))
     expected = {"octaves": 1, "steps": 2} | options
     got = jd.dream(0, tiny, image, **expected)
-    assert len(list(folder.iterdir())) == 2
+    assert len(executables_in(folder)) == 2
     assert traced == ["_run_steps"] * 2
     jax.config.update("jax_compilation_cache_dir", None)
     np.testing.assert_array_equal(got, jd.dream(0, tiny, image, **expected))
 
 
-def test_what_jaxs_own_cache_gave_is_not_kept_once_more(tiny, folder, traced, monkeypatch):
+def test_what_jaxs_own_cache_gave_is_not_kept_once_more(tiny, folder, traced):
     first = dream(tiny)
-    (kept,) = folder.iterdir()
+    (kept,) = executables_in(folder)
     kept.unlink()
-    for again in range(2):  # as after an update, which changes the keys of executables alone
-        monkeypatch.setattr(executables, "_sources", lambda again=again: f"sources {again}")
+    for _ in range(2):
         jax.clear_caches()
         np.testing.assert_array_equal(dream(tiny), first)
     assert traced == ["_run_steps"] * 3
-    assert list(folder.iterdir()) == []
+    assert executables_in(folder) == []
+
+
+def test_after_an_update_the_same_program_is_traced_once_more(tiny, folder, traced, monkeypatch):
+    first = dream(tiny)
+    monkeypatch.setattr(executables, "_sources", lambda: "other sources")
+    for _ in range(2):
+        jax.clear_caches()
+        with compilations() as names:
+            np.testing.assert_array_equal(dream(tiny), first)
+        assert "jit(_run_steps)" not in names
+    assert traced == ["_run_steps"] * 2
+    assert len(executables_in(folder)) == 1
+
+
+def test_after_an_update_another_program_is_compiled(tiny, folder, traced, monkeypatch):
+    before = dream(tiny)
+
+    def half_a_step(state, *given, **options):
+        after, info = take_step(state, *given, **options)
+        return after._replace(image=(state.image + after.image) / 2), info
+
+    monkeypatch.setattr(executables, "_sources", lambda: "other sources")
+    monkeypatch.setattr(octave, "take_step", half_a_step)
+    jax.clear_caches()
+    assert np.abs(dream(tiny) - before).max() > 0.1
+    assert traced == ["_run_steps"] * 2
+    assert len(executables_in(folder)) == 2
 
 
 @pytest.mark.usefixtures("folder")
@@ -173,7 +204,7 @@ def test_a_damaged_or_foreign_file_is_compiled_again(
     tiny, folder, traced, kind, tmp_path, monkeypatch
 ):
     expected = dream(tiny)
-    (kept,) = folder.iterdir()
+    (kept,) = executables_in(folder)
     content = kept.read_bytes()
     monkeypatch.setenv("EVIL", str(tmp_path / "evil"))
     if kind == "foreign":
@@ -195,9 +226,9 @@ def test_a_damaged_or_foreign_file_is_compiled_again(
 
 def test_another_programs_file_under_this_name_is_not_loaded(tiny, folder, traced):
     expected = dream(tiny)
-    (kept,) = folder.iterdir()
+    (kept,) = executables_in(folder)
     dream(tiny, clip=False)
-    (other,) = set(folder.iterdir()) - {kept}
+    (other,) = set(executables_in(folder)) - {kept}
     kept.write_bytes(other.read_bytes())
     np.testing.assert_array_equal(dream(tiny), expected)
     assert len(traced) == 3
@@ -213,10 +244,10 @@ def test_a_folder_that_others_can_write_is_not_used(tiny, folder, traced):
 def test_the_oldest_executables_make_room(tiny, folder, monkeypatch):
     monkeypatch.setattr(executables, "_MOST_BYTES", 1)
     dream(tiny)
-    (first,) = folder.iterdir()
+    (first,) = executables_in(folder)
     os.utime(first, (0, 0))
     dream(tiny, clip=False)
-    (second,) = folder.iterdir()
+    (second,) = executables_in(folder)
     assert first != second
 
 

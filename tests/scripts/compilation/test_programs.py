@@ -37,6 +37,20 @@ def test_a_batch_is_one_program(tiny, case, pictures):
     assert f"tensor<{pictures}x224x384x3xf32>" in lowered(call, "cuda")
 
 
+def test_frames_of_several_scenes_have_masks_and_step_sizes_of_their_own(tiny):
+    programs = CASES["video"](tiny, Machine("gpu"))
+    (call,) = programs.calls
+    text = lowered(call, "cuda")
+    scenes, (height, width) = programs.pictures, programs.shape
+    assert scenes == 4
+    assert height >= 360
+    assert width >= 640
+    assert f"tensor<{scenes}x{height}x{width}x3xf32>" in text
+    assert f"tensor<{scenes}x{height}x{width}x1xf32>" in text
+    assert f"tensor<{scenes}xf32>" in text
+    assert text.count("stablehlo.while") == 1
+
+
 def test_visualize(tiny):
     programs = CASES["visualize"](tiny, Machine("tpu"))
     (call,) = programs.calls
