@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def is_own(model: str) -> bool:
     """Whether ``--model`` names code, and not a network of jaxdream."""
-    return ":" in model
+    return ":" in model or "." in model  # a dot is in no name here: a colon was meant, or a file
 
 
 def load_own(text: str, weights: str | None = None) -> "Network":
@@ -27,7 +27,8 @@ def load_own(text: str, weights: str | None = None) -> "Network":
 
     Args:
         text: ``package.module:function``. The function gives a network of ``wrap`` or
-            ``load_model``, or what ``wrap`` takes.
+            ``load_model``, or what ``wrap`` takes. It may also be such a network, or a Flax NNX
+            module, itself.
         weights: of ``--weights``, which is not for these.
 
     Raises:
@@ -37,18 +38,21 @@ def load_own(text: str, weights: str | None = None) -> "Network":
     module_name, _, function_name = text.partition(":")
     if not all(name.isidentifier() for name in (*module_name.split("."), function_name)):
         raise JaxdreamError(
-            f"--model {printable(text)!r}: give MODULE:FUNCTION, as in package.module:function"
+            f"--model {printable(text)!r}: give MODULE:FUNCTION, as in package.module:function, or "
+            "a weight file by --weights"
         )
     if weights is not None:
         raise JaxdreamError(f"--weights is for jaxdream's networks: leave it out with {text}")
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     function = _find(text, module_name, function_name)
+    from flax import nnx
+
     from jaxdream.models.network import Network
     from jaxdream.models.wrapping import wrap
 
     try:
-        network = function()
+        network = function if isinstance(function, Network | nnx.Module) else function()
         return network.with_name(text) if isinstance(network, Network) else wrap(network, name=text)
     except JaxdreamError as error:
         raise JaxdreamError(f"--model {text}: {error}") from error

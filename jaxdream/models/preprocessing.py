@@ -1,8 +1,9 @@
 """How a picture becomes a network's input."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,11 +23,22 @@ class Preprocessing:
 
     ``mean`` and ``scale`` are in pixel levels (0..255), one per channel, in ``order``; for numbers
     in units of 0..1 there is ``of_unit_pixels``.
+
+    Raises:
+        JaxdreamError: another order, a mean or a scale that is not three numbers, or a scale of 0.
     """
 
     order: Order
     mean: Levels
     scale: Levels = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if self.order not in get_args(Order):
+            raise JaxdreamError(f"the order of channels is RGB or BGR, not {self.order!r}")
+        for name in ("mean", "scale"):
+            object.__setattr__(self, name, _three(name, getattr(self, name)))
+        if 0 in self.scale:
+            raise JaxdreamError(f"scale has a 0, by which nothing can be divided: {self.scale}")
 
     @classmethod
     def of_unit_pixels(
@@ -39,17 +51,10 @@ class Preprocessing:
         Raises:
             JaxdreamError: the numbers are not three each, a ``std`` is 0, or another order.
         """
-        if order not in get_args(Order):
-            raise JaxdreamError(f"the order of channels is RGB or BGR, not {order!r}")
-        levels = []
-        for name, numbers in {"mean": mean, "std": std}.items():
-            values = np.asarray(numbers, np.float64)
-            if values.shape != (3,) or not np.isfinite(values).all():
-                raise JaxdreamError(f"{name} is three numbers, one for each channel: {numbers}")
-            levels.append(tuple(float(value) for value in 255 * values))
-        if 0 in levels[1]:
+        means, scales = _three("mean", mean), _three("std", std)
+        if 0 in scales:
             raise JaxdreamError(f"std has a 0, by which nothing can be divided: {std}")
-        return cls(order, *levels)
+        return cls(order, _in_levels(means), _in_levels(scales))
 
     def __call__(self, image: Float[AnyArray, "*n h w 3"]) -> Float[Array, "*n h w 3"]:
         """The network's input for a picture (float32, RGB, 0..255)."""
@@ -57,3 +62,23 @@ class Preprocessing:
         if self.order == "BGR":
             image = image[..., ::-1]
         return (image - jnp.asarray(self.mean, jnp.float32)) / jnp.asarray(self.scale, jnp.float32)
+
+
+def _in_levels(numbers: Levels) -> Levels:
+    first, second, third = numbers
+    return 255 * first, 255 * second, 255 * third
+
+
+def _three(name: str, numbers: Any) -> Levels:
+    """One number for each channel.
+
+    Raises:
+        JaxdreamError: they are something else.
+    """
+    try:
+        first, second, third = map(float, numbers)
+    except (TypeError, ValueError):
+        first = second = third = math.nan
+    if not np.isfinite([first, second, third]).all():
+        raise JaxdreamError(f"{name} is three numbers, one for each channel: {numbers!r}")
+    return first, second, third

@@ -92,7 +92,7 @@ class WrappedLayers(LayerTable):
         if layers is not None:
             chosen = (DATA, *(self.resolve(name) for name in layers))
             self.shapes = {name: self.shapes[name] for name in dict.fromkeys(chosen)}
-            del self.channels
+            self.__dict__.pop("channels", None)  # of all layers
         if len(self.shapes) == 1:
             raise JaxdreamError("the network has no layers whose activations could be seen")
         if LOGITS not in self.shapes and len(self.shapes.get(OUTPUT, ())) == 1:
@@ -110,9 +110,10 @@ class WrappedLayers(LayerTable):
             raise
         except Exception as error:
             line = f"{type(error).__name__}: {reason(error)}"
-            hint = "" if self.fixed_size else " (if it takes one size only, wrap it with size=)"
+            hint = "" if self.fixed_size else "; if it takes one size only, wrap it with size="
             raise JaxdreamError(
-                f"the network fails on pictures of {x.shape[2]}x{x.shape[1]} pixels{hint}: {line}"
+                f"the network fails on pictures of {x.shape[2]}x{x.shape[1]} pixels (given as "
+                f"(n, {x.shape[1]}, {x.shape[2]}, 3){hint}): {line}"
             ) from error
 
     @property

@@ -1,7 +1,6 @@
 """``wrap``: any network that JAX computes, as one of jaxdream's."""
 
 import inspect
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -14,6 +13,8 @@ from flax import linen, nnx, traverse_util
 from jaxtyping import Array
 
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
+from jaxdream.files.reading import printable
+from jaxdream.models.module_outputs import module_outputs
 from jaxdream.models.network import Network
 from jaxdream.models.preprocessing import Preprocessing
 from jaxdream.models.weights.check import weights_sha256
@@ -24,7 +25,7 @@ from jaxdream.models.wrapped_network import (
     WrappedNetwork,
     is_activation,
 )
-from jaxdream.types import AnyArray
+from jaxdream.types import AnyArray, Size
 
 # What a network may call its argument for training, and what that is otherwise.
 _EVALUATION = {
@@ -34,9 +35,6 @@ _EVALUATION = {
     "deterministic": True,
     "use_running_average": True,
 }
-# ``nnx.capture`` changes the classes of a network's modules for as long as it runs, and programs
-# are traced in several threads.
-_CAPTURING = threading.RLock()
 
 
 class _Source(NamedTuple):
@@ -52,7 +50,7 @@ def wrap(
     network: Any,
     *,
     pixels: Preprocessing | None = None,
-    layers: Sequence[str] | None = None,
+    layers: str | Sequence[str] | None = None,
     size: int | tuple[int, int] | None = None,
     variables: Any = None,
     default_layer: str | None = None,
@@ -71,7 +69,7 @@ def wrap(
             - a Flax NNX module. Its layers are the outputs of all its submodules, by their
               attributes: ``blocks/0/conv1``; ``conv1.2`` is the second call of ``conv1``. Outputs
               of other public methods, and what is given to ``self.sow(nnx.Intermediate, name,
-              x)``, are layers too. A submodule whose class inherits its ``__call__`` is not seen.
+              x)``, are layers too.
             - a Linen module, with ``variables``: the same, of its submodules and of ``sow``.
             - a function ``f(x)``, or ``f(variables, x)`` if there are some, that gives
               ``{name: array}``, or one array: anything else, such as Equinox. It may also be any
@@ -81,9 +79,10 @@ def wrap(
             ``use_running_average`` of NNX's, and the arguments ``train``, ``training``,
             ``is_training``, ``deterministic`` and ``use_running_average`` of the module's own
             ``__call__``, are set. The module itself is not changed. A module's own output is the
-            layer ``output``, and ``logits`` as well where that is a vector.
+            layer ``output``, and ``logits`` as well where that is a vector. Of an output that is a
+            tuple or a dictionary, each part is a layer: ``output/0``, ``output/features``.
         pixels: what its input is; by default RGB from 0 to 1.
-        layers: the names of the layers to have, in this order; by default all.
+        layers: the names of the layers to have, in this order, or of one; by default all.
         size: height and width, or the side, of its pictures, if it takes only one size, as many
             vision transformers do.
         variables: a pytree: those of a Linen module, or the first argument of a function. In
@@ -94,16 +93,27 @@ def wrap(
 
     Raises:
         JaxdreamError: it fails on a picture (says how), gives what are no layers, or has no such
-            layer.
+            layer; or ``pixels`` or ``size`` is something else.
 
     Warns:
         JaxdreamWarning: an NNX module is in training mode.
     """
     if not callable(network):
         raise JaxdreamError(
-            f"a {type(network).__name__} cannot be wrapped, since it cannot be called: give a Flax "
-            "module or a function f(x) that gives {name: array}"
+            f"an object of type {type(network).__name__} cannot be wrapped, since it cannot be "
+            "called: give a Flax module or a function f(x) that gives {name: array}"
         )
+    if isinstance(network, Network):
+        raise JaxdreamError(f"{network.name} is one of jaxdream's networks: use it as it is")
+    if isinstance(network, type):
+        raise JaxdreamError(f"{network.__name__} is a class: make a module of it, and wrap that")
+    if pixels is not None and not isinstance(pixels, Preprocessing):
+        raise JaxdreamError(
+            "pixels is a Preprocessing, such as Preprocessing.of_unit_pixels(mean, std), and not "
+            f"{printable(repr(pixels))}"
+        )
+    shape = None if size is None else _size_of(size)
+    layers = [layers] if isinstance(layers, str) else layers
     if isinstance(network, nnx.Module):
         source = _of_nnx(network, variables)
     elif isinstance(network, linen.Module):
@@ -114,7 +124,7 @@ def wrap(
     table = WrappedLayers(
         lambda arrays, x: source.compute(restore(arrays), x),
         arrays,
-        size=(size, size) if isinstance(size, int) else size,
+        size=shape,
         layers=layers,
         in_order=source.in_order,
     )
@@ -131,6 +141,21 @@ def wrap(
         default_layer=table.resolve(default_layer or table.default_layer),
         weights_sha256=weights_sha256({f"{i:06}": np.asarray(a) for i, a in enumerate(numbers)}),
     )
+
+
+def _size_of(size: Any) -> Size:
+    """Height and width.
+
+    Raises:
+        JaxdreamError: they are no sides of a picture.
+    """
+    sides = (size, size) if isinstance(size, int | np.integer) else size
+    known = isinstance(sides, Sequence) and len(sides) == 2
+    if not known or not all(isinstance(side, int | np.integer) and side > 0 for side in sides):
+        raise JaxdreamError(
+            f"size is a side or (height, width) in pixels, and not {printable(repr(size))}"
+        )
+    return int(sides[0]), int(sides[1])
 
 
 def _split(tree: Any) -> tuple[Arrays, Callable[[Arrays], Any]]:
@@ -167,12 +192,8 @@ def _of_nnx(module: nnx.Module, variables: Any) -> _Source:
     options = _evaluation_options(module)
 
     def compute(state: Any, x: Array) -> dict[str, Array]:
-        merged = nnx.merge(definition, rest, state)
-        with _CAPTURING:
-            forward = nnx.capture(merged, nnx.Intermediate, method_outputs=nnx.Intermediate)
-            _, captured = forward(x, **options)
-        found = ((path, value.get_value()) for path, value in nnx.to_flat_state(captured))
-        return _layers_of(found, len(x))
+        outputs = module_outputs(nnx.merge(definition, rest, state), x, **options)
+        return _layers_of(outputs, len(x))
 
     return _Source(compute, state, name, in_order=False)
 
@@ -183,6 +204,10 @@ def _of_linen(module: linen.Module, variables: Any) -> _Source:
         raise JaxdreamError(
             f"{name} is a Linen module: give its arrays as well, wrap(module, variables=...), as "
             "init gave them"
+        )
+    if isinstance(variables, Mapping) and variables and "params" not in variables:
+        raise JaxdreamError(
+            f"variables of {name} are what init gave, {{'params': ...}}, and not {list(variables)}"
         )
     options = _evaluation_options(module)
 
@@ -229,8 +254,10 @@ def _layers_of(captured: Iterable[tuple[tuple[Any, ...], Any]], batch: int) -> d
         name = "/".join(scopes if method == "__call__" else (*scopes, method))
         outputs = value if isinstance(value, tuple) else (value,)
         for number, output in enumerate(outputs, start=1):
-            if is_activation(output, batch):
-                key = name or OUTPUT
-                (found if name else own)[key if number == 1 else f"{key}.{number}"] = output
+            key = (name or OUTPUT) if number == 1 else f"{name or OUTPUT}.{number}"
+            for keys, part in jax.tree_util.tree_leaves_with_path(output):
+                if is_activation(part, batch):
+                    inside = jax.tree_util.keystr(keys, simple=True, separator="/")
+                    (found if name else own)[f"{key}/{inside}" if inside else key] = part
     # The whole comes last; a submodule may be called "output" as well.
     return found | {name: output for name, output in own.items() if name not in found}

@@ -43,6 +43,7 @@ def nothing():
     return None
 
 not_a_function = 3
+instance = own_net()
 """
 
 
@@ -132,8 +133,9 @@ def test_a_folder_and_another_precision(cli, photo, tmp_path):
     assert read_recipe(tmp_path / "out" / "a.png").provenance.precision == "bfloat16"
 
 
-def test_a_network_of_jaxdream_has_the_name_as_well():
-    assert load_own("mine:known").name == "mine:known"
+@pytest.mark.parametrize("text", ["mine:known", "mine:instance", "mine:digits"])
+def test_every_network_has_the_name_that_was_given(text):
+    assert load_own(text).name == text
 
 
 @pytest.mark.parametrize(
@@ -144,10 +146,13 @@ def test_a_network_of_jaxdream_has_the_name_as_well():
         ("none_such:net", "there is no module none_such, neither installed nor in the current"),
         ("mine.sub:net", "there is no module mine.sub"),
         ("mine:nets", "mine has no function nets: did you mean net?"),
+        ("mine.net", "--model 'mine.net': give MODULE:FUNCTION, as in package.module:function"),
+        ("a.safetensors", "--model 'a.safetensors': give MODULE:FUNCTION, as in package.module:"
+         "function, or a weight file by --weights"),
         ("mine:not_a_function", "mine has no function not_a_function"),
         ("mine:fails", "fails: KeyError: 'the file of weights' (mine.py, line 24)"),
         ("mine:leaves", "fails: SystemExit: 3 (mine.py, line 27)"),
-        ("mine:nothing", "a NoneType cannot be wrapped"),
+        ("mine:nothing", "of type NoneType cannot be wrapped"),
         ("broken:net", "fails: SyntaxError: "),
         ("needy:net", "fails: ModuleNotFoundError: No module named 'not_installed_anywhere' "
          "(needy.py, line 2)"),

@@ -1,10 +1,11 @@
+import inspect
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
+from flax import linen, nnx
 from own_networks import LinenNet, OwnNet, own_net, token_network, token_params
 
 import jaxdream as jd
@@ -78,18 +79,10 @@ def test_a_module_whose_call_takes_the_mode():
     np.testing.assert_array_equal(jd.wrap(Switched())(X, layers=("drop",))["drop"], X)
 
 
-def test_a_submodule_that_inherits_its_call_is_not_seen():
-    class Inherits(nnx.Conv):
-        pass
-
-    class Net(nnx.Module):
-        def __init__(self):
-            self.conv = Inherits(3, 4, (1, 1), rngs=nnx.Rngs(0))
-
-        def __call__(self, x):
-            return self.conv(x)
-
-    assert names(jd.wrap(Net())) == ["data", "output"]
+def test_a_single_name_is_one_layer():
+    assert names(jd.wrap(own_net(), layers="blocks/1")) == ["data", "blocks/1"]
+    one = jd.wrap(lambda x: x + 1, layers="one_more")
+    assert names(one) == ["data", "one_more"]
 
 
 def test_linen():
@@ -159,6 +152,37 @@ def test_the_hash_is_of_the_weights_and_not_of_what_training_draws():
     assert jd.wrap(net).weights_sha256 != before
 
 
+class Several(nnx.Module):
+    """A head whose output is a tuple, in a module whose output is a dictionary."""
+
+    class Head(nnx.Module):
+        def __call__(self, x):
+            return x.mean(axis=(1, 2)), 2 * x
+
+    def __init__(self):
+        self.head = self.Head()
+
+    def __call__(self, x):
+        pooled, doubled = self.head(x)
+        return {"pooled": pooled, "maps": [x + 1, doubled], "count": 3}
+
+
+def test_the_parts_of_an_output_are_layers():
+    model = jd.wrap(Several())
+    parts = ["output/maps/0", "output/maps/1", "output/pooled"]
+    assert sorted(names(model)) == ["data", "head/0", "head/1", *parts]
+    np.testing.assert_allclose(model(X, layers=(parts[0],))[parts[0]], X + 1)
+
+    class OfLinen(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            return {"maps": linen.Conv(4, (1, 1), name="conv")(x)}
+
+    net = OfLinen()
+    model = jd.wrap(net, variables=net.init(jax.random.key(0), X))
+    assert names(model) == ["data", "conv", "output/maps"]
+
+
 def test_some_layers_and_another_default():
     model = jd.wrap(own_net(), layers=("blocks/1", "blocks/0"), default_layer="blocks/1")
     assert names(model) == ["data", "blocks/1", "blocks/0"]
@@ -167,6 +191,23 @@ def test_some_layers_and_another_default():
         jd.wrap(own_net(), layers=("blocks/2",))
     with pytest.raises(JaxdreamError, match="no layer 'head'"):
         jd.wrap(own_net(), layers=("blocks/1",), default_layer="head")
+
+
+def without_checks(network, **options):
+    """``wrap`` as users call it: annotations are checked in tests only."""
+    return inspect.unwrap(jd.wrap)(network, **options)
+
+
+@pytest.mark.parametrize("pixels", ["RGB", (0.5, 0.5, 0.5), (0, 1), {"mean": 0}, lambda x: x / 255])
+def test_pixels_are_a_preprocessing(pixels):
+    with pytest.raises(JaxdreamError, match=r"pixels is a Preprocessing, such as .*, and not "):
+        without_checks(double, pixels=pixels)
+
+
+@pytest.mark.parametrize("size", ["24", 0, -3, (24,), (24, 0), (24, 24, 3), 24.0, (12.5, 12)])
+def test_a_size_is_of_pixels(size):
+    with pytest.raises(JaxdreamError, match=r"size is a side or \(height, width\) in pixels"):
+        without_checks(double, size=size)
 
 
 def test_pixels():
@@ -184,7 +225,7 @@ def test_pixels():
 @pytest.mark.parametrize(
     ("network", "options", "message"),
     [
-        (3, {}, "a int cannot be wrapped, since it cannot be called: give a Flax"),
+        (3, {}, "of type int cannot be wrapped, since it cannot be called: give a Flax"),
         (lambda _: {"a": 1.0}, {}, "gives a float for the layer 'a'"),
         (
             lambda x: {"a": x[0]},
@@ -193,12 +234,20 @@ def test_pixels():
         ),
         (lambda x: {"a": x > 0}, {}, "'a' is bool of the shape"),
         (lambda _: {}, {}, "no layers whose activations"),
-        (lambda x: x @ x, {"size": 8}, "fails on pictures of 8x8 pixels: TypeError: "),
+        (lambda x: x @ x, {"size": 8}, r"fails on pictures of 8x8 pixels \(.*: TypeError: "),
         (
             lambda x: x.reshape(len(x), 4, 5, 3),
             {},
-            r"of 224x224 pixels \(if it takes one size only",
+            r"of 224x224 pixels \(given as \(n, 224, 224, 3\); if it takes one size only",
         ),
+        (
+            lambda x: jax.lax.conv(x, np.ones((4, 3, 1, 1), np.float32), (1, 1), "SAME"),
+            {"size": 8},
+            r"fails on pictures of 8x8 pixels \(given as \(n, 8, 8, 3\)\): ",
+        ),
+        (nnx.Conv, {}, "Conv is a class: make a module of it"),
+        (LinenNet(), {"variables": {"zeroth": {}}}, r"what init gave, .*, and not \['zeroth'\]"),
+        (double, {"layers": ()}, "no layers whose activations"),
         (own_net(), {"variables": {}}, "OwnNet is an NNX module, which has its arrays"),
     ],
 )
@@ -206,6 +255,11 @@ def test_what_cannot_be_wrapped(network, options, message):
     with pytest.raises(JaxdreamError, match=message) as raised:
         jd.wrap(network, **options)
     assert "\n" not in str(raised.value)
+
+
+def test_one_of_jaxdreams_networks_is_not_wrapped(tiny):
+    with pytest.raises(JaxdreamError, match="is one of jaxdream's networks: use it as it is"):
+        jd.wrap(tiny)
 
 
 def test_a_picture_on_which_it_fails():
