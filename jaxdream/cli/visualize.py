@@ -67,8 +67,8 @@ def visualize(options: argparse.Namespace) -> int:
     session.start_jax(options.device)
     spectrum = _spectrum(plan)
     model = session.load(options, compute)
-    looks_at_all = plan.settings.parametrization == "fourier"
-    if options.size is plan.start is None and looks_at_all and model.graph.fixed_size is not None:
+    crops = plan.settings.parametrization == "maco" and plan.settings.transforms
+    if options.size is plan.start is None and not crops and model.graph.fixed_size is not None:
         plan = plan._replace(size=model.graph.fixed_size)
     files = ObjectiveFiles(notify=session.say)
     objectives = [target.objective(model, files) for target in targets] * options.count

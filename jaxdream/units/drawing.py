@@ -28,6 +28,7 @@ from jaxdream.units.names import check_names, unit_file, unit_label
 from jaxdream.units.visualizations import Drawn, check_of_units, visualize_many
 from jaxdream.visualization.fourier import FourierImage
 from jaxdream.visualization.phase import PhaseImage
+from jaxdream.visualization.planning import picture_size, transforms_of
 from jaxdream.visualization.record import visualize_record
 from jaxdream.visualization.targets import picture_name
 
@@ -40,7 +41,7 @@ def visualize_units(
     seed: int,
     model: Network,
     folder: PathLike,
-    layers: Sequence[str],
+    layers: str | Sequence[str],
     *,
     settings: VisualizeSettings,
     size: int | Size | None = None,
@@ -57,10 +58,9 @@ def visualize_units(
     Args:
         seed: a whole number.
         model: from ``load_model`` or ``wrap``.
-        layers: names or aliases.
+        layers: a name or alias, or several.
         {settings}
-        size: of the pictures, in pixels: a side, or height and width; by default the one size that
-            a network takes, or as ``visualize``.
+        size: of the pictures, in pixels: a side, or height and width; by default as ``visualize``.
         overwrite: make all again, and replace files that the folder's journal does not know.
         notify: is told of damaged lines of the journal.
 
@@ -73,12 +73,13 @@ def visualize_units(
             others in the way, or that cannot be written into.
     """
     check_of_units(settings)
+    layers = [layers] if isinstance(layers, str) else layers
     names = [model.graph.resolve(layer) for layer in dict.fromkeys(layers)]
     check_names(names)
-    shape = size or model.graph.fixed_size or settings.side
-    shape = (shape, shape) if isinstance(shape, int) else shape
-    for name in names:
-        objectives.channel(name, 0).check_size(model.graph, shape)
+    units = [objectives.channel(name, 0) for name in names]
+    crops = settings.parametrization == "maco"
+    transforms = transforms_of(settings.transforms, crops, model, units)
+    shape = picture_size(size, transforms, model, units, settings)
     work = _Work(model, Path(folder), settings, shape, seed, overwrite)
     return work.run(list(dict.fromkeys(names)), notify)
 

@@ -42,6 +42,31 @@ def seen_size(transforms: Transforms | None, size: Size) -> Size:
     return transforms.seen(size) if isinstance(transforms, RandomCrops) else size
 
 
+def picture_size(
+    given: int | Size | None,
+    transforms: Transforms | None,
+    model: Network,
+    objectives: Sequence[Objective],
+    settings: VisualizeSettings,
+) -> Size:
+    """Height and width of the pictures.
+
+    Args:
+        given: in pixels: a side, or height and width; by default the one size that the network
+            takes, unless it sees crops, or that of the settings.
+
+    Raises:
+        JaxdreamError: an objective cannot be computed on what the network sees of such pictures.
+    """
+    if given is None:
+        fixed = None if isinstance(transforms, RandomCrops) else fixed_size_of(model, objectives)
+        given = fixed or settings.side
+    size = (given, given) if isinstance(given, int) else given
+    for one in objectives:
+        one.check_size(model.graph, seen_size(transforms, size))
+    return size
+
+
 def fixed_size_of(model: Network, objectives: Sequence[Objective]) -> Size | None:
     """The one size that the network takes, if it does."""
     return next(filter(None, (one.fixed_size(model.graph) for one in objectives)), None)

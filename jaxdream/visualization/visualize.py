@@ -32,7 +32,7 @@ from jaxdream.visualization.fourier import FourierImage
 from jaxdream.visualization.phase import PhaseImage, check_magnitude
 from jaxdream.visualization.planning import (
     batches_of,
-    fixed_size_of,
+    picture_size,
     seen_size,
     transforms_of,
 )
@@ -193,18 +193,12 @@ def iterate_visualize(
     transforms = transforms_of(settings.transforms, crops, model, objectives)
     if image is not None:
         size = (image.shape[0], image.shape[1])
-    elif size is None:
-        fixed = None if isinstance(transforms, RandomCrops) else fixed_size_of(model, objectives)
-        size = fixed or settings.side
-    size = (size, size) if isinstance(size, int) else size
-    seen = seen_size(transforms, size)
-    for one in objectives:
-        one.check_size(model.graph, seen)
+    size = picture_size(size, transforms, model, objectives, settings)
     if settings.keep is not None:
         if image is None:
             raise JaxdreamError("keep is of a photograph to begin from: give an image")
         layer = model.graph.resolve(settings.keep)
-        model.graph.check_size(seen, layer)
+        model.graph.check_size(seen_size(transforms, size), layer)
         settings = settings.replace(keep=layer)
     if spectrum is not None and (settings.parametrization != "maco" or image is not None):
         raise JaxdreamError('a spectrum is for parametrization="maco" from noise: leave it out')

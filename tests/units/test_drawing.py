@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from own_networks import SIDE, token_network, token_params
 
 import jaxdream as jd
 from jaxdream.errors import JaxdreamError
@@ -75,6 +76,18 @@ def test_units_of_maco_are_made_in_its_own_batches(tiny, tmp_path, monkeypatch):
         unit = jd.read_unit(tmp_path / "parameters" / unit_file("second", number, ".npz"))
         assert isinstance(unit, jd.PhaseImage)
         np.testing.assert_allclose(unit.pixels(), picture, atol=0.51)
+
+
+def test_a_network_of_one_size_sees_crops_of_any_picture(tmp_path):
+    model = jd.wrap(token_network, variables=token_params(), size=SIDE)
+    options = {"parametrization": "maco", "steps": 1}
+    list(jd.visualize_units(0, model, tmp_path / "maco", "mixed", size=20, **options))
+    picture = jd.read_image(tmp_path / "maco" / unit_file("mixed", 0))
+    assert picture.shape == (20, 20, 3)
+    list(jd.visualize_units(0, model, tmp_path / "whole", "mixed", steps=1))
+    assert jd.read_image(tmp_path / "whole" / unit_file("mixed", 0)).shape == (SIDE, SIDE, 3)
+    with pytest.raises(JaxdreamError, match="the network takes 12x12 only"):
+        jd.visualize_units(0, model, tmp_path, "mixed", size=20)
 
 
 def test_other_settings_make_all_again(tiny, made):
