@@ -67,20 +67,24 @@ class RunLog:
         path: PathLike,
         *,
         model: Network | None = None,
-        layers: Sequence[str] | None = None,
+        layers: str | Sequence[str] | None = None,
         run: Mapping[str, Any] | None = None,
     ) -> None:
         """Begin a run in a file.
 
         Args:
             model: the network whose layers' energies are recorded; by default none are.
-            layers: which; by default those of the network that dream well, or its default layer.
+            layers: which, or one; by default those of the network that dream well, or its default
+                layer.
             run: what the first line tells of the run, as JSON can hold it.
 
         Raises:
-            JaxdreamError: the file has something else in it or cannot be written, or there is no
-                such layer.
+            JaxdreamError: the file has something else in it or cannot be written, there is no such
+                layer, or there are layers without a network.
         """
+        if layers and model is None:
+            raise JaxdreamError("the energies of layers need a network: give model as well")
+        layers = [layers] if isinstance(layers, str) else layers
         check_log(path)
         self._model = model
         self._layers: tuple[str, ...] = ()

@@ -108,6 +108,14 @@ def test_another_file_stays_as_it_is(path, content):
     assert path.read_bytes() == content
 
 
+def test_layers_are_of_a_network(tiny, path):
+    with pytest.raises(jd.JaxdreamError, match="energies of layers need a network: give model"):
+        jd.RunLog(path, layers=["second"])
+    assert not path.exists()
+    with jd.RunLog(path, model=tiny, layers="second") as log:
+        assert log._layers == ("second",)
+
+
 def test_what_cannot_be_written_or_logged_is_said(tiny, tmp_path):
     with pytest.raises(JaxdreamError, match="cannot write"):
         jd.RunLog(tmp_path / "none" / "run.jsonl")
