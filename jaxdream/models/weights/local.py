@@ -120,8 +120,18 @@ def read_file(record: WeightsRecord | None, path: Path) -> tuple[WeightsRecord, 
     from jaxdream.models.weights.porting import read_weights
 
     arrays = read_weights(path)
+    asked = record
     record = record or record_of(_model_in(path, arrays))
-    check_weights(arrays, graph_for(record.build(), arrays), source=path)
+    try:
+        check_weights(arrays, graph_for(record.build(), arrays), source=path)
+    except JaxdreamError as error:
+        held = None if asked is None else _model_held(path)
+        if asked is None or held in (None, asked.model):
+            raise
+        raise JaxdreamError(
+            f"{path} has the weights of {held}, not of {asked.model}: give --model {held}, or "
+            "another file"
+        ) from error
     sha256 = weights_sha256(arrays)
     if read_metadata(path).get("weights_sha256", sha256) != sha256:
         raise JaxdreamError(
@@ -151,6 +161,14 @@ def _model_in(path: Path, arrays: "Mapping[str, np.ndarray]") -> str:
         if Path(record.file).suffix == path.suffix and _has_hash(path, record, hashes):
             return record.model
     return identify(arrays, source=path)
+
+
+def _model_held(path: Path) -> str | None:
+    """The model whose weights a file has; None if it has those of none."""
+    try:
+        return read_file(None, path)[0].model
+    except JaxdreamError:
+        return None
 
 
 def _has_hash(path: Path, record: WeightsRecord, hashes: dict[str, str]) -> bool:
