@@ -21,6 +21,7 @@ from jaxdream.algorithm.sphere import latitudes, random_rotation, rotate_sphere
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
+from jaxdream.objectives.text import as_objective
 from jaxdream.types import AnyArray
 
 
@@ -40,7 +41,7 @@ class StepInfo(NamedTuple):
 
 def objective_and_gradient(
     model: Network,
-    objective: Objective,
+    objective: Objective | str,
     image: Float[AnyArray, "h w 3"],
     *,
     offset: Integer[AnyArray, "2"] | None = None,
@@ -48,11 +49,14 @@ def objective_and_gradient(
     """The objective's value on a picture (RGB, 0..255) and its gradient per pixel level.
 
     Args:
+        objective: also as text, which is read again at every call.
         offset: the jitter (ox, oy) by which the picture is rolled, for masks of it.
 
     Raises:
-        JaxdreamError: an unknown layer.
+        JaxdreamError: an unknown layer, or a text that cannot be read.
     """
+    if isinstance(objective, str):
+        objective = as_objective(objective, model)
     return jax.value_and_grad(partial(objective.value, model, offset=offset))(jnp.asarray(image))
 
 

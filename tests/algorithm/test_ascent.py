@@ -21,6 +21,17 @@ def test_one_step_by_hand(tiny, picture):
     assert float(info.value) > 0
 
 
+def test_an_objective_as_text(tiny, picture):
+    of_text = jd.objective_and_gradient(tiny, "second:2 + 0.5*relu", picture)
+    objective = jd.objectives.channel_energy("second", 2) + 0.5 * layer("relu")
+    for got, wanted in zip(
+        of_text, jd.objective_and_gradient(tiny, objective, picture), strict=True
+    ):
+        np.testing.assert_array_equal(got, wanted)
+    with pytest.raises(jd.JaxdreamError, match="no layer 'secnd'"):
+        jd.objective_and_gradient(tiny, "secnd", picture)
+
+
 def test_gradient_against_finite_differences(tiny, picture):
     objective = layer("second") + 0.5 * layer("relu")
     _, gradient = jd.objective_and_gradient(tiny, objective, picture)
