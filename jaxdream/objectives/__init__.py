@@ -96,6 +96,8 @@ def channel_energy(layer: str, index: Index, *, mean: bool = False) -> Objective
     Args:
         mean: as of ``layer``.
 
+    Source: that of ``layer``, for one channel of it.
+
     Raises:
         JaxdreamError: as ``channel``.
     """
@@ -127,6 +129,8 @@ def strongest(
 def weakest(layer: str, count: int, *, every_octave: bool = False, mean: bool = False) -> Objective:
     """As ``strongest``, the channels that the picture excites least, of those that it does excite.
 
+    Source: ``-channel_mode weak`` of neural-dream.
+
     Raises:
         JaxdreamError: as ``strongest``.
     """
@@ -135,6 +139,8 @@ def weakest(layer: str, count: int, *, every_octave: bool = False, mean: bool = 
 
 def without(layer: str, count: int, *, every_octave: bool = False, mean: bool = False) -> Objective:
     """As ``strongest``, all channels except the ``count`` that the picture excites most.
+
+    Source: ``-channel_mode ignore`` of neural-dream, there of channels that are named.
 
     Raises:
         JaxdreamError: as ``strongest``.
@@ -156,6 +162,9 @@ def neuron(
             sizes; the middle by default.
         token: of a layer that is a sequence of tokens: the number of one, from 0, instead.
 
+    Source: ``lucid``'s and ``lucent``'s ``objectives.neuron``, whose position is counted in the
+    layer; with both the middle of an even number of positions is the one after it.
+
     Raises:
         JaxdreamError: as ``channel``; or the position is outside 0..1.
     """
@@ -169,6 +178,9 @@ def logit(index: Index | str, *, classes: Sequence[ImageClass] | None = None) ->
         index: of the classifier's output; or as text one of the class's names or its WordNet id,
             such as "banana".
         classes: of the network: ``imagenet_classes()``, the default, or ``places365_classes()``.
+
+    Source: K. Simonyan, A. Vedaldi, A. Zisserman, "Deep Inside Convolutional Networks", 2013;
+    ``class_logit`` of ``lucid/optvis/objectives.py``.
 
     Raises:
         JaxdreamError: no class, or several, have this name. ``check`` raises for an index out of
@@ -186,6 +198,9 @@ def mask(shares: Num[AnyArray, "..."]) -> Mask:
     The mask may have any size: it stands for the whole picture, and each position of a layer counts
     as much as the mask is on average over its area. It goes with the picture under jitter.
 
+    Source: the masks of ``penalize_boundary_complexity`` of ``lucid``, here for any sum over
+    positions.
+
     Raises:
         JaxdreamError: it is no mask; and, where it is multiplied, an objective that is not a sum
             over positions.
@@ -201,6 +216,8 @@ def l1(layer: str, *, mean: bool = False) -> Objective:
 
     Args:
         mean: as of ``layer``.
+
+    Source: ``L1`` of ``lucid/optvis/objectives.py``.
     """
     return penalties.L1(layer, mean=mean)
 
@@ -213,6 +230,9 @@ def total_variation(layer: str = "data", *, mean: bool = False) -> Objective:
 
     Args:
         mean: as of ``layer``.
+
+    Source: ``total_variation`` of ``lucid/optvis/objectives.py``, which has it from
+    K. Simonyan and others.
     """
     return penalties.TotalVariation(layer, mean=mean)
 

@@ -89,12 +89,19 @@ class ObjectiveFiles:
         """A pretrained network, by its name alone; the same one where it is named again.
 
         Raises:
-            JaxdreamError: as ``load_model``; "auto", which is another one elsewhere, is no name.
+            JaxdreamError: as ``load_model``; "auto", which is another one elsewhere, is no name,
+                and neither is ``MODULE:FUNCTION``.
         """
         from jaxdream.models.weights.load import load_model
         from jaxdream.models.weights.registry import record_of
 
         if name not in self.loaded:
+            if ":" in name:
+                raise JaxdreamError(
+                    f"no model {name!r}: a text names jaxdream's networks only, since it may be "
+                    "that of a picture, which runs no code; one of your own is given in Python, by "
+                    "jd.objectives.of_network(model, objective)"
+                )
             record_of(name)  # which refuses all but registered names
             self.loaded[name] = load_model(name, precision=precision, notify=self.notify)
         self.networks[name] = self.loaded[name]

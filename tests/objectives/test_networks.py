@@ -223,7 +223,7 @@ def test_names_within_are_those_of_the_other_network(tiny):
     ("text", "message"),
     [
         ("of_network(googlenet_mni, 4c)", "no model 'googlenet_mni': did you mean googlenet_mini"),
-        ("of_network('tests.own_networks:own_net', 4c)", "no model 'tests.own_networks:own_net'"),
+        ("of_network('tests.own_networks:own_net', 4c)", "a text names jaxdream's networks only"),
         ("of_network('weights.safetensors', 4c)", "no model 'weights.safetensors'"),
         ("of_network(auto, 4c)", "no model 'auto'"),
         ("of_network(googlenet_mini, second)", "no layer 'second'"),

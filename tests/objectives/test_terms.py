@@ -183,3 +183,11 @@ def test_check_refuses_objectives_that_the_network_lacks(tiny, objective, messag
 def test_a_neuron_is_of_a_layer_with_positions(objective):
     with pytest.raises(jd.JaxdreamError, match="logits has no width and height, which a neuron's"):
         objective.check(googlenet())
+
+
+def test_every_objective_has_its_source():
+    made = [getattr(objectives, name) for name in objectives.__all__]
+    functions = [one for one in made if inspect.isfunction(one)]
+    assert len(functions) > 20
+    without = {one.__name__ for one in functions if "Source: " not in (one.__doc__ or "")}
+    assert without == {"custom"}
