@@ -1,4 +1,4 @@
-"""MACO by Horama, the program of its authors: what ``compare_maco.py`` compares jaxdream with.
+"""Pictures by Horama, MACO or feature accentuation: what ``compare_maco.py`` compares with.
 
     python scripts/run_horama.py SETTINGS.json
 
@@ -16,6 +16,7 @@ import shutil
 import sys
 import time
 import types
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def main() -> None:
     torch.set_num_threads(settings["threads"])
     torch.manual_seed(settings["seed"])
     without_torchvision()
-    from horama import maco  # pyright: ignore[reportMissingImports]
+    import horama  # pyright: ignore[reportMissingImports]
 
     weights = dict(np.load(settings["weights"]))
     network = Network(settings["layers"], weights)
@@ -77,10 +78,16 @@ def main() -> None:
         return network(x)[:, channel].mean()
 
     folder = Path(settings["output"]).parent
-    shutil.copy(settings["spectrum"], folder / "spectrum_decorrelated.npy")
-    os.chdir(folder)  # where Horama looks for the spectrum
+    options = {"values_range": (0.0, 255.0), "device": "cpu", **settings["options"]}
+    if "photograph" in settings:
+        photograph = torch.from_numpy(np.load(settings["photograph"]))
+        make = partial(horama.accentuation, objective, photograph, **options)
+    else:
+        shutil.copy(settings["spectrum"], folder / "spectrum_decorrelated.npy")
+        os.chdir(folder)  # where Horama looks for the spectrum
+        make = partial(horama.maco, objective, **options)
     started, used = time.perf_counter(), time.process_time()
-    image, _ = maco(objective, values_range=(0.0, 255.0), device="cpu", **settings["options"])
+    image, _ = make()
     seconds = [time.perf_counter() - started, time.process_time() - used]
     pixels = image.detach().permute(1, 2, 0).numpy()
     np.savez(settings["output"], pixels=pixels, seconds=seconds)
