@@ -53,11 +53,16 @@ def crops() -> RandomCrops:
 
 
 def square(path: str) -> Float[np.ndarray, "h w 3"]:
-    """The largest square in the middle of a photograph, at the size of the pictures."""
+    """The largest square in the middle of a photograph, at the size of the pictures.
+
+    Its levels are from 0 to 255: Horama stretches a photograph to them, and jaxdream does not.
+    """
     photograph = jd.read_image(path)
     side = min(photograph.shape[:2])
     top, left = ((sides - side) // 2 for sides in photograph.shape[:2])
-    return np.asarray(jd.resize(photograph[top : top + side, left : left + side], (SIZE, SIZE)))
+    part = photograph[top : top + side, left : left + side]
+    pixels = np.clip(np.asarray(jd.resize(part, (SIZE, SIZE))), 0, 255)
+    return 255 * (pixels - pixels.min()) / (pixels.max() - pixels.min())
 
 
 def ours(

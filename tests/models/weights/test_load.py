@@ -205,9 +205,9 @@ def test_a_file_and_its_name_give_the_same_model():
 
 
 def test_weights_of_another_network_are_refused():
-    wrong = "has the weights of googlenet_mini, not of vgg16: give --model googlenet_mini, or"
+    wrong = "has the weights of googlenet_mini, not of googlenet: give --model googlenet_mini, or"
     with pytest.raises(JaxdreamError, match=f"{BUNDLED.file} {wrong}"):
-        load_model("vgg16", weights=local.bundled_path(BUNDLED.file))
+        load_model("googlenet", weights=local.bundled_path(BUNDLED.file))
 
 
 def test_an_unknown_precision_is_refused():
