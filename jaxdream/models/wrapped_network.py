@@ -86,7 +86,11 @@ class WrappedLayers(LayerTable):
         computed_at = dict(zip(names, places, strict=True))
         if not in_order:
             # What is the result of a module is that of its last part as well: that comes first.
-            names.sort(key=lambda name: (computed_at[name], -name.count("/")))
+            names.sort(
+                key=lambda name: (
+                    computed_at[name], name.split("/")[0] == OUTPUT, -name.count("/")
+                )
+            )  # fmt: skip
         self.shapes = {name: shapes[name] for name in names}
         self._floats = {name: floats[computed_at[name]] / _BATCH for name in names}
         if layers is not None:
