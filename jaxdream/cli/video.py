@@ -14,6 +14,7 @@ from jaxdream.cli.objective_options import check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.video_frames import VideoFolder
 from jaxdream.cli.video_target import VideoTarget
+from jaxdream.curves.curve import Curve
 from jaxdream.curves.names import dream_curve_settings
 from jaxdream.curves.times import Timeline
 from jaxdream.errors import JaxdreamError
@@ -108,14 +109,7 @@ def _dream(
     guard: FileGuard,
 ) -> int:
     first = source.first()
-    timeline = Timeline(float(source.fps), _count(options, source))
-    curves = check_curves(options, dream_curve_settings(), timeline)
-    if timeline.frames is None and source.expected is not None:
-        # What an expression is at the end should not be found out there.
-        for curve in curves.values():
-            curve.check(Timeline(timeline.fps, source.expected))
-    for path in curve_files(curves, asked.compute.memory):
-        guard.add_read(path, what="a file of a curve")
+    timeline, curves = _curves(options, asked, source, guard)
     input_sha256 = file_hash(options.input, "sha256", limit=MAX_VIDEO_BYTES)
     session.start_jax(options.device, asked.compute.memory)
     model = session.load(options, asked.compute)
@@ -150,18 +144,25 @@ def _dream(
         frames = VideoFolder(
             target.folder, *recorded_frames(recipe, more), overwrite=options.overwrite
         )
-        going_on = f"going on after {number_of_frames(frames.done)} in {target.folder}"
-        say_what_is_there(frames, recipe, going_on)
-        # Of an earlier run that was not stopped: a part of the same film must not replace it.
-        whole_film = not frames.done and target.path != target.folder and target.path.exists()
-        if whole_film:
-            session.say(
-                f"dreaming all frames: those of {target.path} were not kept (--keep-frames keeps "
-                "them)"
-            )
+        whole_film = _say_what_is_there(frames, recipe, target)
         interrupted = _make(frames, target.path.name, source, dreamer, first.time)
         replace = not (interrupted and whole_film)
         return _finish(frames, options, source, target, interrupted=interrupted, replace=replace)
+
+
+def _curves(
+    options: argparse.Namespace, asked: Asked, source: ClipSource, guard: FileGuard
+) -> tuple[Timeline, dict[str, Curve]]:
+    """The film's timeline, and the curves over it, checked with the files they name."""
+    timeline = Timeline(float(source.fps), _count(options, source))
+    curves = check_curves(options, dream_curve_settings(), timeline)
+    if timeline.frames is None and source.expected is not None:
+        # What an expression is at the end should not be found out there.
+        for curve in curves.values():
+            curve.check(Timeline(timeline.fps, source.expected))
+    for path in curve_files(curves, asked.compute.memory):
+        guard.add_read(path, what="a file of a curve")
+    return timeline, curves
 
 
 def _count(options: argparse.Namespace, source: ClipSource) -> int | None:
@@ -169,6 +170,21 @@ def _count(options: argparse.Namespace, source: ClipSource) -> int | None:
     if not any("%" in text for text in options.curves):
         return None
     return source.count
+
+
+def _say_what_is_there(frames: VideoFolder, recipe: Recipe, target: VideoTarget) -> bool:
+    """Tell of earlier runs; whether a whole film is there, which was not stopped.
+
+    A part of the same film must not replace that.
+    """
+    going_on = f"going on after {number_of_frames(frames.done)} in {target.folder}"
+    say_what_is_there(frames, recipe, going_on)
+    whole_film = not frames.done and target.path != target.folder and target.path.exists()
+    if whole_film:
+        session.say(
+            f"dreaming all frames: those of {target.path} were not kept (--keep-frames keeps them)"
+        )
+    return whole_film
 
 
 def _recorded(source: SourceSettings) -> SourceSettings:
