@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import DONE, INTERRUPTED
+from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.unit_runs import follow
 from jaxdream.errors import JaxdreamError
@@ -18,6 +19,7 @@ def visualize_all(options: argparse.Namespace) -> int:
     _check(options)
     settings = read_settings(options, VisualizeSettings)
     compute = read_settings(options, Compute)
+    check_input_files(options)
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)
     size = parse_size(options.size, 1, 1) if options.size else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED
+from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.folder.inputs import find_inputs, output_names
@@ -39,8 +40,7 @@ def checked_settings(options: argparse.Namespace) -> tuple[SourceSettings, Compu
     check_objective(options)
     source, compute = read_settings(options, SourceSettings), read_settings(options, Compute)
     source.check_with(dream_settings(options))
-    session.guide_files(options.guide, compute.memory)
-    session.mask_files(source.mask, compute.memory)
+    check_input_files(options, memory=compute.memory)
     return source, compute
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jaxdream.cli.input_files import check_file
 from jaxdream.curves.curve import OBJECTIVE, Curve, depends_on_count
 from jaxdream.curves.expression import Expression
 from jaxdream.curves.text import parse_curves
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from jaxdream.models.network import Network
     from jaxdream.objectives import Objective
     from jaxdream.objectives.files import ObjectiveFiles
-
-_VECTOR = b"\x93NUMPY"  # how a .npy file begins
 
 
 def add_curves(
@@ -83,20 +82,10 @@ def curve_files(curves: Mapping[str, Curve], memory: int | None) -> tuple[str, .
     try:
         paths = [path for text in curve.texts for path in named_files(text)]
         for path in paths:
-            _check_file(path, memory)
+            check_file(path, memory)
     except JaxdreamError as error:
         raise curve.error(str(error)) from None
     return tuple(dict.fromkeys(paths))
-
-
-def _check_file(path: str, memory: int | None) -> None:
-    from jaxdream.cli import session
-    from jaxdream.files.reading import open_regular
-
-    with open_regular(path) as file:
-        is_vector = file.read(len(_VECTOR)) == _VECTOR
-    if not is_vector:  # of which little is read, however large the file is
-        session.guide_files([path], memory)
 
 
 @dataclass(frozen=True)
@@ -106,7 +95,6 @@ class NamedCurves:
     curves: Mapping[str, Curve]
     files: "ObjectiveFiles"  # to read the files of the objective's curve again, without a word
     sha256: Mapping[str, str]  # of these files, by name
-    read: tuple[str, ...]  # their paths
 
     @property
     def depends_on_count(self) -> bool:
@@ -173,7 +161,7 @@ def named_curves(
         except JaxdreamError as error:
             raise curve.error(str(error)) from None
     again = ObjectiveFiles(guide_size, loaded=files.networks)
-    return NamedCurves(curves, again, by_name, tuple(files.sha256))
+    return NamedCurves(curves, again, by_name)
 
 
 def film_objective(
@@ -182,8 +170,8 @@ def film_objective(
     model: "Network",
     guide_size: int,
     notify: Callable[[str], None],
-) -> "tuple[Objective | None, NamedObjective, tuple[str, ...]]":
-    """The objective of a film, how a recipe names it, and the files that were read.
+) -> "tuple[Objective | None, NamedObjective]":
+    """The objective of a film, and how a recipe names it.
 
     Where the objective has a curve there is none: a recipe's text is empty, and its files are
     those of the curve.
@@ -199,5 +187,6 @@ def film_objective(
     from jaxdream.folder.worker import NamedObjective, named_objective
 
     if OBJECTIVE in curves.curves:
-        return None, NamedObjective("", dict(curves.sha256)), curves.read
-    return named_objective(asked_objective(options, model), model, guide_size, notify)
+        return None, NamedObjective("", dict(curves.sha256))
+    text = asked_objective(options, model)
+    return named_objective(text, model, guide_size, notify)[:2]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import INTERRUPTED, SOME_FAILED
+from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.preview import Previews
@@ -51,10 +52,7 @@ def dream_pictures(options: argparse.Namespace) -> int:
     inputs = session.input_names(options.inputs, source)
     outputs = _outputs(inputs, options.output)
     guard = session.file_guard(options, options.inputs)
-    for guide in session.guide_files(options.guide, compute.memory):
-        guard.add_read(guide, what="the guide")
-    for mask in session.mask_files(source.mask, compute.memory):
-        guard.add_read(mask, what="the mask")
+    check_input_files(options, guard=guard, memory=compute.memory)
     check_targets(outputs, guard)
     if options.before_after:
         check_targets(list(map(formats.before_after_path, outputs)), guard)
@@ -64,7 +62,7 @@ def dream_pictures(options: argparse.Namespace) -> int:
     pictures = _read_all(inputs, outputs, source, compute.memory, sphere=sphere)
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
-    objective, work = _work(options, model, settings, source, guard)
+    objective, work = _work(options, model, settings, source)
     files = files_of(inputs, outputs, source.seed)
     work = replace(work, preloaded=pictures, before_after=options.before_after)
     task = Task(model, objective, work, _with_shapes(compute, work, files))
@@ -145,16 +143,13 @@ def _work(
     model: "Network",
     settings: DreamSettings,
     source: SourceSettings,
-    guard: FileGuard,
 ) -> tuple["Objective", "FileWork"]:
     """The objective that the options ask for, and the work on files."""
     from jaxdream.folder.worker import FileWork, Progress, named_mask, named_objective
     from jaxdream.recipe import provenance
 
     text = asked_objective(options, model)
-    objective, named, read = named_objective(text, model, source.guide_size, session.say)
-    for path in read:
-        guard.add_read(path, what="a file of the objective")
+    objective, named, _ = named_objective(text, model, source.guide_size, session.say)
     masks, source, named = named_mask(source, named, session.say)
     work = FileWork(
         folder=Path(), settings=settings, source=source, objective=named,

@@ -1,6 +1,7 @@
 """``jaxdream examples``; returns the exit code."""
 
 import argparse
+import os
 
 from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.options import read_settings
@@ -16,6 +17,8 @@ def find_examples(options: argparse.Namespace) -> int:
         raise JaxdreamError("--visualize and --visualizations exclude each other: give one of them")
     settings = read_settings(options, ExamplesSettings)
     visualize = read_settings(options, VisualizeSettings) if options.visualize else None
+    if options.visualizations is not None and not os.path.isdir(options.visualizations):
+        raise JaxdreamError(f"{options.visualizations}: no such folder")
     channels = None if options.channels == "all" else parse_channels(options.channels)
     model, inputs, folder = begin(options)
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from jaxdream.cli import session
+from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.options import read_settings
 from jaxdream.images import picture_files
 from jaxdream.images.contact_sheet import contact_sheet, enlarge
@@ -15,7 +16,9 @@ def show_filters(options: argparse.Namespace) -> int:
 
     output = session.output_path(options.output, Path())
     picture_files.check_writable(output)
-    session.file_guard(options, filter(None, [options.weights])).add_write(output)
+    guard = session.file_guard(options, [])
+    check_input_files(options, guard=guard)
+    guard.add_write(output)
     session.start_jax(options.device)
     model = session.load(options, read_settings(options, Compute))
     pictures = [enlarge(kernel, options.scale) for kernel in first_filters(model)]

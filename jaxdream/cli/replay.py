@@ -1,11 +1,12 @@
 """``jaxdream replay``; returns the exit code."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from jaxdream.cli import session
 from jaxdream.cli.dream import Task, check_targets, dream_task, files_of
+from jaxdream.cli.input_files import check_file, check_input_files
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.own_network import is_own
 from jaxdream.errors import JaxdreamError
@@ -23,21 +24,21 @@ def replay_picture(options: argparse.Namespace) -> int:
     recipe = read_recipe(options.dreamed)
     output = session.output_path(options.output, session.beside(options.dreamed, "_replay.png"))
     check_place(output)
-    given = [*options.guide, options.mask] if options.mask else options.guide
     inputs = _inputs_to_replay(options, recipe)
-    reads = [options.dreamed, *given] if recipe.source.begin else [options.dreamed, *inputs, *given]
+    reads = [options.dreamed] if recipe.source.begin else [options.dreamed, *inputs]
     guard = session.file_guard(options, reads)
+    compute = read_settings(options, Compute)
+    check_input_files(options, guard=guard, memory=compute.memory)
     check_targets([output], guard)
     picture = _picture_to_replay(options, recipe)
-    compute = read_settings(options, Compute)
+    found = _find_files(options, recipe)
+    for path in found.values():
+        guard.add_read(path, what="a file of the recipe")
     session.start_jax(options.device, compute.memory)
     compute = compute.replace(precision=recipe.provenance.precision)
     model = _network_to_replay(options, recipe, compute)
     here = provenance(model)
     _check_provenance(options.dreamed, recipe, here)
-    found = _find_files(options, recipe, given)
-    for path in found.values():
-        guard.add_read(path, what="a file of the recipe")
     objective = _objective_to_replay(options.dreamed, recipe, model, found)
     from jaxdream.execution.shapes import ShapeBuckets
     from jaxdream.folder.worker import FileWork, NamedObjective, Progress
@@ -100,9 +101,7 @@ def _picture_to_replay(options: argparse.Namespace, recipe: Recipe) -> Picture:
     return picture_files.resize_picture(picture, size)
 
 
-def _find_files(
-    options: argparse.Namespace, recipe: Recipe, given: Sequence[str]
-) -> dict[str, str]:
+def _find_files(options: argparse.Namespace, recipe: Recipe) -> dict[str, str]:
     """The paths of the recipe's files, by their names in it; networks are none."""
     from jaxdream.objectives.files import find_files
     from jaxdream.objectives.text import named_networks
@@ -110,6 +109,7 @@ def _find_files(
     networks = named_networks(recipe.objective)
     folders = [Path(path).parent for path in (options.input, options.dreamed) if path is not None]
     files = {name: sha256 for name, sha256 in recipe.files.items() if name not in networks}
+    given = [*options.guide, options.mask] if options.mask else options.guide
     return find_files(files, given, [*folders, Path()])
 
 
@@ -121,7 +121,7 @@ def _mask_to_replay(recipe: Recipe, found: Mapping[str, str], memory: int | None
         return MaskSource.asked(recipe.source, session.say)
     if name not in found:
         raise JaxdreamError(f"its recipe is damaged: the mask {name} is not among its files")
-    session.mask_files(found[name], memory)
+    check_file(found[name], memory)
     return MaskSource.asked(recipe.source.replace(mask=found[name]), session.say)
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
+from jaxdream.cli.input_files import check_decoding
 from jaxdream.cli.own_network import is_own, load_own
 from jaxdream.cli.start import raise_on_signals
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
@@ -20,7 +19,6 @@ from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import as_line, printable
 from jaxdream.files.writing import check_place
 from jaxdream.images import picture_files
-from jaxdream.images.decoding import decoding_bytes
 from jaxdream.images.noise import noise_picture
 from jaxdream.images.picture_files import Picture
 from jaxdream.images.pixels import parse_size
@@ -84,21 +82,12 @@ def read(path: str, size: str | None, memory: int | None = None) -> Picture:
     Args:
         memory: bytes that this process may have, if there is a limit.
     """
-    _check_decoding(path, memory)
+    check_decoding(path, memory)
     picture = picture_files.read_picture(path)
     if size is None:
         return picture
     height, width, _ = picture.pixels.shape
     return picture_files.resize_picture(picture, parse_size(size, height, width))
-
-
-def _check_decoding(path: str, memory: int | None) -> None:
-    """Make sure that a picture can be decoded within a limit, if there is one."""
-    if memory is not None:
-        from jaxdream.folder.decoding_memory import check_decoding
-
-        left = memory - psutil.Process().memory_info().rss
-        check_decoding(path, decoding_bytes(path), left)
 
 
 def start_jax(device: str | None, memory: int | None = None) -> None:
@@ -244,23 +233,6 @@ def running(name: str) -> Iterator[Running]:
 def file_guard(options: argparse.Namespace, reads: Iterable[str]) -> FileGuard:
     """A guard that lets what jaxdream wrote be replaced, and anything with --overwrite."""
     return FileGuard(reads, replace=options.overwrite or picture_files.is_own)
-
-
-def guide_files(guides: Sequence[str], memory: int | None) -> Sequence[str]:
-    """The files of ``--guide``, which must fit into the memory as they are decoded."""
-    for guide in guides:
-        _check_decoding(guide, memory)
-    return guides
-
-
-def mask_files(mask: str | None, memory: int | None) -> list[str]:
-    """The file of ``--mask``, if it is one, which must fit into the memory as it is decoded."""
-    from jaxdream.images.masks import ALPHA
-
-    if mask is None or mask == ALPHA:
-        return []
-    _check_decoding(mask, memory)
-    return [mask]
 
 
 def output_path(given: str | None, default: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import DONE, INTERRUPTED
+from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
 from jaxdream.cli.options import convert, read_settings
 from jaxdream.errors import JaxdreamError
@@ -46,9 +47,8 @@ def write_sheet(
     check_place(output)
     compute = read_settings(options, Compute)
     guard = session.file_guard(options, [options.input])
-    for entry in entries:
-        for guide in session.guide_files(entry.options.guide, compute.memory):
-            guard.add_read(guide, what="the guide")
+    for each in (options, *(entry.options for entry in entries)):
+        check_input_files(each, guard=guard, memory=compute.memory)
     guard.add_write(output)
     remove_temporaries([output])
     settings = [dream_settings(entry.options) for entry in entries]
@@ -66,9 +66,7 @@ def write_sheet(
     for entry, chosen in zip(entries, settings, strict=True):
         text = asked_objective(entry.options, model)
         reading = model, source.guide_size, session.say, networks
-        objective, _, read = named_objective(text, *reading)
-        for path in read:
-            guard.add_read(path, what="a file of the objective")
+        objective, _, _ = named_objective(text, *reading)
         variants.append(Variant(objective, chosen, entry.options.seed))
     dreams = {}
     with session.running(output.name) as run:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import DONE, SOME_FAILED
+from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.options import read_settings
 from jaxdream.settings import Compute
 
@@ -24,14 +25,15 @@ class UnitRun(NamedTuple):
 
 
 def begin(options: argparse.Namespace) -> UnitRun:
-    """Check the pictures and the folder, and load the network.
+    """Check the pictures, the other files and the folder, and load the network.
 
     Raises:
-        JaxdreamError: no picture was found, the folder cannot be written, or the network cannot be
-            loaded.
+        JaxdreamError: no picture was found, a file is not there, the folder cannot be written, or
+            the network cannot be loaded.
     """
     from jaxdream.units.folder import found_inputs
 
+    check_input_files(options)
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)
     inputs = found_inputs(options.inputs, folder)

@@ -10,6 +10,7 @@ from jaxdream.cli import session
 from jaxdream.cli.curve_options import check_curves, curve_files, film_objective, named_curves
 from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.frames import locked, number_of_frames, say_what_is_there
+from jaxdream.cli.input_files import check_file, check_input_files
 from jaxdream.cli.objective_options import check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.video_frames import VideoFolder
@@ -74,10 +75,11 @@ class Asked(NamedTuple):
 def dream_video(options: argparse.Namespace) -> int:
     asked = Asked.of(options)
     check_objective(options)
-    flow_library()
     guard = session.file_guard(options, [options.input])
-    for guide in session.guide_files(options.guide, asked.compute.memory):
-        guard.add_read(guide, what="the guide")
+    check_file(options.input)
+    # A mask may be a folder here.
+    check_input_files(options, guard=guard, memory=asked.compute.memory, without=["mask"])
+    flow_library()
     target = VideoTarget.asked(options, guard)
     with open_video(options.input, notify=session.say) as reader:
         size = _size(reader.info, asked.source, preview=options.preview)
@@ -116,11 +118,7 @@ def _dream(
     from jaxdream.video.dreaming import plan_video
 
     named = named_curves(curves, model, asked.source.guide_size, session.say)
-    objective, text, read = film_objective(
-        options, named, model, asked.source.guide_size, session.say
-    )
-    for path in read:
-        guard.add_read(path, what="a file of the objective")
+    objective, text = film_objective(options, named, model, asked.source.guide_size, session.say)
     dreamer = plan_video(
         asked.source.seed, model, objective, video_settings=asked.video, settings=asked.dream,
         compute=asked.compute, timeline=timeline, curves=options.curves,

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from jaxdream.cli import session
 from jaxdream.cli.all_channels import ALL, visualize_all
 from jaxdream.cli.exit_codes import INTERRUPTED
+from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.run_log import asked_log, check_asked_log
 from jaxdream.cli.targets import parse_targets
@@ -28,7 +29,6 @@ from jaxdream.images.picture_files import Picture, read_image
 from jaxdream.images.pixels import parse_size
 from jaxdream.models.network import Network
 from jaxdream.objectives.files import ObjectiveFiles
-from jaxdream.objectives.text import named_files
 from jaxdream.recipe import UNFINISHED
 from jaxdream.settings import Compute, VisualizeSettings
 from jaxdream.visualization.natural_spectrum import mean_spectrum
@@ -188,8 +188,8 @@ def _outputs(plan: _Plan) -> list[Path]:
         folder = Path(options.output or ".")
         session.check_folder(folder)
         paths = [folder / name for name in names]
-    named = named_files(options.objective) if options.objective else ()
-    guard = session.file_guard(options, filter(None, (options.start, options.direction, *named)))
+    guard = session.file_guard(options, filter(None, (options.start, options.direction)))
+    check_input_files(options, guard=guard)
     for path in paths:
         chosen = picture_format(path, size)
         if options.alpha and not chosen.alpha:

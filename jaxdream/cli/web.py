@@ -6,6 +6,7 @@ import webbrowser
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import DONE
+from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.options import read_settings
 from jaxdream.cli.start import raise_on_signals
 from jaxdream.settings import Compute, PageSettings
@@ -15,6 +16,7 @@ from jaxdream.web.server import serving
 def serve_page(options: argparse.Namespace) -> int:
     settings = read_settings(options, PageSettings)
     compute = read_settings(options, Compute)
+    check_input_files(options)
     raise_on_signals()
     try:
         with serving(settings, compute) as served:

@@ -20,6 +20,7 @@ from jaxdream.cli.frames import (
     number_of_frames,
     say_what_is_there,
 )
+from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.objective_options import check_objective, dream_settings
 from jaxdream.cli.options import read_settings
 from jaxdream.curves.names import zoom_curve_settings
@@ -55,10 +56,7 @@ def zoom_picture(options: argparse.Namespace) -> int:
         )
     guard = session.file_guard(options, given)
     (options.input,) = session.input_names(given, source)
-    for guide in session.guide_files(options.guide, compute.memory):
-        guard.add_read(guide, what="the guide")
-    for mask in session.mask_files(source.mask, compute.memory):
-        guard.add_read(mask, what="the mask")
+    check_input_files(options, guard=guard, memory=compute.memory)
     for path in curve_files(curves, compute.memory):
         guard.add_read(path, what="a file of a curve")
     animation, folder = _targets(options, guard)
@@ -69,20 +67,18 @@ def zoom_picture(options: argparse.Namespace) -> int:
     session.start_jax(options.device, compute.memory)
     model = session.load(options, compute)
     with locked(folder):
-        return _zoom(options, zoom, compute, curves, picture, model, animation, folder, guard)
+        return _zoom(options, zoom, compute, curves, picture, model, animation, folder)
 
 
 def _zoom(
-    options, zoom: ZoomSettings, compute: Compute, curves, picture, model, animation, folder, guard
+    options, zoom: ZoomSettings, compute: Compute, curves, picture, model, animation, folder
 ) -> int:
     from jaxdream.folder.worker import named_mask
 
     source = read_settings(options, SourceSettings)
     reading = model, source.guide_size, session.say
     curves = named_curves(curves, *reading)
-    objective, named, read = film_objective(options, curves, *reading)
-    for path in read:
-        guard.add_read(path, what="a file of the objective")
+    objective, named = film_objective(options, curves, *reading)
     masks, source, named = named_mask(source, named, session.say)
     seamless = dream_settings(options).seamless
     if source.make_tile and seamless is not None:

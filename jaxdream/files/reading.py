@@ -116,7 +116,7 @@ def printable(text: PathLike) -> str:
 @contextmanager
 def _explained(path: PathLike) -> Iterator[None]:
     """Failures of the operating system as one line that names the file."""
-    name = printable(path)
+    name = printable(path) or "''"
     try:
         yield
     except JaxdreamError:

@@ -123,22 +123,20 @@ def test_files_are_read_and_named_without_their_folders(model, guides):
             'objective: 0 guide("g.png", conv2/3x3), 9 direction("v.npy", pool1/3x3_s2)',
         ]
     }
-    assert found.read == ("a/g.png", "v.npy")
     hashes = {name: (guides / path).read_bytes() for name, path in
               {"g.png": "a/g.png", "v.npy": "v.npy"}.items()}  # fmt: skip
     assert found.sha256 == {n: hashlib.sha256(c).hexdigest() for n, c in hashes.items()}
     # Read again for the dream, in the same way.
     assert found.files.picture("a/g.png").shape == (27, 200, 3)
     assert len(said) == 1
-    objective, recipe, read = film_objective(options(text), found, model, 200, print)
-    assert (objective, recipe, read) == (None, ("", found.sha256), found.read)
+    assert film_objective(options(text), found, model, 200, print) == (None, ("", found.sha256))
 
 
 def test_without_a_curve_of_it_the_objective_is_that_of_the_options(model):
     found = named(model, "zoom: 0.1")
     asked = options(layer="conv2/3x3", seed=0)
-    objective, recipe, read = film_objective(asked, found, model, 224, print)
-    assert (repr(objective), recipe, read) == ("conv2/3x3", ("conv2/3x3", {}), ())
+    objective, recipe = film_objective(asked, found, model, 224, print)
+    assert (repr(objective), recipe) == ("conv2/3x3", ("conv2/3x3", {}))
     assert found.sha256 == {}
 
 

@@ -705,6 +705,8 @@ def test_without_what_video_needs_it_is_one_line(cli, walk, monkeypatch, module)
     monkeypatch.setitem(sys.modules, module, None)
     (line,) = cli("video", walk, *QUICK, code=2).notes
     assert "pip install 'jaxdream[video]'" in line
+    (line,) = cli("video", "no.mp4", *QUICK, code=2).notes
+    assert line == "jaxdream: no.mp4: no such file", "which no installation would mend"
 
 
 @pytest.fixture(scope="module")
