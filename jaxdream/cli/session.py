@@ -5,11 +5,11 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jaxdream.cli.input_files import check_decoding
 from jaxdream.cli.own_network import is_own, load_own
@@ -156,8 +156,8 @@ class Running:
     """A command at work: its bar, the warnings it has shown, and whether it was interrupted."""
 
     name: str
+    _update: Callable[[str, float], None]
     interrupted: bool = False
-    _update: Any = None
     _pending: list[warnings.WarningMessage] = field(default_factory=list)
     _shown: set[str] = field(default_factory=set)
     _octave: tuple[int, ...] = ()
@@ -165,7 +165,7 @@ class Running:
     def show(self, text: str, done: float) -> None:
         """Show how far it is: in words, and as a share, 0..1."""
         self.flush_warnings()
-        self._update(description=f"{self.name} {text}", completed=done)
+        self._update(f"{self.name} {text}", done)
 
     def show_state(self, state: "DreamState", text: str = "", done: float | None = None) -> None:
         """Show a dream's state. It waits for it, so that an interrupted dream has one."""
@@ -199,29 +199,52 @@ def _give_back(seconds: float) -> None:
 
 
 @contextmanager
-def running(name: str) -> Iterator[Running]:
-    """A bar on a terminal, warnings as lines, and Ctrl-C, for the work in the block.
-
-    Ctrl-C ends the block, and sets ``interrupted``.
-    """
+def _shown(description: str) -> Iterator[Callable[[str, float], None]]:
+    """What shows how far a run is, in words and as a share: a bar, or lines where none can move."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    console = Console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield _Lines(description).update
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(description, total=1)
+        yield lambda text, done: progress.update(task, description=text, completed=done)
+
+
+class _Lines:
+    """A line as a run begins, one for its first step, and one for each tenth of it."""
+
+    def __init__(self, description: str) -> None:
+        self._tenth = -1
+        say(description)
+
+    def update(self, text: str, done: float) -> None:
+        tenth = int(10 * done + 1e-6)
+        if tenth > self._tenth:
+            say(f"{text}, {done:.0%}")
+            self._tenth = tenth
+
+
+@contextmanager
+def running(name: str) -> Iterator[Running]:
+    """A bar on a terminal (else lines), warnings as lines, and Ctrl-C, for the work in the block.
+
+    Ctrl-C ends the block, and sets ``interrupted``.
+    """
     from jaxdream.execution import compile_cache
     from jaxdream.execution.compiling import compiled_programs
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
     name = printable(name)
     with (
         warnings.catch_warnings(record=True) as caught,
         compiled_programs(_give_back),
-        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+        _shown(f"{name} compiling") as update,
     ):
         warnings.simplefilter("always")
-        task = progress.add_task(f"{name} compiling", total=1)
-        run = Running(name, _pending=caught)
-        run._update = lambda **values: progress.update(task, **values)
+        run = Running(name, update, _pending=caught)
         try:
             yield run
         except KeyboardInterrupt:

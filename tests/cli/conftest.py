@@ -1,6 +1,7 @@
 """The command line called in this process: to start another one takes seconds."""
 
 import os
+import re
 import shlex
 import signal
 from pathlib import Path
@@ -10,12 +11,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+# A line that says how far a run is, where no bar can be shown.
+PROGRESS = re.compile(r"jaxdream: .*( compiling|, \d+%)\n")
+
 
 class Done(NamedTuple):
-    """What a command line printed."""
+    """What a command line printed; how far it was is apart."""
 
     stdout: str
     stderr: str
+    progress: list[str]
+
+    @classmethod
+    def of(cls, stdout: str, stderr: str) -> "Done":
+        lines = stderr.splitlines(keepends=True)
+        progress = [line for line in lines if PROGRESS.fullmatch(line)]
+        return cls(stdout, "".join(line for line in lines if line not in progress), progress)
 
     @property
     def notes(self) -> list[str]:
@@ -45,7 +56,7 @@ def cli(environment, tmp_path, monkeypatch, capsys):
     def cli(*arguments, code=0):
         capsys.readouterr()
         ended = run([str(argument) for argument in arguments])
-        done = Done(*capsys.readouterr())
+        done = Done.of(*capsys.readouterr())
         assert ended == code, done.stderr
         return done
 

@@ -84,10 +84,22 @@ def test_warnings_are_lines_each_once(capsys):
             warnings.warn("look at this", JaxdreamWarning, stacklevel=1)
             warnings.warn("of a library", UserWarning, stacklevel=1)
             run.show("step 1", 0.5)
-        assert capsys.readouterr().err == "jaxdream: look at this\n"
+        assert capsys.readouterr().err == (
+            "jaxdream: a.png compiling\njaxdream: look at this\njaxdream: a.png step 1, 50%\n"
+        )
         warnings.warn("at the end", JaxdreamWarning, stacklevel=1)
     assert capsys.readouterr().err == "jaxdream: at the end\n"
     assert not run.interrupted
+
+
+def test_where_there_is_no_terminal_each_tenth_is_a_line(capsys):
+    with session.running("a\x1b.png") as run:
+        for step in range(1, 31):
+            run.show(f"step {step}", step / 30)
+    first, second, *tenths = capsys.readouterr().err.splitlines()
+    assert first == "jaxdream: a?.png compiling"
+    assert second == "jaxdream: a?.png step 1, 3%"
+    assert tenths == [f"jaxdream: a?.png step {3 * n}, {10 * n}%" for n in range(1, 11)]
 
 
 def test_ctrl_c_ends_the_block(capsys):
@@ -162,13 +174,19 @@ def test_the_words_are_the_same_without_colours(environment, photo, terminal, co
             shown = read_until(here, "\0", 120)
         os.close(here)
         assert process.returncode == 0, shown
-        assert "step 1/1" in shown
+    assert "step 1/1" in shown
     assert bool(COLOUR.search(shown)) == colours
     assert (ESCAPE in shown) == escapes
     lines = re.split(r"[\r\n]+|\x1b\[[\d;?]*[A-Za-z]", shown)
     assert "wrote photo_dream.png" in lines
-    (notice,) = (line for line in lines if line.startswith("jaxdream: "))
+    notice, *progress = (line for line in lines if line.startswith("jaxdream: "))
     assert notice == "jaxdream: using the bundled network googlenet_mini (HF_HUB_OFFLINE is set)"
+    if not escapes:  # no bar that moves
+        begun, done = progress
+        assert begun == "jaxdream: photo_dream.png compiling"
+        assert re.fullmatch(r"jaxdream: photo_dream\.png octave 1/1 step 1/1 value \S+, 100%", done)
+    else:
+        assert progress == []
 
 
 # Runs a command line, and prints the most that the process had in memory, in kB.
@@ -199,5 +217,5 @@ def test_memory_is_not_more_than_the_limit(environment, tmp_path):
         check=True,
     )
     assert done.stdout == "wrote large_dream.png\n"
-    assert int(done.stderr) * 1024 < limit * 1e6
+    assert int(done.stderr.splitlines()[-1]) * 1024 < limit * 1e6
     assert jd.read_image(tmp_path / "large_dream.png").shape == (2200, 2200, 3)
