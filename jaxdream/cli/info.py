@@ -6,13 +6,18 @@ import platform
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jaxdream.cli import session
 from jaxdream.files.reading import printable, reason
 from jaxdream.files.version import jaxdream_version
+
+if TYPE_CHECKING:
+    import jax
 
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "numpy", "pillow", "huggingface-hub", "av",
@@ -76,7 +81,14 @@ def _version(name: str) -> str:
 def _devices() -> str:
     import jax
 
-    return ", ".join(f"{d.platform} {d.device_kind}" for d in jax.devices())
+    return described_devices(jax.devices())
+
+
+def described_devices(devices: "Sequence[jax.Device]") -> str:
+    """Each kind of device once, with how many there are: ``4 x gpu NVIDIA A100``."""
+    # A processor has no name of its own: its kind is "cpu" again.
+    names = Counter(" ".join(dict.fromkeys((d.platform, d.device_kind))) for d in devices)
+    return ", ".join(name if n == 1 else f"{n} x {name}" for name, n in names.items())
 
 
 def _memory() -> str:

@@ -1,18 +1,28 @@
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import jaxdream.cli.main as main_module
+from jaxdream.cli.info import described_devices
 
 
 def test_versions_devices_memory_and_caches_are_shown(cli, monkeypatch, environment):
     monkeypatch.setenv("JAX_ODD\x1bNAME", "x\x1b[2J")
     monkeypatch.setenv("HF_HUB_TOKEN", "secret")
     text = cli("info").stdout
-    for part in ("Python 3.", "jaxdream 0.", "jaxlib ", "devices: cpu", "are free", "bundled"):
+    for part in ("Python 3.", "jaxdream 0.", "jaxlib ", "devices: cpu\n", "are free", "bundled"):
         assert part in text
     assert f"cache: {environment['JAXDREAM_CACHE']}" in text
     assert "\x1b" not in text
     assert "secret" not in text
+
+
+def test_devices_of_one_kind_are_counted():
+    processor = SimpleNamespace(platform="cpu", device_kind="cpu")
+    accelerator = SimpleNamespace(platform="gpu", device_kind="NVIDIA A100")
+    assert described_devices([processor]) == "cpu"
+    several = [*[accelerator] * 4, processor]
+    assert described_devices(several) == "4 x gpu NVIDIA A100, cpu"
 
 
 def test_an_error_of_our_own_is_one_line_that_names_a_report(capsys, monkeypatch, tmp_path):
