@@ -34,7 +34,14 @@ from jaxdream.settings.machine import (
     PrecisionOption,
 )
 from jaxdream.settings.page import PageSettings
-from jaxdream.settings.units import PROJECTIONS, AtlasSettings, ExamplesSettings, PassSettings
+from jaxdream.settings.units import (
+    CELL_ACTIVATIONS,
+    FULL_GRID,
+    PROJECTIONS,
+    AtlasSettings,
+    ExamplesSettings,
+    PassSettings,
+)
 from jaxdream.settings.video import AUTO, VIDEO_LONGEST, ClipSettings, VideoSettings
 from jaxdream.settings.visualizing import DIVERSITY, VisualizeSettings
 from jaxdream.settings.zooming import (
@@ -49,11 +56,12 @@ from jaxdream.settings.zooming import (
 )
 
 __all__ = [
-    "AUTO", "CLASSIC", "CLASSIC_ZOOM", "DIVERSITY", "EASINGS", "FADED", "LOOP", "MASK_AND_SEAMLESS",
-    "ONCE", "PING_PONG", "PRECISIONS", "PRECISION_OPTIONS", "PROJECTIONS", "SEAMLESS", "SHARDS",
-    "SPHERE", "VIDEO_LONGEST", "AtlasSettings", "ClipSettings", "Compute", "DreamSettings",
-    "ExamplesSettings", "PageSettings", "PassSettings", "Precision", "PrecisionOption", "Setting",
-    "Settings", "SourceSettings", "VideoSettings", "VisualizeSettings", "ZoomFilmSettings",
-    "ZoomSettings", "check_value", "default", "default_text", "describe", "json_fields",
-    "option_name", "setting", "settings_table", "takes_settings",
+    "AUTO", "CELL_ACTIVATIONS", "CLASSIC", "CLASSIC_ZOOM", "DIVERSITY", "EASINGS", "FADED",
+    "FULL_GRID", "LOOP", "MASK_AND_SEAMLESS", "ONCE", "PING_PONG", "PRECISIONS",
+    "PRECISION_OPTIONS", "PROJECTIONS", "SEAMLESS", "SHARDS", "SPHERE", "VIDEO_LONGEST",
+    "AtlasSettings", "ClipSettings", "Compute", "DreamSettings", "ExamplesSettings", "PageSettings",
+    "PassSettings", "Precision", "PrecisionOption", "Setting", "Settings", "SourceSettings",
+    "VideoSettings", "VisualizeSettings", "ZoomFilmSettings", "ZoomSettings", "check_value",
+    "default", "default_text", "describe", "json_fields", "option_name", "setting",
+    "settings_table", "takes_settings",
 ]  # fmt: skip

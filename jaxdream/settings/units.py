@@ -3,6 +3,8 @@
 from jaxdream.settings.base import Settings, setting
 
 PROJECTIONS = ("auto", "umap", "pca")
+FULL_GRID = 20  # cells in a row of an atlas of many activations
+CELL_ACTIVATIONS = 50  # that a cell of a smaller atlas has on average
 
 
 class PassSettings(Settings):
@@ -47,8 +49,14 @@ class AtlasSettings(PassSettings):
         minimum=4,
         maximum=10**7,
     )
-    grid: int = setting(
-        default=20, help="cells of the atlas in a row and in a column", minimum=1, maximum=500
+    grid: int | None = setting(
+        default=None,
+        help="cells of the atlas in a row and in a column",
+        kind=int,
+        default_text=f"{FULL_GRID}, or fewer, so that a cell has {CELL_ACTIVATIONS} activations on "
+        "average",
+        minimum=1,
+        maximum=500,
     )
     cell_minimum: int = setting(
         default=5, help="activations that a cell needs to be shown", minimum=1, maximum=10**6

@@ -20,6 +20,7 @@ from jaxdream.models.graph_network import GraphNetwork, evaluate
 from jaxdream.models.network import Network
 from jaxdream.models.ops import Input
 from jaxdream.models.precision import compute_in
+from jaxdream.settings import CELL_ACTIVATIONS, FULL_GRID
 from jaxdream.types import AnyArray
 
 # As in lucid's notebooks.
@@ -114,6 +115,16 @@ def lay_out(points: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 2"]:
     """Points within the unit square, 0..1; one of each hundred at every side lies on its border."""
     low, high = np.percentile(points, _OUTLIERS, axis=0)
     return np.clip((points - low) / np.where(high > low, high - low, 1), 0, 1)
+
+
+def chosen_grid(asked: int | None, activations: int) -> int:
+    """Cells in a row and in a column: those asked for, or as many as the activations fill.
+
+    Each cell's picture takes seconds to make, so few activations are not spread over many.
+    """
+    if asked is not None:
+        return asked
+    return min(max(round((activations / CELL_ACTIVATIONS) ** 0.5), 2), FULL_GRID)
 
 
 def make_cells(

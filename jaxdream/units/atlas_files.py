@@ -23,6 +23,7 @@ from jaxdream.types import Size
 from jaxdream.units.atlas import (
     AtlasCells,
     choose_projection,
+    chosen_grid,
     lay_out,
     make_cells,
     nearest_classes,
@@ -91,7 +92,8 @@ def atlas_of_files(
     check_of_units(visualize)
     projection = choose_projection(settings.projection)
     cell = model.graph.nearest_size((settings.cell_size, settings.cell_size), work.layer)
-    check_size((settings.grid * cell[0], settings.grid * cell[1]))
+    most = chosen_grid(settings.grid, settings.samples)
+    check_size((most * cell[0], most * cell[1]))
     results = ResultFolder(path, RESULT, _PARTS)
 
     def run() -> Iterator[StepDone]:
@@ -99,17 +101,16 @@ def atlas_of_files(
             about, sample = yield from _sample(work, found, results, overwrite)
             yield StepDone(f"layout by {projection}", 1.0)
             places = lay_out(project(sample.vectors, projection, seed=settings.seed))
-            cells = make_cells(
-                sample.vectors, places, grid=settings.grid, minimum=settings.cell_minimum
-            )
+            grid = chosen_grid(settings.grid, len(sample.draws))
+            cells = make_cells(sample.vectors, places, grid=grid, minimum=settings.cell_minimum)
             notify(
                 f"{len(sample.draws)} activations laid out by {_NAMES[projection]}: "
-                f"{len(cells.counts)} of {settings.grid**2} cells have enough"
+                f"{len(cells.counts)} of {grid}x{grid} cells have enough"
             )
-            yield from _draw(work, cells, sample, path, cell, visualize)
+            yield from _draw(work, cells, sample, path, grid, cell, visualize)
             classes = _class_names(work, cells, sample)
-            _assemble(path, cells, settings.grid, cell)
-            write_text(path / "index.html", atlas_page(about, cells, settings.grid, cell, classes))
+            _assemble(path, cells, grid, cell)
+            write_text(path / "index.html", atlas_page(about, cells, grid, cell, classes))
 
     return run()
 
@@ -184,6 +185,7 @@ def _draw(
     cells: AtlasCells,
     sample: ActivationSample,
     folder: Path,
+    grid: int,
     cell: Size,
     visualize: VisualizeSettings,
 ) -> Iterator[StepDone]:
@@ -194,7 +196,7 @@ def _draw(
     directions = (directions / np.maximum(lengths, 1e-12)).astype(np.float32)
     paths, records, wanted = {}, {}, []
     for row, column, direction in zip(cells.rows, cells.columns, directions, strict=True):
-        number = int(row) * work.settings.grid + int(column)
+        number = int(row) * grid + int(column)
         paths[number] = cell_path(folder, row, column)
         digest = hashlib.sha256(direction.tobytes()).hexdigest()
         records[number] = visualize_record(

@@ -10,6 +10,7 @@ from jaxdream.models.ops import Conv, Dense, GlobalAveragePool, Input, Relu
 from jaxdream.models.weights.registry import CAFFE
 from jaxdream.units.atlas import (
     choose_projection,
+    chosen_grid,
     lay_out,
     make_cells,
     nearest_classes,
@@ -60,6 +61,17 @@ def test_outliers_lie_on_the_border():
     assert (places[-1] == [1, 0]).all()
     assert 0.45 < places[:, 0].mean() < 0.55
     assert np.isfinite(lay_out(np.zeros((5, 2)))).all()
+
+
+def test_few_activations_are_not_spread_over_many_cells():
+    assert [chosen_grid(None, count) for count in (4, 588, 5880, 20000, 10**6)] == [
+        2,
+        3,
+        11,
+        20,
+        20,
+    ]
+    assert chosen_grid(7, 588) == 7
 
 
 def test_cells_have_the_mean_of_what_lies_in_them():

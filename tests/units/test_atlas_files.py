@@ -56,6 +56,13 @@ def test_every_cell_is_in_the_picture_and_on_the_page(made):
     assert read_about(out / "samples.npz").failed == 1
 
 
+def test_without_a_grid_it_is_as_large_as_the_activations_fill(tiny, folder, tmp_path):
+    told = []
+    list(run(tiny, folder, tmp_path, grid=None, steps=1, notify=told.append))
+    assert told[0].endswith(" of 2x2 cells have enough")
+    assert data_of((tmp_path / "index.html").read_text())["grid"] == 2
+
+
 def test_cells_differ(made):
     pictures = [jd.read_image(path) for path in sorted((made[0] / "cells").iterdir())]
     assert len({picture.tobytes() for picture in pictures}) == len(pictures) > 3
