@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, Integer
+from jaxtyping import Array, Float, Integer, Num
 
 from jaxdream.algorithm.ascent import AscentState, check_gradients
 from jaxdream.algorithm.finishing import Finishing
@@ -190,13 +190,9 @@ def dream_pictures(
     Yields:
         The state after every call of a compiled program.
     """
-    if sharding is not None:
-        model, objective = sharding.replicate((model, objective))
-    if compute.precision is not None:
-        model = model.with_precision(compute.precision)
+    model, objective = _placed(model, objective, sharding, compute)
     rule = StepRule.of(settings)
-    asked = settings.step_size if step_size is None else step_size
-    asked = asked if isinstance(asked, Tracer) else np.asarray(asked, np.float32)
+    size = _as_array(settings.step_size if step_size is None else step_size)
     if chunk is None:
         chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
     wrap, finishing = wrapped_axes(settings.seamless), Finishing.of(settings)
@@ -205,7 +201,7 @@ def dream_pictures(
     chosen, axes = choose(model, objective, smallest)
     axes = axes if objective_axes is None else objective_axes
     octaves = [
-        Octave(model, chosen, each, asked, rule, sharding, _masks_at(each, masks), axes)
+        Octave(model, chosen, each, size, rule, sharding, _masks_at(each, masks), axes)
         for each in layouts
     ]
     pixels = [sum(map(math.prod, layout.sizes)) for layout in layouts]
@@ -216,14 +212,11 @@ def dream_pictures(
         for number, planned in enumerate(octaves):
             base = bases.pop(0)
             compiled = None if ready is None else ready(number)
-            if compiled is not None:  # perhaps it is tiled
-                octave = replace(planned, layout=compiled.octave.layout)
-            else:
-                octave = planned
+            layout = planned.layout if compiled is None else compiled.octave.layout  # or its tiles
+            octave = replace(planned, layout=layout)
             state = _begin(octave, base, detail, wrap)
             if detail is not None and objective.depends_on_octave:
-                dreams = octave.layout.take(state.image)
-                again, _ = choose(model, objective, smallest, dreams)
+                again, _ = choose(model, objective, smallest, layout.take(state.image))
                 octave = replace(octave, objective=again)
             run = octave.run if compiled is None else replace(compiled, octave=octave).run
             for first in range(0, settings.steps, chunk):
@@ -235,10 +228,25 @@ def dream_pictures(
                 yield DreamState(
                     state.image, tuple(base), masks, infos,
                     number, len(octaves), first + chunk, settings.steps, done / total,
-                    octave.layout, batch, wrap, finishing,
+                    layout, batch, wrap, finishing,
                 )  # fmt: skip
             if bases:
-                detail = list(map(operator.sub, octave.layout.take(state.image), base))
+                detail = list(map(operator.sub, layout.take(state.image), base))
+
+
+def _placed(
+    model: Network, objective: Objective, sharding: Sharding | None, compute: Compute
+) -> tuple[Network, Objective]:
+    """On all devices, and in the precision that is asked for."""
+    if sharding is not None:
+        model, objective = sharding.replicate((model, objective))
+    if compute.precision is not None:
+        model = model.with_precision(compute.precision)
+    return model, objective
+
+
+def _as_array(step_size: int | float | Num[AnyArray, "..."]) -> Num[AnyArray, "..."]:
+    return step_size if isinstance(step_size, Tracer) else np.asarray(step_size, np.float32)
 
 
 @contextmanager

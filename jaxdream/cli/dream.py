@@ -211,20 +211,21 @@ def dream_task(
     name = Path(files[0].output).name if len(files) == 1 else f"{len(files)} pictures"
     with previews or nullcontext(), session.running(name) as run:
         for result in pipeline.results(jobs):
-            if result.error is not None:
+            if result.error is None:
+                _report(result.output, work)
+            else:
                 failed.append(result.error)
-                continue
-            if _loses_alpha(result, work):
-                session.say(f"{result.output}: this format has no transparency, so it is left out")
-            session.report(f"wrote {result.output}")
-            if work.before_after:
-                session.report(f"wrote {formats.before_after_path(result.output)}")
     return _exit_code(run.interrupted, bool(kept), failed, len(files))
 
 
-def _loses_alpha(result, work: "FileWork") -> bool:
+def _report(output: str, work: "FileWork") -> None:
+    """Tell what was written."""
     lost, work.progress.without_alpha = work.progress.without_alpha, 0
-    return bool(lost) and not formats.keeps_alpha(result.output)
+    if lost and not formats.keeps_alpha(output):
+        session.say(f"{output}: this format has no transparency, so it is left out")
+    session.report(f"wrote {output}")
+    if work.before_after:
+        session.report(f"wrote {formats.before_after_path(output)}")
 
 
 def _counted(progress) -> str:

@@ -9,6 +9,7 @@ from jaxdream.settings.base import Settings, default, setting
 if TYPE_CHECKING:
     import jax
     import optax
+    from jaxtyping import Float
 
 SPHERE = "sphere"
 SEAMLESS = ("x", "y", "both", SPHERE)
@@ -57,7 +58,7 @@ class DreamSettings(Settings):
         default_text="the number of octaves decides",
         since=5,
     )
-    step_size: "float | jax.Array" = setting(
+    step_size: "float | Float[jax.Array, '']" = setting(
         default=1.5,
         help="mean change of a step, in levels of 255",
         unit="levels",

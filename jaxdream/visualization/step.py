@@ -9,6 +9,7 @@ Source: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2
 Revealing 'What' Features Respond to in Natural Images", 2024.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -32,16 +33,17 @@ from jaxdream.visualization.transforms import RandomTransforms
 
 ImageParameters = FourierImage | PhaseImage
 Transforms = RandomTransforms | RandomCrops
+Scalar = Float[Array, ""]
 
 
 class StepWeights(NamedTuple):
     """How long a step is, and how strong the pulls beside the objective's are."""
 
-    learning_rate: float | Array
-    total_variation: float | Array
-    diversity: float | Array
-    anchor: float | Array  # of the lowest frequencies to where they began
-    keep: float | Array  # of a layer's activations to those of the picture before the first step
+    learning_rate: float | Scalar
+    total_variation: float | Scalar
+    diversity: float | Scalar
+    anchor: float | Scalar  # of the lowest frequencies to where they began
+    keep: float | Scalar  # of a layer's activations to those of the picture before the first step
 
 
 class AscentBatch(NamedTuple):
@@ -56,7 +58,7 @@ class AscentBatch(NamedTuple):
     keep_scale: Float[Array, " n"]
 
 
-def adam(learning_rate: float | Array) -> optax.GradientTransformation:
+def adam(learning_rate: float | Scalar) -> optax.GradientTransformation:
     """The optimiser of what is learnt; its state does not depend on the rate."""
     return optax.chain(optax.scale_by_adam(), optax.scale(-1.0), optax.scale(learning_rate))
 
@@ -109,10 +111,9 @@ def run_steps(
     lowest = low_frequencies(begun.size)
     kept = jnp.exp(-weights.learning_rate * weights.anchor * lowest)
     photographs = None if keep_layer is None else begun.pixels()
-
-    @jax.vmap
-    def normalize(gradient: Array) -> Array:
-        return jnp.asarray(normalize_by_mean_abs().update(gradient, optax.EmptyState())[0])
+    looking = _Looking(
+        model, objectives, objective_axes, photographs, transforms, diversity_layer, keep_layer
+    )
 
     def pixels(learnt: Array) -> Array:
         return begun.with_learnt(learnt).pixels()
@@ -121,62 +122,123 @@ def run_steps(
         learnt, optimizer_state, importance, keep_scale = state
         images, pull_back = jax.vjp(pixels, learnt)
         step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
-        values, (gradient, difference_gradient, distance_gradient) = _gradients(
-            model, objectives, objective_axes, images, photographs, step_keys, transforms,
-            diversity_layer, keep_layer,
-        )  # fmt: skip
-        unit = normalize(gradient)
+        values, gradients = looking.gradients(images, step_keys)
+        unit = _normalized(gradients.value)
         importance += jnp.mean(jnp.abs(unit), axis=-1)
-        pull = unit - weights.total_variation * jax.vmap(jax.grad(roughness))(images)
-        if difference_gradient is not None:
-            pull += weights.diversity * normalize(difference_gradient)
-        if distance_gradient is not None:
-            # Before the first step there is no distance, and of its gradient only rounding errors.
-            size = jnp.mean(jnp.abs(distance_gradient), axis=(1, 2, 3))
-            keep_scale = jnp.where(number == 1, 1 / jnp.maximum(size, 1e-30), keep_scale)
-            pull -= weights.keep * keep_scale[:, None, None, None] * distance_gradient
+        pull, keep_scale = _pull(unit, gradients, images, number, keep_scale, weights)
         updates, optimizer_state = optimizer.update(pull_back(-pull)[0], optimizer_state)
         learnt = jnp.asarray(optax.apply_updates(learnt, updates))
         learnt = begun.learnt + kept * (learnt - begun.learnt)
-        mean = jnp.mean(jnp.abs(gradient), axis=(1, 2, 3))
+        mean = jnp.mean(jnp.abs(gradients.value), axis=(1, 2, 3))
         return (learnt, optimizer_state, importance, keep_scale), StepInfo(values, mean)
 
-    _, optimizer_state, importance, keep_scale = batch
-    state = batch.parameters.learnt, optimizer_state, importance, keep_scale
+    state = (batch.parameters.learnt, *batch[1:])
     if len(steps) == 1:
         # A convolution inside a loop takes a slow path on XLA's CPU backend (jax issue 12868).
         state, info = step(state, steps[0])
         infos = jax.tree.map(lambda value: value[None], info)
     else:
         state, infos = jax.lax.scan(step, state, steps)
-    learnt, optimizer_state, importance, keep_scale = state
-    parameters = begun.with_learnt(learnt)
-    return AscentBatch(parameters, optimizer_state, importance, keep_scale), infos
+    learnt, *others = state
+    return AscentBatch(begun.with_learnt(learnt), *others), infos
 
 
-def _gradients(
-    model: Network,
-    objectives: Objective,
-    objective_axes: Axes,
+class _Gradients(NamedTuple):
+    """Of pictures, each with as many numbers as there are in them."""
+
+    value: Float[Array, "n h w 3"]  # of the objectives
+    difference: Float[Array, "n h w 3"] | None  # between the pictures
+    distance: Float[Array, "n h w 3"] | None  # to what is kept
+
+
+def _pull(
+    unit: Float[Array, "n h w 3"],
+    gradients: _Gradients,
     images: Float[Array, "n h w 3"],
-    photographs: Float[Array, "n h w 3"] | None,
-    keys: Array,
-    transforms: Transforms | None,
-    diversity_layer: str | None,
-    keep_layer: str | None,
-) -> tuple[Array, tuple[Array, Array | None, Array | None]]:
-    """The objectives' values, and the gradients of the pictures.
+    number: Array,
+    keep_scale: Float[Array, " n"],
+    weights: StepWeights,
+) -> tuple[Float[Array, "n h w 3"], Float[Array, " n"]]:
+    """Where a step goes, and what the gradient of what is kept is multiplied with from now on.
 
-    Of the objectives, of the pictures' difference, and of their distance to the photographs.
+    Args:
+        unit: the objectives' gradients, of mean absolute value 1.
+        number: of the step, from 0.
     """
-    asked = [layer for layer in (diversity_layer, keep_layer) if layer is not None]
-    axes = axes_of(objectives, objective_axes), 0, None if photographs is None else 0, 0
+    pull = unit - weights.total_variation * jax.vmap(jax.grad(roughness))(images)
+    if gradients.difference is not None:
+        pull += weights.diversity * _normalized(gradients.difference)
+    if gradients.distance is not None:
+        # Before the first step there is no distance, and of its gradient only rounding errors.
+        size = jnp.mean(jnp.abs(gradients.distance), axis=(1, 2, 3))
+        keep_scale = jnp.where(number == 1, 1 / jnp.maximum(size, 1e-30), keep_scale)
+        pull -= weights.keep * keep_scale[:, None, None, None] * gradients.distance
+    return pull, keep_scale
 
-    def view(
-        objective: Objective, image: Array, photograph: Array | None, key: Array
+
+@jax.vmap
+def _normalized(gradient: Float[Array, "h w 3"]) -> Float[Array, "h w 3"]:
+    return jnp.asarray(normalize_by_mean_abs().update(gradient, optax.EmptyState())[0])
+
+
+@dataclass(frozen=True, eq=False)
+class _Looking:
+    """What is looked at in every step, and how."""
+
+    model: Network
+    objectives: Objective
+    objective_axes: Axes
+    photographs: Float[Array, "n h w 3"] | None
+    transforms: Transforms | None
+    diversity_layer: str | None
+    keep_layer: str | None
+
+    def gradients(
+        self, images: Float[Array, "n h w 3"], keys: Array
+    ) -> tuple[Float[Array, " n"], _Gradients]:
+        """The objectives' values, and the gradients of the pictures."""
+        photographs = self.photographs
+        axes = (
+            axes_of(self.objectives, self.objective_axes), 0, None if photographs is None else 0, 0,
+        )  # fmt: skip
+
+        def evaluate_all(images: Array) -> tuple[Array, Array | None, Array | None]:
+            mapped = jax.vmap(self._evaluate, axes, axis_name=_PICTURES)
+            values, features, away = mapped(self.objectives, images, photographs, keys)
+            return values, None if features is None else similarity(features), away
+
+        (values, alike, away), pull_back = jax.vjp(evaluate_all, images)
+
+        def gradient(of_values: int, of_alike: int, of_away: int) -> Array:
+            weights = (of_values, of_alike, of_away)
+            given = zip(weights, (values, alike, away), strict=True)
+            return pull_back(
+                tuple(None if x is None else jnp.full_like(x, weight) for weight, x in given)
+            )[0]
+
+        return values, _Gradients(
+            gradient(1, 0, 0),
+            None if alike is None else gradient(0, -1, 0),
+            None if away is None else gradient(0, 0, 1),
+        )
+
+    def _evaluate(
+        self, objective: Objective, image: Array, photograph: Array | None, key: Array
     ) -> tuple[Array, Array | None, Array | None]:
+        """The mean over all views of a picture; ``_view`` is one."""
+        views = key[None] if self.transforms is None else self.transforms.views(key)
+        values, features, away = jax.vmap(self._view, (None, None, None, 0))(
+            objective, image, photograph, views
+        )
+        return jnp.mean(values), features, None if away is None else jnp.mean(away)
+
+    def _view(
+        self, objective: Objective, image: Array, photograph: Array | None, key: Array
+    ) -> tuple[Array, Array | None, Array | None]:
+        """The objective's value, the features that are to differ, the distance to what is kept."""
+
         def transformed(image: Array) -> Array:
-            return image if transforms is None else transforms(key, image)
+            return image if self.transforms is None else self.transforms(key, image)
 
         def seen_by(network: Network, layers: tuple[str, ...]) -> PictureActivations:
             x = network.preprocess(transformed(image))[None]
@@ -184,41 +246,15 @@ def _gradients(
             each = {name: activation[0] for name, activation in found.items()}
             return PictureActivations(each, picture=image, seen_by=seen_by, axis=_PICTURES)
 
-        activations = seen_by(model, (*objectives.layers, *asked))
-        features = None if diversity_layer is None else activations[diversity_layer]
+        asked = [each for each in (self.diversity_layer, self.keep_layer) if each is not None]
+        activations = seen_by(self.model, (*self.objectives.layers, *asked))
+        features = None if self.diversity_layer is None else activations[self.diversity_layer]
         away = None
-        if keep_layer is not None and photograph is not None:
-            x = model.preprocess(transformed(photograph))[None]
-            before = redirected_activations(model, x, (keep_layer,))[keep_layer][0]
-            away = distance(activations[keep_layer], before)
+        if self.keep_layer is not None and photograph is not None:
+            x = self.model.preprocess(transformed(photograph))[None]
+            before = redirected_activations(self.model, x, (self.keep_layer,))[self.keep_layer][0]
+            away = distance(activations[self.keep_layer], before)
         return objective(activations), features, away
-
-    def evaluate(objective: Objective, image: Array, photograph: Array | None, key: Array):
-        views = key[None] if transforms is None else transforms.views(key)
-        values, features, away = jax.vmap(view, (None, None, None, 0))(
-            objective, image, photograph, views
-        )
-        return jnp.mean(values), features, None if away is None else jnp.mean(away)
-
-    def evaluate_all(images: Array) -> tuple[Array, Array | None, Array | None]:
-        mapped = jax.vmap(evaluate, axes, axis_name=_PICTURES)
-        values, features, away = mapped(objectives, images, photographs, keys)
-        return values, None if features is None else similarity(features), away
-
-    (values, alike, away), pull_back = jax.vjp(evaluate_all, images)
-
-    def gradient(of_values: int, of_alike: int, of_away: int) -> Array:
-        weights = (of_values, of_alike, of_away)
-        given = zip(weights, (values, alike, away), strict=True)
-        return pull_back(
-            tuple(None if x is None else jnp.full_like(x, weight) for weight, x in given)
-        )[0]
-
-    return values, (
-        gradient(1, 0, 0),
-        None if alike is None else gradient(0, -1, 0),
-        None if away is None else gradient(0, 0, 1),
-    )
 
 
 def distance(activations: Float[Array, "... c"], before: Float[Array, "... c"]) -> Float[Array, ""]:
