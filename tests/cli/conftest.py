@@ -12,21 +12,14 @@ import pytest
 from PIL import Image
 
 # A line that says how far a run is, where no bar can be shown.
-PROGRESS = re.compile(r"jaxdream: .*( compiling|, \d+%)\n")
+PROGRESS = re.compile(r"^jaxdream: .*( compiling|, \d+%)\n", re.MULTILINE)
 
 
 class Done(NamedTuple):
-    """What a command line printed; how far it was is apart."""
+    """What a command line printed, without the lines of how far it was."""
 
     stdout: str
     stderr: str
-    progress: list[str]
-
-    @classmethod
-    def of(cls, stdout: str, stderr: str) -> "Done":
-        lines = stderr.splitlines(keepends=True)
-        progress = [line for line in lines if PROGRESS.fullmatch(line)]
-        return cls(stdout, "".join(line for line in lines if line not in progress), progress)
 
     @property
     def notes(self) -> list[str]:
@@ -56,7 +49,8 @@ def cli(environment, tmp_path, monkeypatch, capsys):
     def cli(*arguments, code=0):
         capsys.readouterr()
         ended = run([str(argument) for argument in arguments])
-        done = Done.of(*capsys.readouterr())
+        printed = capsys.readouterr()
+        done = Done(printed.out, PROGRESS.sub("", printed.err))
         assert ended == code, done.stderr
         return done
 
@@ -140,3 +134,39 @@ def press_ctrl_c(monkeypatch):
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield press_ctrl_c
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory):
+    """A video of five frames at uneven times, with sound."""
+    from cli.video_runs import STAMPS
+    from video.films import film, moving
+
+    path = tmp_path_factory.mktemp("walk") / "walk.mp4"
+    return film(path, moving(5), stamps=STAMPS, sounds=["aac"])
+
+
+@pytest.fixture(scope="session")
+def dream(walk):
+    """Its dream."""
+    from cli.video_runs import dreamed
+
+    return dreamed(walk)
+
+
+@pytest.fixture(scope="session")
+def two_scenes(tmp_path_factory):
+    """A video of two scenes, of three frames and of four."""
+    from video.films import film, moving
+
+    frames = [*moving(7)]
+    frames[3:] = [255 - frame[:, ::-1] for frame in frames[3:]]
+    return film(tmp_path_factory.mktemp("scenes") / "scenes.mp4", frames)
+
+
+@pytest.fixture(scope="session")
+def one_by_one(two_scenes):
+    """The dream of its scenes, one after the other."""
+    from cli.video_runs import dreamed
+
+    return dreamed(two_scenes, cuts="3")
