@@ -13,7 +13,7 @@ from pathlib import Path
 import hypothesis
 import numpy as np
 import pytest
-from helpers import ROOT, read_until
+from helpers import ROOT, read_until, without_progress
 from jaxtyping import install_import_hook
 from PIL import Image
 
@@ -122,10 +122,13 @@ def environment(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def run_in(environment):
-    """Runs the command line in a folder, in a process of its own, to its end."""
+    """Runs the command line in a folder, in a process of its own, to its end.
+
+    Of what it said, the lines of how far it was are left out.
+    """
 
     def run_in(folder, *arguments):
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "jaxdream", *map(str, arguments)],
             cwd=folder,
             env=environment,
@@ -134,6 +137,8 @@ def run_in(environment):
             timeout=300,
             check=False,
         )
+        done.stderr = without_progress(done.stderr)
+        return done
 
     return run_in
 

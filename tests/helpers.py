@@ -1,6 +1,7 @@
 """Plain functions that several test modules call."""
 
 import os
+import re
 import select
 import time
 from collections.abc import Iterator
@@ -40,6 +41,11 @@ def read_until(terminal: int, text: str, seconds: float) -> str:
             except OSError:  # how Linux says that the other end is closed
                 break
     return shown
+
+
+def without_progress(stderr: str) -> str:
+    """What a command line said, without the lines of how far it was."""
+    return re.sub(r"^jaxdream: .*( compiling|, \d+%)\n", "", stderr, flags=re.MULTILINE)
 
 
 def one_line(done):

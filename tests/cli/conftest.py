@@ -1,18 +1,22 @@
 """The command line called in this process: to start another one takes seconds."""
 
 import os
-import re
 import shlex
 import signal
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from helpers import ROOT, without_progress
 from PIL import Image
 
-# A line that says how far a run is, where no bar can be shown.
-PROGRESS = re.compile(r"^jaxdream: .*( compiling|, \d+%)\n", re.MULTILINE)
+OWN_NETWORK = f"""
+import sys
+sys.path.append({str(ROOT / "tests")!r})
+from tiny_network import tiny_network as net
+"""
 
 
 class Done(NamedTuple):
@@ -50,7 +54,7 @@ def cli(environment, tmp_path, monkeypatch, capsys):
         capsys.readouterr()
         ended = run([str(argument) for argument in arguments])
         printed = capsys.readouterr()
-        done = Done(printed.out, PROGRESS.sub("", printed.err))
+        done = Done(printed.out, without_progress(printed.err))
         assert ended == code, done.stderr
         return done
 
@@ -170,3 +174,19 @@ def one_by_one(two_scenes):
     from cli.video_runs import dreamed
 
     return dreamed(two_scenes, cuts="3")
+
+
+@pytest.fixture
+def pictures_and_network(tmp_path):
+    """Pictures in the folder in which commands run, and the user's module."""
+    from jaxdream import write_image
+
+    (tmp_path / "mine.py").write_text(OWN_NETWORK)
+    (tmp_path / "in").mkdir()
+    random = np.random.default_rng(0)
+    for i in range(7):
+        write_image(tmp_path / "in" / f"{i}.png", random.uniform(0, 255, (20, 20, 3)))
+    before = list(sys.path)
+    yield tmp_path
+    sys.path[:] = before
+    sys.modules.pop("mine", None)

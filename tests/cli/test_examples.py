@@ -1,37 +1,13 @@
-"""``jaxdream examples`` and ``jaxdream atlas``, as a user calls them."""
+"""``jaxdream examples``, as a user calls it."""
 
-import sys
-
-import numpy as np
 import pytest
-from helpers import ROOT
 
-import jaxdream as jd
-
-CODE = f"""
-import sys
-sys.path.append({str(ROOT / "tests")!r})
-from tiny_network import tiny_network as net
-"""
 EXAMPLES = ["examples", "in", "--model", "mine:net", "--size", "16", "--batch", "2", "-o", "out"]
-ATLAS = [
-    "atlas", "in", "--model", "mine:net", "--size", "16", "--batch", "2", "--grid", "3",
-    "--cell-size", "12", "--cell-minimum", "2", "--steps", "2", "--projection", "pca", "-o", "out",
-]  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path):
-    """Pictures in the folder in which commands run, and the user's module."""
-    (tmp_path / "mine.py").write_text(CODE)
-    (tmp_path / "in").mkdir()
-    random = np.random.default_rng(0)
-    for i in range(7):
-        jd.write_image(tmp_path / "in" / f"{i}.png", random.uniform(0, 255, (20, 20, 3)))
-    before = list(sys.path)
-    yield tmp_path
-    sys.path[:] = before
-    sys.modules.pop("mine", None)
+def folder(pictures_and_network):
+    return pictures_and_network
 
 
 def test_as_a_process_on_a_folder_with_a_broken_picture(run, folder):
@@ -62,14 +38,6 @@ def test_ctrl_c_keeps_what_is_done(interrupt, run, folder, contents):
     assert contents(folder / "out") == kept
 
 
-def test_an_atlas(cli, folder):
-    done = cli(*ATLAS, "--layer", "second")
-    assert done.stdout == "out/index.html: second on 7 of 7 pictures\n"
-    (line,) = done.notes
-    assert "activations laid out by their two principal components" in line
-    assert jd.read_image(folder / "out" / "atlas.png").shape == (36, 36, 3)
-
-
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -89,5 +57,4 @@ def test_bad_options(cli, folder, more, message):
 
 def test_an_output_that_is_a_file(cli, folder):
     (folder / "out").write_text("mine")
-    for command in (EXAMPLES, ATLAS):
-        assert "is a file" in cli(*command, code=2).stderr
+    assert "is a file" in cli(*EXAMPLES, code=2).stderr
