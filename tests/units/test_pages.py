@@ -78,5 +78,6 @@ def test_only_pictures_that_there_were_are_examples(examples, pages):
 
 
 def test_of_many_pages_each_hundredth_is_told(examples, tmp_path):
+    (tmp_path / "units").mkdir()
     steps = list(write_pages(examples, NAMES, ABOUT, {"second": [0] * 250}, tmp_path))
     assert [step.text for step in steps] == ["100/250 pages", "200/250 pages", "250/250 pages"]

@@ -1,7 +1,5 @@
 """The tab of dreams: what its fields ask for, and what looks, recipes and clicks put into them."""
 
-from types import SimpleNamespace
-
 import pytest
 from page_context import page_context, upload
 from page_extras import gr
@@ -98,7 +96,7 @@ def test_a_look_fills_the_fields_with_its_settings(tab, context, name):
     order = filled(tab, tab._use_look(name))
     assert (order.settings, order.objective) == (settings, objective)
     index = list(LOOKS).index(name)
-    assert tab._click_look(SimpleNamespace(index=index))[tab.look_name] == name
+    assert tab._click_look(clicked(tab, index))[tab.look_name] == name
 
 
 def test_a_look_that_the_page_has_not_given_changes_nothing(tab):
@@ -109,11 +107,16 @@ def test_another_seed_is_drawn_shown_and_dreamed(tab, monkeypatch):
     monkeypatch.setattr("random.randrange", lambda most: most - 1)
     dreamed = []
     monkeypatch.setattr(tab, "_follow", lambda _, values: dreamed.append(tab.order(values)) or [])
-    (shown,) = tab._dream_anew(None, *sent(tab, steps=3))
+    (shown,) = tab._dream_anew(gr.Request(), *sent(tab, steps=3))
     assert shown == {tab.source.components[1]: 999_999}
     assert (dreamed[0].source.seed, dreamed[0].settings.steps) == (999_999, 3)
 
 
+def clicked(tab, index):
+    """A click on a picture of a gallery."""
+    return gr.SelectData(tab.gallery, {"index": index, "value": None})
+
+
 def test_clicks_take_what_was_clicked(tab):
-    assert tab._click_layer(SimpleNamespace(index=0)) == {tab.look.layer: "second"}
-    assert tab._click_example(SimpleNamespace(index=1)) == str(example_pictures()[1])
+    assert tab._click_layer(clicked(tab, 0)) == {tab.look.layer: "second"}
+    assert tab._click_example(clicked(tab, 1)) == str(example_pictures()[1])

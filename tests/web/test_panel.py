@@ -48,7 +48,7 @@ def test_a_text_to_copy_is_shown_letter_by_letter():
 
 
 def test_times_are_seconds_or_minutes():
-    assert [time_text(seconds) for seconds in (4.4, 89, 90, 600)] == [
+    assert [time_text(seconds) for seconds in (4.4, 89.0, 90.0, 600.0)] == [
         "4 seconds", "89 seconds", "2 minutes", "10 minutes",
     ]  # fmt: skip
 
@@ -106,7 +106,7 @@ def test_what_is_wrong_is_a_line_and_the_buttons_come_back(panel):
     def refuse(_):
         raise JaxdreamError("give a picture first")
 
-    busy, end = panel.follow(SimpleNamespace(session_hash="one"), refuse)
+    busy, end = panel.follow(gr.Request(session_hash="one"), refuse)
     assert busy[panel.begin[0]]["interactive"] is False
     assert end[panel.status] == status("give a picture first", failed=True)
     assert end[panel.begin[0]]["interactive"] is True
