@@ -215,7 +215,10 @@ def _shown(description: str) -> Iterator[Callable[[str, float], None]]:
 
 
 class _Lines:
-    """A line as a run begins, one for its first step, and one for each tenth of it."""
+    """A line as a run begins, one for its first step, and one for each tenth of it.
+
+    What comes in several parts, such as an atlas, has these lines for each of its parts.
+    """
 
     def __init__(self, description: str) -> None:
         self._tenth = -1
@@ -223,7 +226,7 @@ class _Lines:
 
     def update(self, text: str, done: float) -> None:
         tenth = int(10 * done + 1e-6)
-        if tenth > self._tenth:
+        if tenth > self._tenth or tenth == 0 < self._tenth:
             say(f"{text}, {done:.0%}")
             self._tenth = tenth
 

@@ -102,6 +102,15 @@ def test_where_there_is_no_terminal_each_tenth_is_a_line(capsys):
     assert tenths == [f"jaxdream: a?.png step {3 * n}, {10 * n}%" for n in range(1, 11)]
 
 
+def test_what_begins_again_is_another_part(capsys):
+    with session.running("out") as run:
+        for text, done in (("a", 0.5), ("a", 1.0), ("b", 0.01), ("b", 0.02), ("b", 0.6)):
+            run.show(text, done)
+    _, *lines = capsys.readouterr().err.splitlines()
+    said = [line.removeprefix("jaxdream: out ") for line in lines]
+    assert said == ["a, 50%", "a, 100%", "b, 1%", "b, 60%"]
+
+
 def test_ctrl_c_ends_the_block(capsys):
     with session.running("a.png") as run:
         warnings.warn("look at this", JaxdreamWarning, stacklevel=1)
