@@ -74,8 +74,9 @@ def test_the_layers_that_look_good_come_first(tab):
 
 def filled(tab, updates):
     """What the browser would send after these updates."""
-    values = [updates.get(each, each.value) for each in tab.inputs]
-    return tab.order(tuple(values))
+    shown = [updates.get(each, each.value) for each in tab.inputs]
+    # A slider is given its range as well.
+    return tab.order(tuple(x["value"] if isinstance(x, dict) else x for x in shown))
 
 
 def test_a_recipe_fills_the_fields_so_that_they_ask_for_it_again(tab, context):
