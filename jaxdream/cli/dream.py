@@ -218,7 +218,7 @@ def dream_task(
     return _exit_code(run.interrupted, bool(kept), failed, len(files))
 
 
-def _report(output: str, work: "FileWork") -> None:
+def _report(output: Path, work: "FileWork") -> None:
     """Tell what was written."""
     lost, work.progress.without_alpha = work.progress.without_alpha, 0
     if lost and not formats.keeps_alpha(output):

@@ -17,7 +17,7 @@ from jaxdream.files.reading import printable, reason
 from jaxdream.files.version import jaxdream_version
 
 if TYPE_CHECKING:
-    import jax
+    from jaxdream.types import Device
 
 _PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "numpy", "pillow", "huggingface-hub", "av",
@@ -84,7 +84,7 @@ def _devices() -> str:
     return described_devices(jax.devices())
 
 
-def described_devices(devices: "Sequence[jax.Device]") -> str:
+def described_devices(devices: "Sequence[Device]") -> str:
     """Each kind of device once, with how many there are: ``4 x gpu NVIDIA A100``."""
     # A processor has no name of its own: its kind is "cpu" again.
     names = Counter(" ".join(dict.fromkeys((d.platform, d.device_kind))) for d in devices)

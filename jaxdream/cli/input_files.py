@@ -7,11 +7,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-import psutil
-
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import open_regular
-from jaxdream.images.decoding import decoding_bytes
 
 _VECTOR = b"\x93NUMPY"  # how a .npy file begins
 _WHAT = {
@@ -70,7 +67,10 @@ def check_decoding(path: str, memory: int | None) -> None:
         JaxdreamError: it cannot.
     """
     if memory is not None:
+        import psutil
+
         from jaxdream.folder.decoding_memory import check_decoding as check
+        from jaxdream.images.decoding import decoding_bytes
 
         left = memory - psutil.Process().memory_info().rss
         check(path, decoding_bytes(path), left)

@@ -139,8 +139,9 @@ def run_steps(
         infos = jax.tree.map(lambda value: value[None], info)
     else:
         state, infos = jax.lax.scan(step, state, steps)
-    learnt, *others = state
-    return AscentBatch(begun.with_learnt(learnt), *others), infos
+    learnt, optimizer_state, importance, keep_scale = state
+    parameters = begun.with_learnt(learnt)
+    return AscentBatch(parameters, optimizer_state, importance, keep_scale), infos
 
 
 class _Gradients(NamedTuple):

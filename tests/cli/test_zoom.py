@@ -343,7 +343,8 @@ REFUSED = {
     "photo.png -o text.gif": "text.gif.frames is a file",
     "move.gif -o move.gif": "move.gif is the same file as the input move.gif",
     "photo.png --guide move.gif -o move.gif": "move.gif is the same file as the guide move.gif",
-    "photo.png --objective 'guide(\"move.gif\", conv2/3x3)' -o move.gif": "--overwrite",
+    "photo.png --objective 'guide(\"move.gif\", conv2/3x3)' -o move.gif":
+        "move.gif is the same file as a file of the objective move.gif",
     "photo.png --objective 'guide(\"move.gif\", conv2/3x3)' --overwrite -o move.gif":
         "a file of the objective",
     "frames/0001.png -o frames": "frames/0001.png is the same file as the input frames/0001.png",
