@@ -61,7 +61,7 @@ def test_interrupted_there_is_an_animation_of_what_there_is(cli, photo, tmp_path
 
 REFUSED = {
     "photo.png -o s.gif --gif s.gif": "two results would be written to one file, s.gif",
-    "photo.png --gif photo.gif --guide photo.gif": "photo.gif is the same file as the guide",
+    "photo.png --gif move.gif --guide move.gif": "move.gif is the same file as the guide",
     "move.gif --gif move.gif": "move.gif is the same file as the input move.gif",
     "photo.png --gif seen.xyz": "seen.xyz: animations are written as .gif, .webp, .mp4",
     "photo.png --gif no/where.gif": "there is no folder no",

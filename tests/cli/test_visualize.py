@@ -196,7 +196,7 @@ def test_files_and_networks_of_an_objective_are_recorded_and_kept(call, photo, t
     assert set(files) == {"googlenet_mini", photo.name}
     before = photo.read_bytes()
     done = call("visualize", "--objective", text, *QUICKER, "-o", photo.name, code=2)
-    assert "is the same file as the input" in one_line(done)
+    assert "is the same file as a file of the objective" in one_line(done)
     assert photo.read_bytes() == before
 
 

@@ -124,25 +124,6 @@ class TestCurves:
             assert np.abs(dreams[1] - still).max() > 0.5
 
 
-class TestChannelsOfAScene:
-    def test_are_chosen_once_by_the_first_frame(self, dreamed, tiny):
-        red = np.full_like(pan(1)[0], (250, 0, 0))
-        options = {"objective": "strongest(second, 1)", "cuts": "3"}
-        states_of(tiny, [red, *pan(4, speed=4)], **options)
-        whole = [tuple(np.asarray(objective.weights)) for _, objective in dreamed]
-        assert len(whole) == 5
-        assert len(set(whole[:3])) == 1
-        assert len(set(whole[3:])) == 1
-        assert whole[0] != whole[3]
-
-    def test_are_the_same_where_the_scene_goes_on(self, tiny):
-        frames = [np.full_like(pan(1)[0], (250, 0, 0)), *pan(3, speed=4)]
-        options = {"objective": "strongest(second, 1)", "cuts": "none"}
-        whole = states_of(tiny, frames, **options)
-        rest = states_of(tiny, frames[2:], **options, frames_done=2, carried=whole[1].carried)
-        np.testing.assert_array_equal(images(rest), images(whole[2:]))
-
-
 class TestGradients:
     def dead_on_black(self, tiny):
         """A network that does not see black."""
