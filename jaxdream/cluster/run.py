@@ -24,6 +24,7 @@ from jaxdream.cluster.engine import (
 )
 from jaxdream.cluster.entries import iterate_places
 from jaxdream.cluster.listing import Listing, PartsOf, RemoteParts, Seen, add_apart, add_shards
+from jaxdream.cluster.machines import FromStore, ask_machine, check_network
 from jaxdream.cluster.manifest import Row, known_parts, merge_parts, remembered, write_part
 from jaxdream.cluster.optional import imported
 from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save
@@ -37,7 +38,6 @@ from jaxdream.folder.run import check_not_written, check_settings
 from jaxdream.folder.targets import TargetError
 from jaxdream.folder.worker import Progress, named_mask, named_objective
 from jaxdream.models.network import Network
-from jaxdream.models.precision import resolve_precision
 from jaxdream.objectives import Objective
 from jaxdream.recipe import provenance
 from jaxdream.settings import Compute, DreamSettings, SourceSettings, takes_settings
@@ -45,27 +45,6 @@ from jaxdream.settings import Compute, DreamSettings, SourceSettings, takes_sett
 _PART_ROWS, _PART_SECONDS = 5000, 60.0  # of the manifest: when what is new is written
 _STARTS = 3  # of the engine without a picture in between, before its error is the user's
 _AHEAD = 2  # batches that a worker has or will get at once: so a slow one does not hold many
-
-
-class _Machine(NamedTuple):
-    """What a worker of the cluster says about itself."""
-
-    platform: str  # as JAX names it
-    precision: str | None  # what "auto" means there
-    budget_bytes: int
-    devices: int
-
-
-class _FromStore:
-    """The network and the objective in Ray's object store: each worker takes them once."""
-
-    def __init__(self, reference: Any) -> None:
-        self._reference = reference
-
-    def __call__(self) -> tuple[Network, Objective]:
-        ray = imported("ray")
-
-        return ray.get(self._reference)
 
 
 @takes_settings(settings=DreamSettings, source=SourceSettings, compute=Compute)
@@ -121,7 +100,7 @@ def dream_places(
     ray_data()
     check_address(address)
     check_settings(settings, source)
-    _check_model(model)
+    check_network(model)
     place = _output_folder(str(folder))
     text = objective or model.default_layer
     listing = Listing(suffix)
@@ -151,20 +130,6 @@ def _output_folder(folder: str) -> str:
         raise JaxdreamError(f"{folder} is the memory of one process: name a place that all see")
     opened_store(folder)
     return folder.rstrip("/")
-
-
-def _check_model(model: Network) -> None:
-    """Make sure that a network can go to other machines.
-
-    Raises:
-        JaxdreamError: it cannot.
-    """
-    try:
-        imported("ray.cloudpickle").dumps(model)
-    except Exception as error:  # of the network's own parts: any type
-        raise JaxdreamError(
-            f"the network cannot be sent to other machines: {reason(error)}"
-        ) from error
 
 
 def _quiet(masks: Any) -> Any:
@@ -264,7 +229,7 @@ class _Run:
         """Ask a worker what it is, and decide what all workers do alike."""
         ray = imported("ray")
         workers = find_workers(self.compute, self.device)
-        machine = _asked(workers, self.compute)
+        machine = ask_machine(workers, self.compute)
         model = self.model
         if self.compute.precision == "auto" and machine.precision is not None:
             model = model.with_precision(machine.precision)  # pyright: ignore[reportArgumentType]
@@ -276,7 +241,7 @@ class _Run:
         }  # fmt: skip
         change = self.max_batch is not None or self.compute.memory is not None
         chosen = remembered(self.work.place, self.work.key, chosen, change=change)
-        network = _FromStore(ray.put((model, self.objective)))
+        network = FromStore(ray.put((model, self.objective)))
         return _SetUp(workers, Planning(**chosen), network)
 
     def _pipeline(self, setup: "_SetUp", missing: list[int]) -> Iterator[tuple[int, list[Row]]]:
@@ -316,7 +281,7 @@ class _Run:
 class _SetUp(NamedTuple):
     workers: Workers
     planning: Planning
-    network: _FromStore
+    network: FromStore
 
 
 class _Home(Tries, PartsOf):
@@ -336,40 +301,3 @@ def _home(listing: Listing) -> Any:
     at_home = strategies.NodeAffinitySchedulingStrategy(here, soft=False)
     actor = ray.remote(_Home).options(num_cpus=0, scheduling_strategy=at_home)
     return actor.remote(str(listing.path), listing.size)
-
-
-def _asked(workers: Workers, compute: Compute) -> _Machine:
-    """What a worker of the cluster says about itself.
-
-    Raises:
-        JaxdreamError: JAX there does not have the accelerator that Ray gave it.
-    """
-    ray = imported("ray")
-
-    ask = ray.remote(max_retries=-1, **workers.options)(_about_this_machine)
-    try:
-        return ray.get(ask.remote(compute, workers.platform))
-    except ray.exceptions.RayTaskError as error:
-        raise JaxdreamError(
-            f"JAX does not compute on the cluster's {workers.platform}: {reason(error.cause)}"
-        ) from None
-
-
-def _about_this_machine(compute: Compute, platform: str) -> _Machine:
-    """In a worker: what it has."""
-    from jaxdream.cluster.stages import start_worker
-
-    start_worker(platform)
-    import jax
-
-    from jaxdream.execution.memory import available
-    from jaxdream.execution.sharding import chosen_sharding
-
-    sharding = chosen_sharding(compute.shard)
-    budget = available(compute.memory, sharding and sharding.devices)
-    precision = None if compute.precision is None else resolve_precision(compute.precision)
-    # In whole megabytes, as ``batch`` plans.
-    return _Machine(
-        jax.default_backend(), precision, max(budget, 0) // 10**6 * 10**6,
-        sharding.pictures if sharding else 1,
-    )  # fmt: skip

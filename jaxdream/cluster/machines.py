@@ -1,0 +1,84 @@
+"""The machines of a cluster: what one says about itself, and how a network gets to all of them."""
+
+from typing import Any, NamedTuple
+
+from jaxdream.cluster.engine import Workers
+from jaxdream.cluster.optional import imported
+from jaxdream.errors import JaxdreamError
+from jaxdream.files.reading import reason
+from jaxdream.models.network import Network
+from jaxdream.models.precision import resolve_precision
+from jaxdream.objectives import Objective
+from jaxdream.settings import Compute
+
+
+class Machine(NamedTuple):
+    """What a worker of the cluster says about itself."""
+
+    platform: str  # as JAX names it
+    precision: str | None  # what "auto" means there
+    budget_bytes: int
+    devices: int
+
+
+class FromStore:
+    """The network and the objective in Ray's object store: each worker takes them once."""
+
+    def __init__(self, reference: Any) -> None:
+        self._reference = reference
+
+    def __call__(self) -> tuple[Network, Objective]:
+        ray = imported("ray")
+
+        return ray.get(self._reference)
+
+
+def check_network(model: Network) -> None:
+    """Make sure that a network can go to other machines.
+
+    Raises:
+        JaxdreamError: it cannot.
+    """
+    try:
+        imported("ray.cloudpickle").dumps(model)
+    except Exception as error:  # of the network's own parts: any type
+        raise JaxdreamError(
+            f"the network cannot be sent to other machines: {reason(error)}"
+        ) from error
+
+
+def ask_machine(workers: Workers, compute: Compute) -> Machine:
+    """What a worker of the cluster says about itself.
+
+    Raises:
+        JaxdreamError: JAX there does not have the accelerator that Ray gave it.
+    """
+    ray = imported("ray")
+
+    ask = ray.remote(max_retries=-1, **workers.options)(_about_this_machine)
+    try:
+        return ray.get(ask.remote(compute, workers.platform))
+    except ray.exceptions.RayTaskError as error:
+        raise JaxdreamError(
+            f"JAX does not compute on the cluster's {workers.platform}: {reason(error.cause)}"
+        ) from None
+
+
+def _about_this_machine(compute: Compute, platform: str) -> Machine:
+    """In a worker: what it has."""
+    from jaxdream.cluster.stages import start_worker
+
+    start_worker(platform)
+    import jax
+
+    from jaxdream.execution.memory import available
+    from jaxdream.execution.sharding import chosen_sharding
+
+    sharding = chosen_sharding(compute.shard)
+    budget = available(compute.memory, sharding and sharding.devices)
+    precision = None if compute.precision is None else resolve_precision(compute.precision)
+    # In whole megabytes, as ``batch`` plans.
+    return Machine(
+        jax.default_backend(), precision, max(budget, 0) // 10**6 * 10**6,
+        sharding.pictures if sharding else 1,
+    )  # fmt: skip
