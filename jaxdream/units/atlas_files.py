@@ -33,7 +33,7 @@ from jaxdream.units.atlas import (
 from jaxdream.units.atlas_page import atlas_page
 from jaxdream.units.folder import About, ResultFolder, StepDone, found_inputs
 from jaxdream.units.html import write_text
-from jaxdream.units.pictures import NOT_FINITE, Read, Unreadable, shown_size, stacked
+from jaxdream.units.pictures import NOT_FINITE, Read, Unreadable, read_batches, shown_size, stacked
 from jaxdream.units.sampling import (
     ActivationSample,
     candidates_per_picture,
@@ -168,13 +168,18 @@ def _sample(
         sample = ActivationSample.from_arrays(arrays)
     if results.is_finished():
         return about, sample
+
+    def add(about: About, sample: ActivationSample, read: Read):
+        sample, failed = work.add(sample, read, inputs)
+        return about.after(len(read.numbers), failed), sample, failed
+
+    left = range(about.read, about.pictures)
     about, sample = yield from results.go_through(
-        inputs,
         about,
         sample,
-        add=lambda sample, read: work.add(sample, read, inputs),
+        read_batches(inputs, left, about.size, batch=work.settings.batch),
+        add=add,
         arrays=ActivationSample.arrays,
-        batch=work.settings.batch,
     )
     results.finish(about, sample.arrays())
     return about, sample

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,21 +14,23 @@ from jaxdream.files.reading import PathLike
 from jaxdream.folder.inputs import Input
 from jaxdream.models.network import Network
 from jaxdream.settings import ExamplesSettings, VisualizeSettings, takes_settings
+from jaxdream.units.computing import Computing, Here
+from jaxdream.units.drawing import write_visualizations
+from jaxdream.units.drawing_parts import Drawing
+from jaxdream.units.example_parts import Found
 from jaxdream.units.examples import Pass, Statistics, UnitExamples
 from jaxdream.units.folder import About, ResultFolder, StepDone, found_inputs
-from jaxdream.units.names import check_names
+from jaxdream.units.names import Chosen, check_names
 from jaxdream.units.pages import write_pages
-from jaxdream.units.pictures import NOT_FINITE, Read, Unreadable
+from jaxdream.units.pictures import Unreadable
 from jaxdream.units.sheets import write_sheets
-from jaxdream.units.statistics import SHARES, UnitStatistics
-from jaxdream.units.visualizations import (
-    check_of_units,
-    copy_visualizations,
-    write_visualizations,
-)
+from jaxdream.units.statistics import SHARES, UnitStatistics, merge_statistics
+from jaxdream.units.visualizations import FOLDER as VISUALIZATIONS
+from jaxdream.units.visualizations import check_of_units, copy_visualizations
 
 RESULT = "examples.npz"
-_PARTS = ("index.html", "units", "visualizations")
+_PARTS = ("index.html", "units", VISUALIZATIONS)
+_BEGUN = "begun:"  # before a layer's name: of the part that is not whole
 
 
 @dataclass(frozen=True)
@@ -105,29 +108,67 @@ def examples_of_files(
             of one thing or for a photograph, pictures that cannot be found, or a folder that
             holds something else or cannot be written into.
     """
-    path = Path(folder)
-    found = found_inputs(inputs, path)
-    work = Pass.planned(model, layers, settings)
-    if visualize is not None:
-        check_of_units(visualize)
-    check_names(list(work.shapes))
-    chosen = {name: _checked(channels, name, shape[-1]) for name, shape in work.shapes.items()}
-    results = ResultFolder(path, RESULT, _PARTS)
+    plan = ExamplesPlan.checked(
+        model, inputs, folder, layers,
+        settings=settings, channels=channels, visualize=visualize, visualizations=visualizations,
+        seed=seed, overwrite=overwrite,
+    )  # fmt: skip
+    return plan.run(Here(model))
 
-    def run() -> Iterator[StepDone]:
+
+@dataclass(frozen=True)
+class ExamplesPlan:
+    """What ``examples_of_files`` is asked for, and checked."""
+
+    work: Pass
+    inputs: Sequence[Input]
+    folder: Path
+    chosen: Chosen
+    visualize: VisualizeSettings | None
+    visualizations: PathLike | None
+    seed: int
+    overwrite: bool
+
+    @classmethod
+    def checked(
+        cls,
+        model: Network,
+        inputs: Sequence[str | os.PathLike[str] | Input],
+        folder: PathLike,
+        layers: str | Sequence[str],
+        *,
+        settings: ExamplesSettings,
+        channels: Sequence[int] | None,
+        visualize: VisualizeSettings | None,
+        visualizations: PathLike | None,
+        seed: int,
+        overwrite: bool,
+    ) -> "ExamplesPlan":
+        """Args and errors are those of ``examples_of_files``."""
+        path = Path(folder)
+        found = found_inputs(inputs, path)
+        work = Pass.planned(model, layers, settings)
+        if visualize is not None:
+            check_of_units(visualize)
+        check_names(list(work.shapes))
+        chosen = {name: _checked(channels, name, shape[-1]) for name, shape in work.shapes.items()}
+        return cls(work, found, path, chosen, visualize, visualizations, seed, overwrite)
+
+    def run(self, computing: Computing) -> Iterator[StepDone]:
+        """Find and show the examples, as far as they are missing."""
+        path, chosen, model = self.folder, self.chosen, computing.model
+        work = replace(self.work, model=model)
+        results = ResultFolder(path, RESULT, _PARTS)
         with results.held():
-            yield from _find(work, found, results, overwrite)
+            yield from _find(work, self.inputs, results, computing, self.overwrite)
             examples = read_examples(path)
-            yield from write_sheets(examples.layers, chosen, found, work.size, path)
-            if visualizations is not None:
-                copy_visualizations(model, Path(visualizations), chosen, path)
-            if visualize is not None:
-                yield from write_visualizations(
-                    model, chosen, path, settings=visualize, size=work.size, seed=seed
-                )
+            yield from write_sheets(examples.layers, chosen, self.inputs, work.size, path)
+            if self.visualizations is not None:
+                copy_visualizations(model, Path(self.visualizations), chosen, path)
+            if self.visualize is not None:
+                drawing = Drawing(self.visualize, work.size, self.seed, computing.made_with)
+                yield from write_visualizations(computing, chosen, path / VISUALIZATIONS, drawing)
             yield from write_pages(examples.layers, examples.names, examples.about, chosen, path)
-
-    return run()
 
 
 def _checked(channels: Sequence[int] | None, layer: str, count: int) -> list[int]:
@@ -139,38 +180,54 @@ def _checked(channels: Sequence[int] | None, layer: str, count: int) -> list[int
     return list(dict.fromkeys(channels))
 
 
+class _Totals(NamedTuple):
+    """What is known after some pictures: ``example_parts`` says which of them are a part."""
+
+    whole: Statistics  # of the parts that are whole
+    begun: Statistics | None  # of the part that is not
+
+
 def _find(
-    work: Pass, inputs: Sequence[Input], results: ResultFolder, overwrite: bool
+    work: Pass,
+    inputs: Sequence[Input],
+    results: ResultFolder,
+    computing: Computing,
+    overwrite: bool,
 ) -> Iterator[StepDone]:
     """Read the pictures that have not been read yet."""
     about = About.of(work.model, inputs, list(work.shapes), work.size, work.settings.recorded())
     about, arrays = results.open(about, overwrite=overwrite)
     if results.is_finished():
         return
-    about, states = yield from results.go_through(
-        inputs,
+    totals = _Totals(work.start(), None) if arrays is None else _totals(arrays, work)
+    about, totals = yield from results.go_through(
         about,
-        work.start() if arrays is None else _states(arrays, work),
-        add=lambda states, read: _added(work, states, read, inputs),
+        totals,
+        computing.found(work, inputs, about.read, totals.begun),
+        add=_added,
         arrays=_raw,
-        batch=work.settings.batch,
     )
-    results.finish(about, _arrays(work.results(states), inputs))
+    results.finish(about, _arrays(work.results(totals.whole), inputs))
 
 
 def _added(
-    work: Pass, states: Statistics, read: Read, inputs: Sequence[Input]
-) -> tuple[Statistics, list[Unreadable]]:
-    """The statistics with one more batch, and which of its pictures could not be used."""
-    failed = [one for one in read.pictures if isinstance(one, Unreadable)]
-    states, refused = work.add(states, read.pictures, read.numbers)
-    failed += [Unreadable.of(inputs[number], NOT_FINITE) for number in refused]
-    return states, failed
+    about: About, totals: _Totals, found: Found
+) -> tuple[About, _Totals, Sequence[Unreadable]]:
+    """How far it is and what is known with some further pictures."""
+    about = about.after(found.read, found.failed)
+    if not found.whole:
+        return about, _Totals(totals.whole, found.states), found.failed
+    merged = {
+        name: merge_statistics(whole, found.states[name]) for name, whole in totals.whole.items()
+    }
+    return about, _Totals(merged, None), found.failed
 
 
-def _raw(states: Statistics) -> dict[str, np.ndarray]:
+def _raw(totals: _Totals) -> dict[str, np.ndarray]:
+    """What is known, as a file holds it."""
+    named = totals.whole | {_BEGUN + name: s for name, s in (totals.begun or {}).items()}
     return {
-        f"{name}/{key}": array for name, s in states.items() for key, array in s.arrays().items()
+        f"{name}/{key}": array for name, s in named.items() for key, array in s.arrays().items()
     }
 
 
@@ -181,8 +238,17 @@ def _of_layer(arrays: Mapping[str, np.ndarray], layer: str) -> dict[str, np.ndar
     }
 
 
-def _states(arrays: Mapping[str, np.ndarray], work: Pass) -> Statistics:
-    return {name: UnitStatistics.from_arrays(_of_layer(arrays, name)) for name in work.shapes}
+def _totals(arrays: Mapping[str, np.ndarray], work: Pass) -> _Totals:
+    """What ``_raw`` gave."""
+
+    def read(start: str) -> Statistics:
+        return {
+            name: UnitStatistics.from_arrays(_of_layer(arrays, start + name))
+            for name in work.shapes
+        }
+
+    has_begun = any(name.startswith(_BEGUN) for name in arrays)
+    return _Totals(read(""), read(_BEGUN) if has_begun else None)
 
 
 def _arrays(examples: Mapping[str, UnitExamples], inputs: Sequence[Input]) -> dict[str, np.ndarray]:

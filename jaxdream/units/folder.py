@@ -21,7 +21,7 @@ from jaxdream.folder.inputs import Input, find_inputs
 from jaxdream.images import picture_files
 from jaxdream.models.network import Network
 from jaxdream.types import Size
-from jaxdream.units.pictures import Read, Unreadable, folder_hash, read_batches
+from jaxdream.units.pictures import Unreadable, folder_hash
 
 _CHECKPOINT = "unfinished.npz"
 _LOCK = ".jaxdream.lock"
@@ -29,6 +29,7 @@ _MOST_FAILURES = 1000  # that are remembered by name
 _KEEP_EVERY = 60.0  # seconds between checkpoints
 
 State = TypeVar("State")
+News = TypeVar("News")
 
 
 class StepDone(NamedTuple):
@@ -157,35 +158,34 @@ class ResultFolder:
 
     def go_through(
         self,
-        inputs: Sequence[Input],
         about: About,
         state: State,
+        news: Generator[News, None, None],
         *,
-        add: Callable[[State, Read], tuple[State, list[Unreadable]]],
+        add: Callable[[About, State, News], tuple[About, State, Sequence[Unreadable]]],
         arrays: Callable[[State], Mapping[str, np.ndarray]],
-        batch: int,
     ) -> Generator[StepDone, None, tuple[About, State]]:
         """Go through the pictures that are left; closed or interrupted, it keeps how far it is.
 
         Args:
             about: how far an earlier run came.
             state: what that found out.
-            add: what is known with one more batch, and which of its pictures could not be used.
+            news: of the pictures that are left, in their order.
+            add: how far it is and what is known with one more of these, and which of its pictures
+                could not be used.
             arrays: what is known, as a file holds it.
-            batch: pictures in each.
 
         Returns:
             The description and what is known after the last picture.
         """
         # In one variable: an interruption finds both before a batch, or both after it.
         current = (about, state)
-        numbers = range(about.read, about.pictures)
         kept_at = time.monotonic()
         try:
-            with closing(read_batches(inputs, numbers, about.size, batch=batch)) as batches:
-                for read in batches:
-                    state, failed = add(current[1], read)
-                    current = (current[0].after(len(read.numbers), failed), state)
+            with closing(news):
+                for one in news:
+                    about, state, failed = add(*current, one)
+                    current = (about, state)
                     if time.monotonic() > kept_at + _KEEP_EVERY:
                         self.keep(current[0], arrays(current[1]))
                         kept_at = time.monotonic()

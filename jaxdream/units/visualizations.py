@@ -10,7 +10,6 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from jaxdream import objectives
 from jaxdream.errors import JaxdreamError, JaxdreamWarning
 from jaxdream.files.reading import printable
 from jaxdream.files.writing import make_folder
@@ -24,10 +23,9 @@ from jaxdream.models.network import Network
 from jaxdream.objectives.base import Objective
 from jaxdream.settings import VisualizeSettings
 from jaxdream.types import Size
-from jaxdream.units.folder import StepDone, may_write
-from jaxdream.units.names import Chosen, unit_file, unit_label
+from jaxdream.units.folder import may_write
+from jaxdream.units.names import Chosen, unit_file
 from jaxdream.visualization.planning import most_at_once
-from jaxdream.visualization.record import visualize_record
 from jaxdream.visualization.step import ImageParameters
 from jaxdream.visualization.visualize import VisualizeState, iterate_visualize
 
@@ -79,24 +77,45 @@ def visualize_many(
     most = most_at_once(model, wanted[0][1], settings=settings, size=size)
     together = min(len(wanted), most)
     for first in range(0, len(wanted), together):
-        part = list(wanted[first : first + together])
-        # The last batch is filled up, so that all have the same program.
-        filled = part + [part[-1]] * (together - len(part))
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(
-            jax.random.key(seed), np.array([number for number, _ in filled], np.uint32)
-        )
-        states = iterate_visualize(
-            keys, model, [one for _, one in filled], settings=settings, size=size
-        )
-        for state in _without_complaint(states):
-            jax.block_until_ready(state.parameters)  # so that an interruption comes soon
-            share = (first + len(part) * state.step / state.steps) / len(wanted)
-            if state.step < state.steps:
-                yield share, {}
-                continue
-            images = np.asarray(state.images)
-            drawn = [Drawn(images[i], _one(state.parameters, i)) for i in range(len(part))]
-            yield share, {number: one for (number, _), one in zip(part, drawn, strict=True)}
+        part = wanted[first : first + together]
+        for share, drawn in visualize_batch(
+            model, part, together, settings=settings, size=size, seed=seed
+        ):
+            yield (first + len(part) * share) / len(wanted), drawn
+
+
+def visualize_batch(
+    model: Network,
+    part: Sequence[tuple[int, Objective]],
+    together: int,
+    *,
+    settings: VisualizeSettings,
+    size: Size,
+    seed: int,
+) -> Iterator[tuple[float, dict[int, Drawn]]]:
+    """Pictures of numbered objectives in one batch.
+
+    Args:
+        together: pictures of the batch: fewer are filled up, so that all batches have one program.
+
+    Yields:
+        How much is done, 0..1; at 1 with the pictures by their numbers.
+    """
+    filled = [*part, *[part[-1]] * (together - len(part))]
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(
+        jax.random.key(seed), np.array([number for number, _ in filled], np.uint32)
+    )
+    states = iterate_visualize(
+        keys, model, [one for _, one in filled], settings=settings, size=size
+    )
+    for state in _without_complaint(states):
+        jax.block_until_ready(state.parameters)  # so that an interruption comes soon
+        if state.step < state.steps:
+            yield state.step / state.steps, {}
+            continue
+        images = np.asarray(state.images)
+        drawn = [Drawn(images[i], _one(state.parameters, i)) for i in range(len(part))]
+        yield 1.0, {number: one for (number, _), one in zip(part, drawn, strict=True)}
 
 
 def _one(parameters: ImageParameters, i: int) -> ImageParameters:
@@ -121,41 +140,6 @@ def _without_complaint(states: Iterator[VisualizeState]) -> Iterator[VisualizeSt
             return
         finished = state.step == state.steps
         yield state
-
-
-def write_visualizations(
-    model: Network,
-    chosen: Chosen,
-    folder: Path,
-    *,
-    settings: VisualizeSettings,
-    size: Size,
-    seed: int,
-) -> Iterator[StepDone]:
-    """Write a visualisation of each unit that has none yet, made with these settings.
-
-    Raises:
-        JaxdreamError: the layer is too small for the size, or a file cannot be written.
-    """
-    make_folder(folder / FOLDER)
-    for layer, channels in chosen.items():
-        records = {
-            channel: visualize_record(
-                model, settings, pictures=[unit_label(layer, channel)], size=size, seed=seed
-            )
-            for channel in channels
-        }
-        paths = {channel: folder / FOLDER / unit_file(layer, channel) for channel in channels}
-        missing = [c for c in channels if not has_record(paths[c], records[c])]
-        wanted = [(channel, objectives.channel(layer, channel)) for channel in missing]
-        made = 0
-        for share, pictures in visualize_many(
-            model, wanted, settings=settings, size=size, seed=seed
-        ):
-            for channel, picture in pictures.items():
-                write_image(paths[channel], picture.pixels, recipe=records[channel])
-            made += len(pictures)
-            yield StepDone(f"{made}/{len(missing)} visualisations of {layer}", share)
 
 
 def has_record(path: Path, record: str) -> bool:

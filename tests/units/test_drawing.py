@@ -65,6 +65,13 @@ def test_a_stopped_run_keeps_what_is_done(tiny, made, tmp_path, monkeypatch):
     assert len(list(part.glob("second_[0-9]*.png"))) == 2
     list(run(tiny, part))
     assert {path.name for path in part.glob("*.png")} == {path.name for path in made.glob("*.png")}
+    # Whatever was missing, the files are those of a run that was not stopped.
+    list(run(tiny, tmp_path / "whole"))
+    assert contents(part) == contents(tmp_path / "whole")
+    for name in ("second_1.png", "second_2.png", "parameters/second_4.npz"):
+        (part / name).unlink()
+    list(run(tiny, part))
+    assert contents(part) == contents(tmp_path / "whole")
 
 
 def test_units_of_maco_are_made_in_its_own_batches(tiny, tmp_path, monkeypatch):

@@ -97,6 +97,24 @@ def test_a_stopped_run_ends_with_the_same_files(tiny, folder, made, contents, tm
     assert contents(tmp_path) == contents(out)
 
 
+@pytest.mark.parametrize(("stop", "begun"), [(1, 3), (3, 2)])  # one of the third batch is broken
+def test_it_may_be_stopped_within_a_part(
+    tiny, folder, contents, tmp_path, monkeypatch, stop, begun
+):
+    monkeypatch.setattr("jaxdream.units.example_parts._PARTS", 1)
+    monkeypatch.setattr("jaxdream.units.example_parts._MOST", 6)  # two batches
+    list(run(tiny, folder, tmp_path / "whole", channels=[0]))
+    running = run(tiny, folder, tmp_path / "out", channels=[0])
+    for _ in range(stop):
+        next(running)
+    running.close()
+    with np.load(tmp_path / "out" / "unfinished.npz") as kept:
+        assert kept["begun:second/pictures"] == begun
+        assert kept["second/pictures"] == 6 * (stop // 2)
+    list(run(tiny, folder, tmp_path / "out", channels=[0]))
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
 def test_a_changed_folder_or_setting_is_not_mixed_in(tiny, folder, made, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(made[0], out)
