@@ -1,16 +1,15 @@
 """``jaxdream visualize --channels all``: a folder of every channel; returns the exit code."""
 
 import argparse
-from pathlib import Path
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import DONE, INTERRUPTED
 from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.options import read_settings
-from jaxdream.cli.unit_runs import follow
+from jaxdream.cli.unit_runs import checked_folder, cluster_of, follow, load, on_cluster
 from jaxdream.errors import JaxdreamError
 from jaxdream.images.pixels import parse_size
-from jaxdream.settings import Compute, VisualizeSettings
+from jaxdream.settings import VisualizeSettings
 
 ALL = "all"
 
@@ -18,19 +17,21 @@ ALL = "all"
 def visualize_all(options: argparse.Namespace) -> int:
     _check(options)
     settings = read_settings(options, VisualizeSettings)
-    compute = read_settings(options, Compute)
     check_input_files(options)
-    folder = session.output_path(options.output, Path())
-    session.check_folder(folder)
+    folder = checked_folder(options)
     size = parse_size(options.size, 1, 1) if options.size else None
-    session.start_jax(options.device)
-    model = session.load(options, compute)
+    model = load(options)
 
     from jaxdream.units.drawing import visualize_units
 
-    steps = visualize_units(
+    draw, more = visualize_units, {}
+    if on_cluster(options):
+        from jaxdream.cluster import unit_runs
+
+        draw, more = unit_runs.visualize_units, cluster_of(options)
+    steps = draw(
         options.seed, model, folder, options.layers,
-        settings=settings, size=size, overwrite=options.overwrite, notify=session.say,
+        settings=settings, size=size, overwrite=options.overwrite, notify=session.say, **more,
     )  # fmt: skip
     if not follow(steps, folder):
         return INTERRUPTED

@@ -1,6 +1,7 @@
-"""``jaxdream batch --cluster``; returns the exit code."""
+"""``--cluster``: ``jaxdream batch`` with it, which returns the exit code, and what others need."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from jaxdream.cli import session
 from jaxdream.cli.batch import asked_suffix, checked_settings, ended, follow
@@ -9,27 +10,45 @@ from jaxdream.cli.objective_options import asked_objective, dream_settings
 from jaxdream.errors import JaxdreamError
 from jaxdream.settings import Compute, SourceSettings
 
+if TYPE_CHECKING:
+    from jaxdream.models.network import Network
 
-def dream_on_cluster(options: argparse.Namespace) -> int:
+
+def check_cluster(options: argparse.Namespace) -> None:
+    """Make sure that there is Ray, and may be a cluster; early, since the rest takes a while.
+
+    Raises:
+        JaxdreamError: there is none.
+    """
     from jaxdream.cluster.engine import check_address, ray_data
-    from jaxdream.cluster.storage import is_local, local_path
 
     check_address(options.cluster)
-    ray_data()  # now, since the rest takes a while
+    ray_data()
+
+
+def load_for_workers(options: argparse.Namespace, compute: Compute) -> "Network":
+    """The network that the options ask for, to be sent to the workers of a cluster."""
+    # The accelerators are the workers'; this process only hands out the work.
+    session.start_jax("cpu", None)
+    # The workers know what "auto" means for them.
+    here = compute.replace(precision=None) if compute.precision == "auto" else compute
+    return session.load(options, here)
+
+
+def dream_on_cluster(options: argparse.Namespace) -> int:
+    from jaxdream.cluster.storage import is_local, local_path
+
+    check_cluster(options)
     source, compute = checked_settings(options)
     if options.output == "":
         raise JaxdreamError("--output is empty: name a folder, or a URL")
     if is_local(options.output):
         session.check_folder(local_path(options.output))
-    # The accelerators are the workers'; this process only hands out the work.
-    session.start_jax("cpu", None)
     return _dream(options, source, compute)
 
 
 def _dream(options: argparse.Namespace, source: SourceSettings, compute: Compute) -> int:
-    # The workers know what "auto" means for them.
-    here = compute.replace(precision=None) if compute.precision == "auto" else compute
-    model = session.load(options, here)
+    model = load_for_workers(options, compute)
 
     from jaxdream.cluster.run import dream_places
     from jaxdream.folder.worker import Progress

@@ -57,12 +57,16 @@ def add_device(parser: Parser) -> None:
     )
 
 
-def add_cluster(parser: Parser) -> None:
+def add_cluster(parser: Parser, places: str) -> None:
+    """The option ``--cluster``.
+
+    Args:
+        places: a sentence for its help: where files may be.
+    """
     parser.add_argument_group("several machines").add_argument(
-        "--cluster", nargs="?", const="local", metavar="ADDRESS", help="dream on a Ray cluster: "
+        "--cluster", nargs="?", const="local", metavar="ADDRESS", help="compute on a Ray cluster: "
         "auto for the one that this machine is part of, or HOST:PORT; without an address, Ray on "
-        "this machine. IN and --output may be URLs such as s3://bucket/photos, IN also .tar and "
-        ".parquet files",
+        f"this machine. {places}",
     )  # fmt: skip
 
 

@@ -130,7 +130,10 @@ def _add_batch(commands) -> None:
     add_network(parser)
     add_settings(parser, Compute, defaults={"shard": "pictures"})
     add_device(parser)
-    add_cluster(parser)
+    add_cluster(
+        parser, "IN and --output may be URLs such as s3://bucket/photos, IN also .tar and .parquet "
+        "files",
+    )  # fmt: skip
 
 
 def _add_replay(commands) -> None:
@@ -214,6 +217,7 @@ def _add_visualize(commands) -> None:
     add_network(parser)
     add_settings(parser, Compute, without=("memory", "shard"))
     add_device(parser)
+    add_cluster(parser, "Only with --channels all; all machines see the folder of --output")
 
 
 def _add_filters(commands) -> None:

@@ -5,7 +5,7 @@ import os
 
 from jaxdream.cli.exit_codes import INTERRUPTED
 from jaxdream.cli.options import read_settings
-from jaxdream.cli.unit_runs import begin, follow, report
+from jaxdream.cli.unit_runs import begin, cluster_of, follow, on_cluster, report
 from jaxdream.errors import JaxdreamError
 from jaxdream.settings import ExamplesSettings, VisualizeSettings
 
@@ -24,7 +24,12 @@ def find_examples(options: argparse.Namespace) -> int:
 
     from jaxdream.units.example_files import examples_of_files, read_examples
 
-    steps = examples_of_files(
+    find, more = examples_of_files, {}
+    if on_cluster(options):
+        from jaxdream.cluster import unit_runs
+
+        find, more = unit_runs.examples_of_files, cluster_of(options)
+    steps = find(
         model,
         inputs,
         folder,
@@ -35,6 +40,7 @@ def find_examples(options: argparse.Namespace) -> int:
         visualizations=options.visualizations,
         seed=options.seed,
         overwrite=options.overwrite,
+        **more,
     )
     if not follow(steps, folder):
         return INTERRUPTED

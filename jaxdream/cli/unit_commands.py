@@ -1,6 +1,6 @@
 """The commands about units and many pictures: their options and their help."""
 
-from jaxdream.cli.command_parts import add_command, add_device, add_network
+from jaxdream.cli.command_parts import add_cluster, add_command, add_device, add_network
 from jaxdream.cli.options import add_settings, whole_number
 from jaxdream.settings import AtlasSettings, Compute, ExamplesSettings, VisualizeSettings
 
@@ -29,6 +29,7 @@ def add_examples(commands) -> None:
         help="seed of the visualisations (default: 0)")  # fmt: skip
     add_settings(parser, ExamplesSettings)
     _add_rest(parser)
+    add_cluster(parser, "All machines see FOLDER and OUT")
 
 
 def add_atlas(commands) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxdream.cli import session
 from jaxdream.cli.exit_codes import DONE, SOME_FAILED
@@ -34,11 +34,49 @@ def begin(options: argparse.Namespace) -> UnitRun:
     from jaxdream.units.folder import found_inputs
 
     check_input_files(options)
+    folder = checked_folder(options)
+    inputs = found_inputs(options.inputs, folder)
+    return UnitRun(load(options), inputs, folder)
+
+
+def checked_folder(options: argparse.Namespace) -> Path:
+    """The folder of ``--output``.
+
+    Raises:
+        JaxdreamError: it cannot be written into, or a cluster is asked for and cannot be used.
+    """
+    if on_cluster(options):
+        from jaxdream.cli.cluster import check_cluster
+        from jaxdream.cluster.unit_runs import check_local
+
+        check_cluster(options)
+        for place in (options.output, *getattr(options, "inputs", ())):
+            check_local(place)
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)
-    inputs = found_inputs(options.inputs, folder)
+    return folder
+
+
+def on_cluster(options: argparse.Namespace) -> bool:
+    """Whether a cluster computes."""
+    return getattr(options, "cluster", None) is not None  # not every command has the option
+
+
+def cluster_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Which cluster computes, and how, for the functions of ``jaxdream.cluster``."""
+    compute = read_settings(options, Compute)
+    return {"address": options.cluster, "device": options.device, "compute": compute}
+
+
+def load(options: argparse.Namespace) -> "Network":
+    """The network that the options ask for, and JAX started for it."""
+    compute = read_settings(options, Compute)
+    if on_cluster(options):
+        from jaxdream.cli.cluster import load_for_workers
+
+        return load_for_workers(options, compute)
     session.start_jax(options.device)
-    return UnitRun(session.load(options, read_settings(options, Compute)), inputs, folder)
+    return session.load(options, compute)
 
 
 def follow(steps, folder: Path) -> bool:

@@ -60,6 +60,8 @@ class _Plan(NamedTuple):
 def visualize(options: argparse.Namespace) -> int:
     if options.channels == ALL:
         return visualize_all(options)
+    if options.cluster is not None:
+        raise JaxdreamError("--cluster is for --channels all: leave it out, or give that")
     targets = parse_targets(options)
     plan = _plan(options, targets)
     outputs = _outputs(plan)

@@ -1,6 +1,6 @@
 """The machines of a cluster: what one says about itself, and how a network gets to all of them."""
 
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from jaxdream.cluster.engine import Workers
 from jaxdream.cluster.optional import imported
@@ -8,8 +8,9 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import reason
 from jaxdream.models.network import Network
 from jaxdream.models.precision import resolve_precision
-from jaxdream.objectives import Objective
 from jaxdream.settings import Compute
+
+Value = TypeVar("Value")
 
 
 class Machine(NamedTuple):
@@ -21,13 +22,13 @@ class Machine(NamedTuple):
     devices: int
 
 
-class FromStore:
-    """The network and the objective in Ray's object store: each worker takes them once."""
+class FromStore(Generic[Value]):
+    """What lies in Ray's object store, such as a network: each worker takes it once."""
 
     def __init__(self, reference: Any) -> None:
         self._reference = reference
 
-    def __call__(self) -> tuple[Network, Objective]:
+    def __call__(self) -> Value:
         ray = imported("ray")
 
         return ray.get(self._reference)
@@ -82,3 +83,10 @@ def _about_this_machine(compute: Compute, platform: str) -> Machine:
         jax.default_backend(), precision, max(budget, 0) // 10**6 * 10**6,
         sharding.pictures if sharding else 1,
     )  # fmt: skip
+
+
+def network_for(machine: Machine, model: Network, compute: Compute) -> Network:
+    """A network as workers compute it: with the precision that "auto" means for them."""
+    if compute.precision == "auto" and machine.precision is not None:
+        return model.with_precision(machine.precision)  # pyright: ignore[reportArgumentType]
+    return model

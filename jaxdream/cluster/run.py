@@ -24,7 +24,7 @@ from jaxdream.cluster.engine import (
 )
 from jaxdream.cluster.entries import iterate_places
 from jaxdream.cluster.listing import Listing, PartsOf, RemoteParts, Seen, add_apart, add_shards
-from jaxdream.cluster.machines import FromStore, ask_machine, check_network
+from jaxdream.cluster.machines import FromStore, ask_machine, check_network, network_for
 from jaxdream.cluster.manifest import Row, known_parts, merge_parts, remembered, write_part
 from jaxdream.cluster.optional import imported
 from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save
@@ -230,9 +230,7 @@ class _Run:
         ray = imported("ray")
         workers = find_workers(self.compute, self.device)
         machine = ask_machine(workers, self.compute)
-        model = self.model
-        if self.compute.precision == "auto" and machine.precision is not None:
-            model = model.with_precision(machine.precision)  # pyright: ignore[reportArgumentType]
+        model = network_for(machine, self.model, self.compute)
         made_with = replace(provenance(model), platform=machine.platform)
         self.work = replace(self.work, provenance=made_with)
         chosen = {
@@ -281,7 +279,7 @@ class _Run:
 class _SetUp(NamedTuple):
     workers: Workers
     planning: Planning
-    network: FromStore
+    network: FromStore[tuple[Network, Objective]]
 
 
 class _Home(Tries, PartsOf):

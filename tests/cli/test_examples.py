@@ -38,6 +38,24 @@ def test_ctrl_c_keeps_what_is_done(interrupt, run, folder, contents):
     assert contents(folder / "out") == kept
 
 
+def test_on_a_cluster_it_is_the_same_with_an_address(cli, monkeypatch):
+    given = []
+
+    def find(*arguments, address, device, compute, **options):
+        given.append((address, device, compute.precision))
+        return jd.examples_of_files(*arguments, **options)
+
+    monkeypatch.setattr("jaxdream.cli.cluster.check_cluster", lambda _: None)  # without Ray
+    monkeypatch.setattr("jaxdream.cluster.unit_runs.examples_of_files", find)
+    done = cli(*EXAMPLES, "--layer", "second", "--cluster", "auto")
+    assert given == [("auto", None, None)]
+    assert done.stdout == "out/index.html: second on 7 of 7 pictures\n"
+    url = "s3://bucket/x"
+    for command in (["examples", url, *EXAMPLES[2:]], [*EXAMPLES, "-o", url]):
+        assert f"{url} is a URL" in cli(*command, "--cluster", code=2).stderr
+    assert len(given) == 1
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
