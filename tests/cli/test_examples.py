@@ -2,6 +2,8 @@
 
 import pytest
 
+import jaxdream as jd
+
 EXAMPLES = ["examples", "in", "--model", "mine:net", "--size", "16", "--batch", "2", "-o", "out"]
 
 
