@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +24,7 @@ from msgspec import Meta
 from jaxdream.cli import session
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.locking import folder_lock
-from jaxdream.files.reading import read_bytes
+from jaxdream.files.reading import file_hash, read_bytes
 from jaxdream.files.safetensors_bytes import safetensors_bytes
 from jaxdream.files.schema import convert, decode
 from jaxdream.files.writing import make_folder, remove_temporaries, replacing
@@ -107,7 +109,7 @@ class FrameFolder:
         return self.path / f"{self.kind}.safetensors"
 
     def _picture(self, number: int) -> Path:
-        return self.path / f"{number:04d}.png"
+        return self.path / _name(number)
 
     def paths(self) -> list[Path]:
         """The pictures of the finished frames, in order."""
@@ -123,17 +125,27 @@ class FrameFolder:
 
         The frame is finished after ``keep``. A run that ends before that makes it again.
         """
-        if self.done == 0 and not self._prepared:
-            self._prepared = True
-            # The state of another film. If it cannot be removed, writing in its place says why.
-            with suppress(OSError):
-                self._state.unlink()
-            for path in self.path.iterdir():  # the frames of another film
-                if re.fullmatch(r"\d{4,}\.png", path.name) and is_own(path):
-                    path.unlink()
-            with replacing(self._recipe) as file:
-                file.write(self.to_json(indent=1).encode("ascii") + b"\n")
-        write_image(self._picture(number), np.array(frame, np.float32), recipe=_MARK)
+        self.prepare()
+        _write(self._picture(number), frame)
+
+    def prepare(self) -> None:
+        """Make the folder ready for its first frame, if it has none yet."""
+        if self.done or self._prepared:
+            return
+        self._prepared = True
+        # The state of another film. If it cannot be removed, writing in its place says why.
+        with suppress(OSError):
+            self._state.unlink()
+        for path in self.path.iterdir():  # the frames of another film
+            if re.fullmatch(r"\d{4,}\.png", path.name) and is_own(path):
+                path.unlink()
+        with replacing(self._recipe) as file:
+            file.write(self.to_json(indent=1).encode("ascii") + b"\n")
+
+    def writer(self) -> "FrameWriter":
+        """What writes the pictures of frames from other processes, when this is prepared."""
+        recipe = Path(os.path.abspath(self._recipe))
+        return FrameWriter(recipe, file_hash(recipe, "sha256", limit=_MAX_JSON))
 
     def keep(self, tensors: dict[str, np.ndarray], done: int) -> None:
         """Keep the state after so many frames, whose pictures are written."""
@@ -150,6 +162,7 @@ class FrameFolder:
 
     def remove(self) -> None:
         """Delete what this wrote."""
+        remove_temporaries(self.paths())
         for path in (*self.paths(), self._state, self._recipe):
             path.unlink(missing_ok=True)
 
@@ -228,6 +241,40 @@ class FrameFolder:
             f"{path} is not the frame that was written there: move it away, or give --overwrite to "
             "begin again"
         )
+
+
+@dataclass(frozen=True)
+class FrameWriter:
+    """Writes the pictures of frames into a folder, from any machine that sees it."""
+
+    recipe: Path  # by which the folder is known; absolute
+    sha256: str
+
+    def __call__(self, number: int, frame: np.ndarray) -> None:
+        """Write the picture of a frame: its number from 0, and RGB, 0..255, (h, w, 3).
+
+        Raises:
+            JaxdreamError: it cannot be written, or the folder is another one here.
+        """
+        folder = self.recipe.parent
+        try:
+            same = file_hash(self.recipe, "sha256", limit=_MAX_JSON) == self.sha256
+        except JaxdreamError:
+            same = False
+        if not same:
+            raise JaxdreamError(
+                f"{socket.gethostname()} does not see the folder {folder} of this run: give an "
+                "--output that all machines see"
+            )
+        _write(folder / _name(number + 1), frame)
+
+
+def _name(number: int) -> str:
+    return f"{number:04d}.png"
+
+
+def _write(path: Path, frame) -> None:
+    write_image(path, np.array(frame, np.float32), recipe=_MARK)
 
 
 class ZoomFolder(FrameFolder):

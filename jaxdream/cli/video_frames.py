@@ -1,6 +1,6 @@
 """A folder of the frames of a video, in which a run that was stopped goes on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -84,16 +84,28 @@ class VideoFolder(FrameFolder):
         Args:
             begin: the second of the video of the first frame of all.
         """
-        count = max(len(self._times), *(state.number + 1 for state in states))
+        for state in states:
+            self.write(state.number + 1, state.image)
+        places = [Place(state.number, begin + (state.seconds or 0)) for state in states]
+        self.note(places, {state.number: state.carried for state in states})
+
+    def note(self, places: Sequence[Place], carried: Mapping[int, Carried]) -> None:
+        """Keep what depends on frames that are written: they are finished.
+
+        Args:
+            carried: what frames hand to the next, by their numbers; not needed of those whose next
+                one is among them.
+        """
+        count = max([len(self._times), *(place.number + 1 for place in places)])
         times = np.zeros((count, 2), np.int64)
         times[: len(self._times)] = self._times
-        values = {}
-        for state in states:
-            number, time = state.number, begin + (state.seconds or 0)
-            self.write(number + 1, state.image)
-            times[number] = time.numerator, time.denominator
-            carried = state.carried._asdict().items()
-            values |= {f"{number}.{name}": np.asarray(v) for name, v in carried if v is not None}
+        for place in places:
+            times[place.number] = place.time.numerator, place.time.denominator
+        values = {
+            f"{number}.{name}": np.asarray(value)
+            for number, each in carried.items()
+            for name, value in each._asdict().items() if value is not None
+        }  # fmt: skip
         # What a frame hands on is not needed any more when the next one is finished.
         kept = {
             name: array for name, array in {**self.tensors, **values}.items()

@@ -1,6 +1,7 @@
 """The folder of a zoom's frames: what a run that was stopped goes on from."""
 
 import json
+import pickle
 import re
 
 import numpy as np
@@ -45,6 +46,28 @@ def test_opens_where_it_stopped(tmp_path):
     assert [p.name for p in opened.paths()] == ["0001.png", "0002.png", "0003.png"]
     np.testing.assert_array_equal(read_image(opened.paths()[2]), frame(2).clip(0, 255).round())
     assert names(path) == {"0001.png", "0002.png", "0003.png", "zoom.json", STATE}
+
+
+def test_other_processes_write_into_the_same_folder_alone(tmp_path):
+    path = tmp_path / "frames"
+    frames = folder_of(path)
+    write = pickle.loads(pickle.dumps(frames.writer()))
+    write(2, frame(2))
+    written = (path / "0003.png").read_bytes()
+    frames.add(frame(2), CONTRAST)
+    assert (path / "0003.png").read_bytes() == written
+    (path / "zoom.json").write_text("of another run")
+    with pytest.raises(JaxdreamError, match=r"does not see the folder .*frames of this run"):
+        write(3, frame(3))
+    assert not (path / "0004.png").exists()
+
+
+def test_what_a_killed_process_left_goes_with_the_frames(tmp_path):
+    path = tmp_path / "frames"
+    frames = folder_of(path)
+    (path / ".0001.png.0123abcd").write_bytes(b"half")
+    frames.remove()
+    assert names(path) == set()
 
 
 def test_a_frame_whose_number_was_not_yet_kept_is_made_again(tmp_path):
