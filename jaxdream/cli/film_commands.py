@@ -1,6 +1,7 @@
 """The options of the commands that make films: ``zoom`` and ``video``."""
 
 from jaxdream.cli.command_parts import (
+    add_cluster,
     add_command,
     add_device,
     add_network,
@@ -103,3 +104,4 @@ def add_video(commands) -> None:
     add_network(parser)
     add_settings(parser, Compute)
     add_device(parser)
+    add_cluster(parser, "Each scene goes to one worker; IN and OUT are paths that all machines see")

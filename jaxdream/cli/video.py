@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,17 +14,16 @@ from jaxdream.cli.frames import locked, number_of_frames, say_what_is_there
 from jaxdream.cli.input_files import check_file, check_input_files
 from jaxdream.cli.objective_options import check_objective, dream_settings
 from jaxdream.cli.options import read_settings
+from jaxdream.cli.video_engine import ThisMachine, VideoEngine
 from jaxdream.cli.video_frames import VideoFolder
 from jaxdream.cli.video_target import VideoTarget
 from jaxdream.curves.curve import Curve
 from jaxdream.curves.names import dream_curve_settings
 from jaxdream.curves.times import Timeline
 from jaxdream.errors import JaxdreamError
-from jaxdream.execution.tiles import round_up
 from jaxdream.files.guard import FileGuard
 from jaxdream.files.reading import file_hash
-from jaxdream.images.pixels import parse_size
-from jaxdream.recipe import Recipe, provenance, recorded_frames
+from jaxdream.recipe import Recipe, recorded_frames
 from jaxdream.settings import (
     VIDEO_LONGEST,
     ClipSettings,
@@ -33,16 +33,14 @@ from jaxdream.settings import (
     VideoSettings,
 )
 from jaxdream.types import Size
-from jaxdream.video.clips import split_scenes
-from jaxdream.video.cuts import CutFinder
 from jaxdream.video.flow import flow_library
 from jaxdream.video.masks import VideoMasks
 from jaxdream.video.opening import MAX_VIDEO_BYTES, VideoInfo
 from jaxdream.video.reading import open_video
-from jaxdream.video.source import ClipSource
+from jaxdream.video.source import ClipSource, size_to_dream
 
 if TYPE_CHECKING:
-    from jaxdream.video.dreamer import Dreamer, VideoState
+    from jaxdream.video.dreamer import Dreamer
 
 _PREVIEW_EVERY, _PREVIEW_LONGEST = 10, 320
 
@@ -75,6 +73,10 @@ class Asked(NamedTuple):
 def dream_video(options: argparse.Namespace) -> int:
     asked = Asked.of(options)
     check_objective(options)
+    if options.cluster is not None:
+        from jaxdream.cli.video_cluster import check_options
+
+        check_options(options)
     guard = session.file_guard(options, [options.input])
     check_file(options.input)
     # A mask may be a folder here.
@@ -97,10 +99,8 @@ def dream_video(options: argparse.Namespace) -> int:
 
 def _size(info: VideoInfo, source: SourceSettings, *, preview: bool) -> Size:
     """Height and width to dream at."""
-    height, width = info.size
     longest = _PREVIEW_LONGEST if preview else VIDEO_LONGEST
-    text = source.size or str(min(longest, max(height, width)))
-    return parse_size(text, height, width)
+    return size_to_dream(info.size, source.size, longest=longest)
 
 
 def _dream(
@@ -113,39 +113,63 @@ def _dream(
     first = source.first()
     timeline, curves = _curves(options, asked, source, guard)
     input_sha256 = file_hash(options.input, "sha256", limit=MAX_VIDEO_BYTES)
-    session.start_jax(options.device, asked.compute.memory)
-    model = session.load(options, asked.compute)
+    model = _network(options, asked.compute)
     from jaxdream.video.dreaming import plan_video
 
     named = named_curves(curves, model, asked.source.guide_size, session.say)
     objective, text = film_objective(options, named, model, asked.source.guide_size, session.say)
     dreamer = plan_video(
         asked.source.seed, model, objective, video_settings=asked.video, settings=asked.dream,
-        compute=asked.compute, timeline=timeline, curves=options.curves,
-        first_image=first.pixels, files=named.files,
+        compute=asked.compute if options.cluster is None else asked.compute.replace(shard=None),
+        timeline=timeline, curves=options.curves, first_image=first.pixels, files=named.files,
     )  # fmt: skip
     if options.plan:
         from jaxdream.cli.video_plan import print_plan
 
         return print_plan(source, asked, dreamer)
-    recipe = Recipe(
-        settings=asked.dream, source=_recorded(asked.source), size=source.size,
-        objective=text.text, files=text.files, input_name=Path(options.input).name,
-        input_sha256=input_sha256, provenance=provenance(model),
-    )  # fmt: skip
     more = asked.video.recorded_with(asked.clip) | named.recorded(timeline.fps)
     if source.masks is not None:
         more["mask_sha256"] = source.masks.sha256
     if named.depends_on_count:
         more["frames"] = timeline.frames
-    with locked(target.folder):
-        frames = VideoFolder(
-            target.folder, *recorded_frames(recipe, more), overwrite=options.overwrite
-        )
-        whole_film = _say_what_is_there(frames, recipe, target)
-        interrupted = _make(frames, target.path.name, source, dreamer, first.time)
-        replace = not (interrupted and whole_film)
-        return _finish(frames, options, source, target, interrupted=interrupted, replace=replace)
+    with _engine(options, asked, dreamer) as engine:
+        recipe = Recipe(
+            settings=asked.dream, source=_recorded(asked.source), size=source.size,
+            objective=text.text, files=text.files, input_name=Path(options.input).name,
+            input_sha256=input_sha256, provenance=engine.made_with,
+        )  # fmt: skip
+        with locked(target.folder):
+            frames = VideoFolder(
+                target.folder, *recorded_frames(recipe, more), overwrite=options.overwrite
+            )
+            whole_film = _say_what_is_there(frames, recipe, target)
+            interrupted = _make(frames, target.path.name, source, engine, first.time)
+            replace = not (interrupted and whole_film)
+            return _finish(
+                frames, options, source, target, interrupted=interrupted, replace=replace
+            )
+
+
+def _network(options: argparse.Namespace, compute: Compute):
+    """The network, with JAX started for what this process computes."""
+    if options.cluster is not None:
+        from jaxdream.cli.cluster import load_for_workers
+
+        return load_for_workers(options, compute)
+    session.start_jax(options.device, compute.memory)
+    return session.load(options, compute)
+
+
+@contextmanager
+def _engine(options: argparse.Namespace, asked: Asked, dreamer: "Dreamer") -> Iterator[VideoEngine]:
+    """What dreams the frames: this machine, or a cluster."""
+    if options.cluster is None:
+        yield ThisMachine(dreamer)
+        return
+    from jaxdream.cli.video_cluster import joined_cluster
+
+    with joined_cluster(options, asked.source, asked.compute, dreamer) as cluster:
+        yield cluster
 
 
 def _curves(
@@ -191,45 +215,12 @@ def _recorded(source: SourceSettings) -> SourceSettings:
 
 
 def _make(
-    frames: VideoFolder, name: str, source: ClipSource, dreamer: "Dreamer", begin: Fraction
+    frames: VideoFolder, name: str, source: ClipSource, engine: VideoEngine, begin: Fraction
 ) -> bool:
     """Make the frames that are missing; whether it was interrupted on the way."""
-    expected = source.expected
-    of = "" if expected is None else f"/{expected}"
     with session.running(name) as run:
-        if frames.damaged:
-            scanned = source.scan(CutFinder(dreamer.video_settings))
-            for state in dreamer.dream(source.repairs(scanned, [n - 1 for n in frames.damaged])):
-                run.show(f"frame {state.number + 1} again", 0.0)
-                if state.number + 1 in frames.damaged:
-                    frames.restore(state.number + 1, state.image)
-        for states in _missing(frames, source, dreamer, begin):
-            frames.add(states, begin)
-            share = 0.0 if expected is None else min(frames.done / expected, 1.0)
-            run.show(f"frame {frames.done}{of}", share)
+        engine.make(frames, source, begin, run.show)
     return run.interrupted
-
-
-def _missing(
-    frames: VideoFolder, source: ClipSource, dreamer: "Dreamer", begin: Fraction
-) -> "Iterator[list[VideoState]]":
-    """The frames that are missing, dreamed: one scene after the other, or several at once."""
-    lanes = dreamer.useful_lanes(source.size)
-    if lanes == 1 and frames.in_order:
-        if not frames.done:
-            finder = CutFinder(dreamer.video_settings)
-            return dreamer.turns(split_scenes(source.frames(begin), finder))
-        last = frames.finished[-1]
-        carried = frames.carried[last.number]
-        finder = CutFinder(dreamer.video_settings, carried.frame, carried.frames)
-        return dreamer.turns(split_scenes(source.frames(begin, after=last), finder, carried))
-    session.say("reading the video once, to find its scenes")
-    scanned = source.scan(CutFinder(dreamer.video_settings))
-    finished = [place.number for place in frames.finished]
-    scenes = list(source.scenes(scanned, finished, frames.carried))
-    # A multiple of the devices, which share them evenly; what is idle costs nothing.
-    lanes = round_up(min(lanes, max(len(scenes), 1)), dreamer.devices)
-    return dreamer.turns(scenes, lanes=lanes)
 
 
 def _finish(

@@ -11,5 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "datasets": ["Dreamer", "dream_dataset"],
         "run": ["dream_places"],
         "unit_runs": ["examples_of_files", "visualize_units"],
+        "scenes": ["SceneFrames"],
+        "videos": ["dream_scenes"],
     },
 )

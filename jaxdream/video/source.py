@@ -13,7 +13,8 @@ from PIL import Image
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import printable
-from jaxdream.settings import ClipSettings
+from jaxdream.images.pixels import parse_size
+from jaxdream.settings import VIDEO_LONGEST, ClipSettings
 from jaxdream.types import Size
 from jaxdream.video.clips import ClipFrame, Scene
 from jaxdream.video.coherence import Carried
@@ -28,6 +29,20 @@ class Place(NamedTuple):
     time: Fraction  # seconds from the video's first frame
 
 
+class Part(NamedTuple):
+    """Frames of one scene that are to be dreamed, one after the other."""
+
+    after: Place | None  # the frame before the first of them, if there is one
+    end: int  # the number of the first frame that is not one of them
+    carried: Carried | None = None  # of the frame before, where they go on from it
+    kept: tuple[int, ...] | None = None  # the numbers of those that are wanted; None: all
+
+    @property
+    def begin(self) -> int:
+        """The number of the first of them."""
+        return 0 if self.after is None else self.after.number + 1
+
+
 class Scanned(NamedTuple):
     """What a reading of the whole clip found."""
 
@@ -39,8 +54,35 @@ class Scanned(NamedTuple):
         """The first frame of each scene, and that of the next."""
         return list(pairwise([*self.cuts, len(self.times)]))
 
-    def before(self, number: int) -> Place | None:
-        """The place of the frame before this one; None if there is none."""
+    def missing(self, finished: Iterable[int], carried: Mapping[int, Carried]) -> Iterator[Part]:
+        """The rest of each scene of which frames are missing.
+
+        Args:
+            finished: numbers of the frames that are there.
+            carried: what some of them hand to the next, by their numbers.
+        """
+        there = set(finished)
+        for start, end in self.scenes:
+            number = next((n for n in range(start, end) if n not in there), None)
+            if number is None:
+                continue
+            if number > start and number - 1 not in carried:
+                number = start  # what the frame depends on is lost
+            yield Part(self._before(number), end, carried[number - 1] if number > start else None)
+
+    def damaged(self, numbers: Iterable[int]) -> Iterator[Part]:
+        """Of each scene with damaged frames those from its first to the last damaged one.
+
+        Args:
+            numbers: of the damaged frames.
+        """
+        wanted = sorted(numbers)
+        for start, end in self.scenes:
+            within = tuple(number for number in wanted if start <= number < end)
+            if within:
+                yield Part(self._before(start), within[-1] + 1, kept=within)
+
+    def _before(self, number: int) -> Place | None:
         return Place(number - 1, self.times[number - 1]) if number else None
 
 
@@ -126,39 +168,13 @@ class ClipSource:
                 cuts.append(place.number)
         return Scanned(tuple(times), tuple(cuts))
 
-    def scenes(
-        self, scanned: Scanned, finished: Iterable[int], carried: Mapping[int, Carried]
-    ) -> Iterator[Scene]:
-        """The scenes of which frames are missing, each from its first one that is.
+    def scene(self, begin: Fraction, part: Part) -> Scene:
+        """The frames of a part.
 
         Args:
-            finished: numbers of the frames that are there.
-            carried: what some of them hand to the next, by their numbers.
+            begin: as of ``frames``.
         """
-        there = set(finished)
-        for start, end in scanned.scenes:
-            number = next((n for n in range(start, end) if n not in there), None)
-            if number is None:
-                continue
-            if number > start and number - 1 not in carried:
-                number = start  # what the frame depends on is lost
-            yield Scene(
-                self.frames(scanned.times[0], after=scanned.before(number), end=end),
-                carried[number - 1] if number > start else None,
-            )
-
-    def repairs(self, scanned: Scanned, damaged: Iterable[int]) -> Iterator[Scene]:
-        """The scenes with damaged frames, each from its first frame to the last damaged one.
-
-        Args:
-            damaged: numbers of frames.
-        """
-        wanted = sorted(damaged)
-        for start, end in scanned.scenes:
-            within = [number for number in wanted if start <= number < end]
-            if within:
-                after = scanned.before(start)
-                yield Scene(self.frames(scanned.times[0], after=after, end=within[-1] + 1))
+        return Scene(self.frames(begin, after=part.after, end=part.end), part.carried)
 
     def has(self, place: Place) -> bool:
         """Whether a frame is one of the clip's, which an earlier run may have made longer."""
@@ -183,6 +199,17 @@ class ClipSource:
             return pixels
         image = Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS)
         return np.asarray(image)
+
+
+def size_to_dream(size: Size, text: str | None, *, longest: int = VIDEO_LONGEST) -> Size:
+    """Height and width to dream a video of this height and width at.
+
+    Args:
+        text: the size that is asked for, if one is.
+        longest: pixels of the longer side at most, where none is.
+    """
+    height, width = size
+    return parse_size(text or str(min(longest, max(height, width))), height, width)
 
 
 @overload

@@ -176,6 +176,7 @@ def test_scenes_side_by_side(cli, two_scenes, one_by_one, tmp_path, monkeypatch)
 def test_lanes_are_a_multiple_of_the_devices(two_scenes, monkeypatch):
     """Three devices share two scenes: the third lane is idle."""
     from jaxdream.cli import video
+    from jaxdream.cli.video_engine import ThisMachine
 
     asked = []
 
@@ -191,7 +192,7 @@ def test_lanes_are_a_multiple_of_the_devices(two_scenes, monkeypatch):
     with jd.open_video(two_scenes) as reader:
         source = video.ClipSource(reader, jd.ClipSettings(), (48, 64))
         empty = video.VideoFolder(two_scenes.with_name("none"), {"size": (48, 64)}, {})
-        list(video._missing(empty, source, Three(), source.first().time))
+        ThisMachine(Three()).make(empty, source, source.first().time, pytest.fail)
     assert asked == [(2, 3)]
 
 

@@ -183,7 +183,9 @@ def test_the_scenes_of_which_frames_are_missing(scenes_film, case):
     scanned = asked.scan(CutFinder(VideoSettings(cuts="3,7")))
     whole = [frame.pixels for frame in asked.frames(Fraction(0))]
     there = {number: carried(number) for number in known}
-    scenes = list(asked.scenes(scanned, finished, there))
+    parts = list(scanned.missing(finished, there))
+    assert [(part.begin, part.end - 1) for part in parts] == [(n[0], n[-1]) for n in expected]
+    scenes = [asked.scene(Fraction(0), part) for part in parts]
     numbers = []
     for scene in scenes:
         frames = list(scene.frames)
