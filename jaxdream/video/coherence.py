@@ -89,7 +89,8 @@ def _checked(flow: object, size: tuple[int, ...]) -> Flow:
 def _renewal(before: Frame, frame: Frame, flow: Flow) -> Shares:
     """How much of carried detail is to be renewed: all where much moves or becomes another."""
     cv2 = flow_library()
-    speed = cv2.magnitude(*cv2.split(flow))
+    # OpenCV's magnitude depends on where in memory a flow lies.
+    speed = np.hypot(flow[..., 0], flow[..., 1])
     moved = np.clip((speed - _SLOWEST) / (_FULL_SPEED - _SLOWEST), 0, 1)
     difference = frame.astype(np.float32) - follow(before.astype(np.float32), flow)
     changed = np.abs(cv2.GaussianBlur(difference, (0, 0), _BLUR)).max(-1)

@@ -181,6 +181,17 @@ def test_what_moves_is_renewed_by_its_share(speed, share):
     np.testing.assert_allclose(find_motion(frame, frame, method=flow).renewal, share, atol=1e-5)
 
 
+def test_it_does_not_depend_on_where_in_memory_a_flow_lies():
+    flow = np.random.default_rng(0).normal(size=(*SIZE, 2)).astype(np.float32)
+    frame = np.full((*SIZE, 3), 100, np.uint8)
+    held, found = [], []
+    for number in range(40):
+        held.append(np.empty(3000 + 4 * number, np.float32))  # so that the next ones lie elsewhere
+        found.append(find_motion(frame, frame, method=lambda *_: flow).renewal)
+    for renewal in found:
+        np.testing.assert_array_equal(renewal, found[0])
+
+
 def test_a_flow_goes_from_the_frame_to_the_one_before():
     before, frame, asked = noise(0), noise(1), []
 
