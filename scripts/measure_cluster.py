@@ -1,7 +1,8 @@
 """What a run over a cluster costs: beside plain ``batch`` on this machine, and for a long list.
 
-``python scripts/measure_cluster.py overhead --pictures 40`` dreams the same pictures both ways, in
-turn, and prints seconds; ``listing --entries 100000`` prints what the list of so many pictures
+``python scripts/measure_cluster.py overhead --pictures 12 36`` dreams so few and so many pictures
+both ways, in turn, and prints what each took, and from the difference what a picture costs once a
+run has begun; ``listing --entries 100000`` prints what the list of so many pictures
 takes of the driver's memory, and of Ray's object store, without dreaming any.
 """
 
@@ -25,11 +26,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="measure what a cluster costs")
     commands = parser.add_subparsers(required=True)
     overhead = commands.add_parser("overhead")
-    overhead.add_argument("--pictures", type=int, default=24)
+    overhead.add_argument("--pictures", type=int, nargs=2, default=(12, 36))
     overhead.add_argument("--size", type=int, default=256)
     overhead.add_argument("--model", default="googlenet_mini")
     overhead.add_argument("--batch", type=int, default=4)
-    overhead.add_argument("--rounds", type=int, default=2)
+    overhead.add_argument("--rounds", type=int, default=1)
     overhead.set_defaults(run=_overhead)
     listing = commands.add_parser("listing")
     listing.add_argument("--entries", type=int, default=100_000)
@@ -40,18 +41,41 @@ def main() -> None:
 
 def _overhead(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        base = Path(folder)
-        make_pictures(base / "in", options.pictures, options.size)
-        make_pictures(base / "few", options.batch, options.size)
+        base, counts = Path(folder), options.pictures
+        for count in (options.batch, *counts):
+            make_pictures(base / f"in-{count}", count, options.size)
         ways = {"batch": [], "cluster": ["--cluster"]}
         common = ["--model", options.model, "--batch", str(options.batch)]
         for name, more in ways.items():  # one batch beforehand, so that programs are compiled
-            cost, said = _dream(base, "few", f"{name}-first", [*common, *more])
-            print(f"{name}, {options.batch} pictures: {cost.text()}; {said}", flush=True)
+            _say(name, options.batch, *_dream(base, options.batch, name, [*common, *more]))
         for number in range(options.rounds):
-            for name, more in ways.items():
-                cost, said = _dream(base, "in", f"{name}-{number}", [*common, *more])
-                print(f"{name}, {options.pictures} pictures: {cost.text()}; {said}", flush=True)
+            costs: dict[str, list[Cost]] = {name: [] for name in ways}
+            for count in counts:
+                for name, more in ways.items():
+                    out = f"{name}-{number}"
+                    cost, said = _dream(base, count, out, [*common, *more])
+                    costs[name].append(cost)
+                    _say(name, count, cost, said)
+            each = {name: _each(*costs[name], counts[1] - counts[0]) for name in ways}
+            for kind, label in enumerate(("seconds", "seconds of processors")):
+                plain, cluster = (each[name][kind] for name in ways)
+                print(
+                    f"each picture more: {plain:.3f} {label}, with --cluster {cluster:.3f}: "
+                    f"{cluster / plain - 1:+.0%}",
+                    flush=True,
+                )
+
+
+def _say(name: str, count: int, cost: "Cost", said: str) -> None:
+    print(f"{name}, {count} pictures: {cost.text()}; {said}", flush=True)
+
+
+def _each(few: "Cost", many: "Cost", more: int) -> tuple[float, float]:
+    """Seconds of a clock and of processors for each of so many pictures more."""
+    return (
+        (many.seconds - few.seconds) / more,
+        (many.cpu_seconds - few.cpu_seconds) / more,
+    )
 
 
 class Cost(NamedTuple):
@@ -77,8 +101,8 @@ def make_pictures(folder: Path, count: int, size: int) -> None:
         Image.fromarray(small).resize((size, size)).save(folder / f"{number:04}.jpg")
 
 
-def _dream(base: Path, folder: str, out: str, more: list[str]) -> tuple[Cost, str]:
-    begun, first = time.perf_counter(), 0.0
+def _dream(base: Path, count: int, out: str, more: list[str]) -> tuple[Cost, str]:
+    begun, first, folder, out = time.perf_counter(), 0.0, f"in-{count}", f"{out}-{count}"
     command = [sys.executable, "-m", "jaxdream", "batch", folder, "-o", out, *more]
     used: dict[int, float] = {}
     with subprocess.Popen(command, cwd=base, stdout=subprocess.PIPE, text=True) as process:
@@ -87,7 +111,7 @@ def _dream(base: Path, folder: str, out: str, more: list[str]) -> tuple[Cost, st
             _add_used(used, process.pid)
             if not first and next((base / out).glob("*.jpg"), None):
                 first = time.perf_counter() - begun
-            time.sleep(0.1)
+            time.sleep(0.25)  # looking takes some of the same cores
         seconds = time.perf_counter() - begun
         said = (process.stdout.read() if process.stdout else "").strip()
     if process.returncode:

@@ -10,6 +10,7 @@ from jaxdream.cli.exit_codes import DONE, INTERRUPTED, SOME_FAILED
 from jaxdream.cli.input_files import check_input_files
 from jaxdream.cli.objective_options import asked_objective, check_objective, dream_settings
 from jaxdream.cli.options import read_settings
+from jaxdream.errors import JaxdreamError
 from jaxdream.folder.inputs import find_inputs, output_names
 from jaxdream.settings import Compute, SourceSettings
 
@@ -21,6 +22,8 @@ def dream_batch(options: argparse.Namespace) -> int:
         from jaxdream.cli.cluster import dream_on_cluster
 
         return dream_on_cluster(options)
+    if options.shards is not None:
+        raise JaxdreamError("--shards needs --cluster, which without an address is this machine")
     _, compute = checked_settings(options)
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)

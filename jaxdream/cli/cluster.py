@@ -64,6 +64,7 @@ def _dream(options: argparse.Namespace, source: SourceSettings, compute: Compute
         compute=compute.replace(shard=None) if compute.shard == "pictures" else compute,
         lists=options.lists,
         suffix=asked_suffix(options),
+        shards=options.shards,
         overwrite=options.overwrite,
         max_batch=options.batch,
         address=options.cluster,

@@ -120,6 +120,8 @@ def _add_batch(commands) -> None:
     add("--format", choices=("same", "png", "jpg", "webp", "tif"), default="same",
         help="format of the dreams; same is the format of each picture, but PNG for GIF and BMP "
         "(default: same)")  # fmt: skip
+    add("--shards", choices=("tar", "parquet"), help="with --cluster: write the dreams into shards "
+        "of 512, as WebDataset reads them or as tables (default: each is a file)")  # fmt: skip
     add("--overwrite", action="store_true", help="dream all again, and replace files of others")
     add("--batch", type=whole_number(1, 10**6, "batch"), metavar="N",
         help="dream at most this many pictures at once (default: as many as fit into the "

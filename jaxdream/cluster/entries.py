@@ -268,6 +268,11 @@ def _in_parquet(place: str) -> Iterator[Entry]:
             number += 1
 
 
+def forget_tables() -> None:
+    """Read row groups again that were read before: their file may be another one by now."""
+    _parquet_group.cache_clear()
+
+
 @lru_cache(maxsize=2)
 def _parquet_group(place: str, group: int) -> list[bytes | None]:
     """The pictures of a row group: those of a batch are mostly in one."""

@@ -203,6 +203,10 @@ class Seen:
             del self._open[part]
         return True
 
+    def is_whole(self, part: int) -> bool:
+        """Whether all pictures of a part came out."""
+        return bool(self._whole[part])
+
     def missing(self) -> list[int]:
         """The parts that are not whole."""
         return [number for number, whole in enumerate(self._whole) if not whole]

@@ -23,13 +23,16 @@ from jaxdream.cluster.engine import (
     ray_data,
 )
 from jaxdream.cluster.entries import iterate_places
+from jaxdream.cluster.gathering import Gathering
 from jaxdream.cluster.listing import Listing, PartsOf, RemoteParts, Seen, add_apart, add_shards
 from jaxdream.cluster.machines import FromStore, ask_machine, check_network, network_for
 from jaxdream.cluster.manifest import Row, known_parts, merge_parts, remembered, write_part
 from jaxdream.cluster.optional import imported
-from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save
-from jaxdream.cluster.storage import is_local, local_path, opened_store
+from jaxdream.cluster.shards import check_kind, check_not_given, shard_beyond, shard_files
+from jaxdream.cluster.stages import Dream, Load, Plan, Save
+from jaxdream.cluster.storage import is_local, joined, local_path, opened_store, remove_place
 from jaxdream.cluster.tries import RemoteTries, Tries
+from jaxdream.cluster.work import UNFINISHED, PlaceWork, Planning
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.locking import folder_lock
 from jaxdream.files.reading import reason
@@ -59,6 +62,7 @@ def dream_places(
     compute: Compute,
     lists: Sequence[str] = (),
     suffix: str | None = None,
+    shards: str | None = None,
     overwrite: bool = False,
     max_batch: int | None = None,
     address: str = LOCAL,
@@ -81,6 +85,8 @@ def dream_places(
         {settings}
         lists: text files with a place on each line.
         suffix: as of ``dream_files``.
+        shards: "tar" or "parquet", to write dreams into files of this kind, 512 in each; by default
+            each is a file. A dream that a row names is there when the run has ended.
         overwrite: as of ``dream_files``.
         max_batch: as of ``dream_files``.
         address: of a Ray cluster, HOST:PORT or "auto"; "local" starts one on this machine. Where
@@ -100,22 +106,23 @@ def dream_places(
     ray_data()
     check_address(address)
     check_settings(settings, source)
+    check_kind(shards)
     check_network(model)
     place = _output_folder(str(folder))
     text = objective or model.default_layer
     listing = Listing(suffix)
     found = iterate_places([str(one) for one in inputs], lists=lists, leave_out=place)
-    shards = add_apart(listing, found)
+    given = add_apart(listing, found)
     maximised, named, read = named_objective(text, model, source.guide_size, notify)
     masks, source, named = named_mask(source, named, notify)
     read = (*read, masks.name) if masks and masks.sha256 else read
     work = PlaceWork(
         folder=Path(), settings=settings, source=source, overwrite=overwrite, objective=named,
         provenance=provenance(model), progress=progress or Progress(), place=place,
-        masks=None if masks is None else _quiet(masks),
+        masks=None if masks is None else _quiet(masks), shards=shards,
     )  # fmt: skip
     run = _Run(work, model, maximised, compute, max_batch, address, device, notify, read, listing)
-    return run.rows(shards, ", ".join(map(str, [*inputs, *lists])))
+    return run.rows(given, ", ".join(map(str, [*inputs, *lists])))
 
 
 def _output_folder(folder: str) -> str:
@@ -158,7 +165,7 @@ class _Run:
     _new: list[Row] = field(default_factory=list)  # rows that are not in the manifest yet
     _written: float = field(default_factory=time.monotonic)
 
-    def rows(self, shards: list[str], asked: str) -> Iterator[Row]:
+    def rows(self, given: list[str], asked: str) -> Iterator[Row]:
         progress, place, listing = self.work.progress, self.work.place, self.listing
         with ExitStack() as held:
             held.callback(listing.close)
@@ -166,24 +173,44 @@ class _Run:
                 held.enter_context(folder_lock(make_folder(place) / ".jaxdream.lock"))
             held.enter_context(connected(self.address))
             reading = find_workers(self.compute, self.device).reading_cpus
-            add_shards(listing, shards, reading)
-            listing.check(asked, place)
+            add_shards(listing, given, reading)
+            listing.check(asked, self.work.files_place)
+            if self.work.shards is not None:
+                check_not_given(self.work, listing.count, given)
             if is_local(place):
                 self._check_folder(Path(place))
             progress.pictures, progress.begun = listing.count, time.perf_counter()
             held.callback(setattr, progress, "ended", None)
             held.callback(self._write_new)
             merge_parts(place)  # of a run that was killed
-            yield from self._until_all_are_done()
+            gathering = Gathering(self.work, reading)
+            held.callback(gathering.stop)
+            yield from self._until_all_are_done(gathering)
+            gathering.finish()
             self._write_new()
             merge_parts(place)
+            if self.work.shards is not None:
+                self._end_shards()
             progress.ended = time.perf_counter()
 
     def _check_folder(self, folder: Path) -> None:
-        check_not_written(self.read, self.listing.outputs(), folder)
-        remove_temporaries(folder / output for output in self.listing.outputs())
+        check_not_written(self.read, self._outputs(), folder)
+        remove_temporaries(folder / output for output in self._outputs())
 
-    def _until_all_are_done(self) -> Iterator[Row]:
+    def _outputs(self) -> Iterator[str]:
+        """The names of all files that are written."""
+        if self.work.shards is None:
+            return self.listing.outputs()
+        return shard_files(self.work.shards, self.listing.count)
+
+    def _end_shards(self) -> None:
+        """Delete what is in none; and say which are of a longer list."""
+        place = self.work.place
+        remove_place(joined(place, UNFINISHED))
+        if (more := shard_beyond(self.work, self.listing.count)) is not None:
+            self.notify(f"{more} and those after it are of a longer list, and not of this run")
+
+    def _until_all_are_done(self, gathering: Gathering) -> Iterator[Row]:
         """The rows of all pictures; what the engine loses it is given again."""
         ray = imported("ray")
         seen, setup, starts = Seen(self.listing), self._set_up(), 0
@@ -195,6 +222,7 @@ class _Run:
                         if seen.add(part, row.input):
                             starts = 0
                             self._note(row)
+                            gathering.add(part, row, whole=seen.is_whole(part))
                             yield row
             except ray.exceptions.RayError as error:
                 why = reason(getattr(error, "cause", None) or error)

@@ -2,103 +2,41 @@
 
 A row of the dataset is first the number of a part of the list, then a ``Work``, a batch of
 pictures, which is loaded, dreamed and written as one. Each stage can be done again for the same row
-with the same result, and is, where a machine is lost.
+with the same result, and is, where a machine is lost. ``shards`` has what comes last where dreams
+go into shards.
 """
 
 import hashlib
-import io
 import os
 import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from jaxdream.cluster.engine import worker_name
-from jaxdream.cluster.entries import Entry, entry_bytes, entry_size
+from jaxdream.cluster.entries import Entry, entry_bytes, forget_tables
 from jaxdream.cluster.listing import Listed, Parts
 from jaxdream.cluster.manifest import Part, Row, rows_between
-from jaxdream.cluster.storage import joined, read_if_there, write_place
+from jaxdream.cluster.shards import kept_dreams, shard_outputs
+from jaxdream.cluster.storage import StoreError, read_if_there, write_place
 from jaxdream.cluster.tries import MOST_TRIES, Counting, gone
+from jaxdream.cluster.work import PlaceWork, Planning, Work
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import as_line, reason
 from jaxdream.folder.inputs import Input
-from jaxdream.folder.pipeline import Job, Pipeline
+from jaxdream.folder.pipeline import Pipeline
 from jaxdream.folder.run import picture_seed, plan_jobs
 from jaxdream.folder.targets import TargetError
-from jaxdream.folder.worker import FileWork, Loaded, PictureFile, Progress
+from jaxdream.folder.worker import Loaded, PictureFile
 from jaxdream.images.picture_files import is_own_text, recipe_text_in
 from jaxdream.images.pixels import to_levels
 from jaxdream.models.network import Network
 from jaxdream.objectives import Objective
 from jaxdream.settings import Compute
-from jaxdream.types import Size
-
-
-@dataclass(frozen=True)
-class PlaceWork(FileWork):
-    """``FileWork`` for pictures that fsspec reads and writes; by name, where each is."""
-
-    place: str = ""  # of the output folder
-    entries: dict[str, Entry] = field(default_factory=dict)
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Each process counts for itself.
-        return {**self.__dict__, "progress": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, progress=Progress())
-
-    def header_size(self, file: PictureFile) -> Size:
-        return entry_size(self.entries[file.input.relative_path])
-
-
-class Planning(NamedTuple):
-    """What the batches of a run depend on, beside the pictures."""
-
-    max_batch: int | None
-    budget_bytes: int  # for a batch, on each device
-    device_count: int  # that share the pictures of a batch
-    platform: str
-
-
-@dataclass
-class Work:
-    """Some pictures on their way, by their slots in a batch, and what came of others."""
-
-    part: int  # of the list, that they are from
-    entries: tuple[Entry, ...]
-    files: tuple[PictureFile, ...]
-    job: Job | None = None  # when it is planned; its files are these
-    before: dict[str, Row] = field(default_factory=dict)  # of the manifest, by name
-    loaded: dict[int, Loaded] = field(default_factory=dict)
-    shapes: dict[int, str] = field(default_factory=dict)  # when it is dreamed
-    seconds: dict[int, float] = field(default_factory=dict)
-    worker: str = ""
-    rows: list[Row] = field(default_factory=list)
-
-    def dumps(self) -> bytes:
-        """As bytes, in which pictures of whole levels take a byte for each."""
-        file = io.BytesIO()
-        _Packer(file, protocol=5).dump(self)
-        return file.getvalue()
-
-
-class _Packer(pickle.Pickler):
-    def reducer_override(self, obj: Any) -> Any:
-        if type(obj) is np.ndarray and obj.dtype == np.float32 and obj.ndim == 3:
-            with np.errstate(invalid="ignore"):
-                levels = obj.astype(np.uint8)
-            if np.array_equal(levels, obj):
-                return _unpacked, (levels,)
-        return NotImplemented
-
-
-def _unpacked(levels: np.ndarray) -> np.ndarray:
-    return levels.astype(np.float32)
 
 
 def use_processor() -> None:
@@ -126,10 +64,14 @@ class Plan:
     def __call__(self, row: Mapping[str, int]) -> Iterator[dict[str, bytes]]:
         use_processor()
         number = int(row["part"])
-        listed = self._parts.part(number)
+        listed = self._named(number, self._parts.part(number))
         by_name = {one.entry.name: one.entry for one in listed}
         names = list(by_name)
         before = rows_between(self._work.place, names[0], names[-1], self._known)
+        kept = {}
+        if self._work.shards is not None:
+            outputs = {one.entry.name: one.output for one in listed}
+            kept = kept_dreams(self._work, outputs, before)
         model, objective = self._network()
         jobs, unusable = plan_jobs(
             replace(self._work, entries=by_name),
@@ -138,15 +80,23 @@ class Plan:
         )  # fmt: skip
         for job in jobs:
             chosen = [file.input.relative_path for file in job.files]
-            rows = {name: before[name] for name in chosen if name in before}
             entries = tuple(by_name[name] for name in chosen)
-            yield {"work": Work(number, entries, job.files, job, rows).dumps()}
+            rows = {name: before[name] for name in chosen if name in before}
+            there = {name: kept[name] for name in chosen if name in kept}
+            yield {"work": Work(number, entries, job.files, job, rows, there).dumps()}
         failed = [
             failed_row(self._work, by_name[file.input.relative_path], file, error)
             for file, error in unusable
         ]
         if failed:
             yield {"work": Work(number, (), (), rows=failed).dumps()}
+
+    def _named(self, number: int, listed: list[Listed]) -> list[Listed]:
+        """A part of the list, with the names that its dreams have where they are written."""
+        if self._work.shards is None:
+            return listed
+        outputs = shard_outputs(number, [one.output for one in listed])
+        return [one._replace(output=name) for one, name in zip(listed, outputs, strict=True)]
 
     def _file(self, one: Listed) -> PictureFile:
         # Messages call a picture by its name: its place may be no path.
@@ -164,6 +114,8 @@ class Load:
     def __call__(self, row: Mapping[str, bytes]) -> dict[str, bytes]:
         use_processor()
         part: Work = pickle.loads(row["work"])
+        if part.kept:
+            forget_tables()
         for slot, done in _one_by_one(part, range(len(part.files)), "load", self._tries, self._of):
             if isinstance(done, Loaded):
                 part.loaded[slot] = done
@@ -171,18 +123,21 @@ class Load:
                 part.rows.append(done)
             else:
                 part.rows.append(failed_row(self._work, part.entries[slot], part.files[slot], done))
-        part.before = {}
+        part.before, part.kept = {}, {}
         return {"work": part.dumps()}
 
     def _of(self, part: Work, slots: Sequence[int]) -> Iterator[tuple[int, Loaded | Row]]:
+        work = self._work
         for slot in slots:
             entry, file, sha256 = part.entries[slot], part.files[slot], ""
             try:
                 content = entry_bytes(entry)
                 sha256 = hashlib.sha256(content).hexdigest()
                 yield slot, self._wanted(part, slot, content, sha256)
+            except TargetError as error:
+                yield slot, _row(work, entry, file, sha256, status="stopped", reason=str(error))
             except Exception as error:
-                yield slot, failed_row(self._work, entry, file, error, sha256)
+                yield slot, failed_row(work, entry, file, error, sha256)
 
     def _wanted(self, part: Work, slot: int, content: bytes, sha256: str) -> Loaded | Row:
         """The picture, or the row of one that is done already.
@@ -193,13 +148,14 @@ class Load:
         entry, file = part.entries[slot], part.files[slot]
         work = self._work
         before = part.before.get(entry.name)
-        existing = None if work.overwrite else read_if_there(joined(work.place, file.output))
+        existing = None if work.overwrite else self._existing(part, slot)
         if existing is None:
             return work.decoded(file, content)
         made = hashlib.sha256(existing).hexdigest()
         if before is not None and before.output_sha256 == made:
             if (before.settings, before.input_sha256) == (work.key, sha256):
-                return before._replace(status="skipped", worker="")
+                skipped = before._replace(status="skipped", worker="")
+                return self._in_its_place(part, slot, existing, skipped)
             return work.decoded(file, content)
         loaded = work.decoded(file, content)
         try:
@@ -208,13 +164,41 @@ class Load:
             text = None
         shapes = "" if part.job is None else part.job.batch.buckets.text()
         if text is not None and text == work.recipe(loaded, shapes).to_json():
-            return _row(work, entry, file, sha256, status="skipped", output_sha256=made)
+            skipped = _row(work, entry, file, sha256, status="skipped", output_sha256=made)
+            return self._in_its_place(part, slot, existing, skipped)
         if before is None and not is_own_text(text):
             raise JaxdreamError(
-                f"{joined(work.place, file.output)} exists and is not known to be a dream of "
+                f"{work.target(file)} exists and is not known to be a dream of "
                 f"{entry.label}: move it away, choose another output folder, or give --overwrite"
             )
         return loaded
+
+    def _existing(self, part: Work, slot: int) -> bytes | None:
+        """The bytes of the dream that there is of a picture."""
+        kept = part.kept.get(part.entries[slot].name)
+        content = read_if_there(self._work.target(part.files[slot]))
+        if content is not None or kept is None:
+            return content
+        try:
+            return entry_bytes(kept)
+        except StoreError:
+            raise
+        except JaxdreamError:  # damaged, or just written anew: as if there were none
+            return None
+
+    def _in_its_place(self, part: Work, slot: int, content: bytes, row: Row) -> Row:
+        """The row of a dream that there is; one of another shard, or name, is put where it goes.
+
+        Raises:
+            TargetError: nothing more can be written there.
+        """
+        file, kept = part.files[slot], part.kept.get(part.entries[slot].name)
+        if kept is not None and kept.name != file.output:
+            write_place(self._work.target(file), content)
+        if row.output != file.output:  # which the manifest does not know
+            now = {"worker": worker_name(), "finished": time.time()}
+            row = row._replace(output=file.output, **now)
+        return row
 
 
 class Dream:
@@ -294,7 +278,7 @@ class Save:
         sha256 = loaded.picture.sha256
         try:
             content = work.encoded(loaded, loaded.picture.pixels, part.shapes[slot])
-            write_place(joined(work.place, file.output), content)
+            write_place(work.target(file), content)
         except TargetError as error:
             return _row(work, entry, file, sha256, status="stopped", reason=str(error))
         except JaxdreamError as error:

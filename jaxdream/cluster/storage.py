@@ -8,15 +8,17 @@ import errno
 import os
 import random
 import secrets
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from jaxdream.cluster.optional import imported
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import MAX_BYTES, printable, read_bytes, reason
-from jaxdream.folder.targets import TargetError, write_whole
+from jaxdream.folder.targets import TargetError, write_whole, write_whole_by
 
 Result = TypeVar("Result")
 
@@ -131,24 +133,83 @@ def write_place(place: str, content: bytes) -> None:
     """
     if is_local(place):
         write_whole(local_path(place), content)
+    else:
+        _put(place, lambda store, path: store.pipe_file(path, content))
+
+
+def write_place_by(place: str, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file by a function that is given it; it is there whole or not at all.
+
+    It may be larger than the memory: a store gets it from this machine's folder for temporary
+    files, where it is as long as that takes.
+
+    Raises:
+        TargetError: nothing more can be written there.
+        JaxdreamError: it cannot have this name, or the function's own.
+    """
+    if is_local(place):
+        write_whole_by(local_path(place), write)
         return
+    with tempfile.TemporaryDirectory(prefix="jaxdream-shard-") as folder:
+        whole = Path(folder) / "whole"
+        write_whole_by(whole, write)
+        _put(place, lambda store, path: store.put_file(str(whole), path))
+
+
+def _put(place: str, put: Callable[[Any, str], None]) -> None:
+    """Have a function put a file into a store, which has it whole or not at all."""
     store, path = opened_store(place)
     protocols = {store.protocol} if isinstance(store.protocol, str) else set(store.protocol)
 
     def write() -> None:
         if protocols & _WHOLE:
-            store.pipe_file(path, content)
+            put(store, path)
             return
         folder, _, name = path.rpartition("/")
         temporary = f"{folder}/.{name}.{secrets.token_hex(4)}"
         store.makedirs(folder, exist_ok=True)
-        store.pipe_file(temporary, content)
+        put(store, temporary)
         store.mv(temporary, path)
 
     try:
         patiently(place, write)
     except JaxdreamError as error:
         raise TargetError(f"cannot write: {error}") from error
+
+
+def files_below(place: str) -> set[str]:
+    """The names of all files in a folder, from there on; none if there is no folder.
+
+    Raises:
+        JaxdreamError: as ``patiently``.
+    """
+    store, path = opened_store(place)
+
+    def found() -> list[str]:
+        store.invalidate_cache()
+        try:
+            return store.find(path)
+        except FileNotFoundError:
+            return []
+
+    base = path.rstrip("/") + "/"
+    return {name.removeprefix(base) for name in patiently(place, found)}
+
+
+def remove_place(place: str) -> None:
+    """Delete a file, or a folder with everything in it; nothing if there is none.
+
+    Raises:
+        JaxdreamError: it cannot be deleted.
+    """
+    store, path = opened_store(place)
+
+    def remove() -> None:
+        store.invalidate_cache()
+        with suppress(FileNotFoundError):
+            store.rm(path, recursive=True)
+
+    patiently(place, remove)
 
 
 def check_size(place: str, size: int | None) -> None:

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import reason
@@ -29,15 +30,29 @@ def write_whole(path: Path, content: bytes, *, note: Callable[[], None] = lambda
         TargetError: nothing more can be written there.
         JaxdreamError: it cannot have this name.
     """
+
+    def write(file: BinaryIO) -> None:
+        file.write(content)
+        file.flush()
+        note()
+
+    write_whole_by(path, write)
+
+
+def write_whole_by(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Write a file by a function that is given it, as ``write_whole``.
+
+    Raises:
+        TargetError: nothing more can be written there.
+        JaxdreamError: it cannot have this name, or the function's own.
+    """
     try:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise JaxdreamError(f"cannot make {path.parent}: {reason(error)}") from error
         with replacing(path) as target:
-            target.write(content)
-            target.flush()
-            note()
+            write(target)
     except JaxdreamError as error:
         raise _writing_error(error) from error
 

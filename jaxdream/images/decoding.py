@@ -53,6 +53,20 @@ def header(path: PathLike) -> Iterator[Image.Image]:
         yield image
 
 
+@contextmanager
+def header_in(content: bytes, name: PathLike) -> Iterator[Image.Image]:
+    """The picture in the bytes of a file, or in its first ones, of which the header is read.
+
+    Args:
+        name: what messages call it.
+
+    Raises:
+        JaxdreamError: they do not begin like a picture, or too little is there to tell.
+    """
+    with _opened(io.BytesIO(content), name) as image:
+        yield image
+
+
 def header_size(path: PathLike) -> tuple[int, int]:
     """Height and width of the picture in a file, set upright; only its header is read.
 

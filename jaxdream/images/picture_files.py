@@ -234,6 +234,16 @@ def recipe_text_in(content: bytes, path: PathLike) -> str | None:
         return _recipe_text(image)
 
 
+def recipe_text_in_header(content: bytes, path: PathLike) -> str | None:
+    """What ``recipe_text_in`` gives, without a look at the pixels.
+
+    Raises:
+        JaxdreamError: the bytes do not begin like a picture.
+    """
+    with header_in(content, path) as image:
+        return _recipe_text(image)
+
+
 def is_own(path: PathLike) -> bool:
     """Whether jaxdream wrote this picture or animation: its header has a recipe, or ``mark``.
 

@@ -156,6 +156,8 @@ REFUSED = {
     "in --format bmp": "argument --format: invalid choice: 'bmp'",
     "in --size wide --model googlenet_mini": "'wide' is not a size",
     "--cluster in": "--cluster takes auto, local or HOST:PORT of a Ray cluster, not 'in'",
+    "in --shards tar": "--shards needs --cluster",
+    "in --shards zip": "argument --shards: invalid choice: 'zip'",
     "in -o ''": "--output is empty: name a file",
     "in -o in --overwrite": "in/a.png is one of the pictures to dream",
     "in -o text": "text is a file: name a folder to write into",

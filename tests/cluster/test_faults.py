@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from pathlib import Path
@@ -108,14 +109,19 @@ list(dream_places(tiny_network(), [{inputs!r}], {out!r}, address={address!r}, **
 """
 
 
-def test_the_driver_is_killed_and_started_again(make_cluster, pictures, tmp_path, meanwhile):
-    cluster, _ = make_cluster(1)
+def start_driver(inputs, out, address, options):
+    """A run in a process of its own."""
     tests = Path(__file__).resolve().parents[1]
     code = DRIVER.format(
-        tests=str(tests), root=str(tests.parent), options=LONG, inputs=str(pictures),
-        out=str(tmp_path / "out"), address=cluster.address,
+        tests=str(tests), root=str(tests.parent), options=options, inputs=str(inputs),
+        out=str(out), address=address,
     )  # fmt: skip
-    with subprocess.Popen([sys.executable, "-c", code]) as driver:
+    return subprocess.Popen([sys.executable, "-c", code])
+
+
+def test_the_driver_is_killed_and_started_again(make_cluster, pictures, tmp_path, meanwhile):
+    cluster, _ = make_cluster(1)
+    with start_driver(pictures, tmp_path / "out", cluster.address, LONG) as driver:
         meanwhile(lambda: os.kill(driver.pid, signal.SIGKILL), after=6)
         assert driver.wait(300) == -signal.SIGKILL
     done = dreams(tmp_path / "out")
@@ -123,6 +129,35 @@ def test_the_driver_is_killed_and_started_again(make_cluster, pictures, tmp_path
     rows = dream(pictures, tmp_path / "out", address=cluster.address, **LONG)
     assert list(status(rows).values()).count("skipped") >= 6
     assert dreams(tmp_path / "out") == dreams(tmp_path / "expected")
+
+
+def test_shards_after_a_driver_and_a_worker_were_killed(
+    make_cluster, pictures, tmp_path, meanwhile
+):
+    cluster, _ = make_cluster(1)
+    options = LONG | {"shards": "tar"}
+    with start_driver(pictures, tmp_path / "out", cluster.address, options) as driver:
+        meanwhile(lambda: os.kill(driver.pid, signal.SIGKILL), after=6)
+        assert driver.wait(300) == -signal.SIGKILL
+    meanwhile(lambda: [process.kill() for process in workers()], after=20)
+    rows = dream(pictures, tmp_path / "out", address=cluster.address, **options)
+    assert list(status(rows).values()).count("skipped") >= 6
+    assert list(dreams(tmp_path / "out")) == ["shard-000000.tar"]
+    with tarfile.open(tmp_path / "out" / "shard-000000.tar") as archive:
+        found = {one.name: archive.extractfile(one).read() for one in archive}
+    expected = dreams(tmp_path / "expected")
+    assert [name for name in found if not name.endswith(".json")] == [
+        rows[name].output.partition("/")[2] for name in sorted(rows) if rows[name].output_sha256
+    ]
+    assert {name: found[name] for name in expected} == expected
+    # The same shard as of a run that nothing happened to.
+    whole = tmp_path / "whole"
+    for name, content in expected.items():
+        path = whole / ".jaxdream-parts" / "shard-000000" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    dream(pictures, whole, address=cluster.address, **options)
+    assert dreams(whole) == dreams(tmp_path / "out")
 
 
 @pytest.mark.parametrize("nodes", [1, 2])

@@ -2,54 +2,16 @@
 
 import pickle
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from cluster_extras import pyarrow
 from cluster_runs import dreams
-from pictures import SETTINGS, dream_all
+from cluster_stages import Stages
+from pictures import dream_all
 
-from jaxdream.cluster.entries import iterate_places
-from jaxdream.cluster.listing import Listing, PartsOf
-from jaxdream.cluster.stages import Dream, Load, PlaceWork, Plan, Planning, Save
-from jaxdream.cluster.tries import Tries
-from jaxdream.folder.worker import NamedObjective, Progress
-from jaxdream.objectives.text import parse_objective
-from jaxdream.recipe import provenance
-from jaxdream.settings import Compute, DreamSettings, SourceSettings
+from jaxdream.cluster.work import PlaceWork
 
 assert pyarrow
-
-
-class Stages:
-    """The stages of a run over a folder."""
-
-    def __init__(self, folder, out, tiny):
-        work = PlaceWork(
-            folder=Path(), settings=DreamSettings(steps=2, octaves=1, jitter=3),
-            source=SourceSettings(seed=SETTINGS["seed"]), objective=NamedObjective("second", {}),
-            provenance=provenance(tiny), progress=Progress(), place=str(out),
-        )  # fmt: skip
-        listing = Listing()
-        listing.add(iterate_places([str(folder)]))
-        listing.check("", str(out))
-        parts = PartsOf(str(listing.path), listing.size)
-        self.listing, self.listed = listing, parts.part(0)
-        self.tries = Tries()
-        network = lambda: (tiny, parse_objective("second", tiny))  # noqa: E731
-        planning = Planning(max_batch=4, budget_bytes=10**9, device_count=1, platform="cpu")
-        self.plan = Plan(work, planning, parts, [], network, Compute())
-        self.load = Load(work, self.tries)
-        self.dream = Dream(work, network, Compute(), self.tries, "cpu")
-        self.save = Save(work)
-
-    def rows(self):
-        found = []
-        for work in self.plan({"part": 0}):
-            part, rows = pickle.loads(self.save(self.dream(self.load(work)))["rows"])
-            assert part == 0
-            found += rows
-        return {row.input: row for row in found}
 
 
 @pytest.fixture
