@@ -11,6 +11,7 @@ from jaxdream.cluster.work import PlaceWork
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import reason
 
+_RETRIES = 10  # of a task whose machine or process was lost
 _STOPPING = 30.0  # seconds that tasks have to end
 
 
@@ -47,7 +48,7 @@ class Gathering:
 
         ended, self._tasks = ray.wait(self._tasks, num_returns=len(self._tasks), timeout=0)
         _check(ended)
-        task = ray.remote(max_retries=-1, num_cpus=self._cpus)(_gather)
+        task = ray.remote(max_retries=_RETRIES, num_cpus=self._cpus)(gather)
         self._tasks.append(task.remote(self._work, rows))
 
     def finish(self) -> None:
@@ -70,11 +71,6 @@ class Gathering:
         if self._tasks:
             ray.wait(self._tasks, num_returns=len(self._tasks), timeout=_STOPPING)
         self._tasks = []
-
-
-def _gather(work: PlaceWork, rows: Sequence[Row]) -> None:
-    """In a worker."""
-    gather(work, rows)
 
 
 def _check(tasks: Sequence[Any]) -> None:
