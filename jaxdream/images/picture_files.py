@@ -26,6 +26,7 @@ from jaxdream.images.decoding import (
     decoded,
     exif_value,
     header,
+    header_in,
     header_size,
     picture_bytes,
     rgb,
