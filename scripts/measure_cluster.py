@@ -56,7 +56,7 @@ def _overhead(options: argparse.Namespace) -> None:
                     cost, said = _dream(base, count, out, [*common, *more])
                     costs[name].append(cost)
                     _say(name, count, cost, said)
-            each = {name: _each(*costs[name], counts[1] - counts[0]) for name in ways}
+            each = {name: _each(costs[name], counts[1] - counts[0]) for name in ways}
             for kind, label in enumerate(("seconds", "seconds of processors")):
                 plain, cluster = (each[name][kind] for name in ways)
                 print(
@@ -70,8 +70,9 @@ def _say(name: str, count: int, cost: "Cost", said: str) -> None:
     print(f"{name}, {count} pictures: {cost.text()}; {said}", flush=True)
 
 
-def _each(few: "Cost", many: "Cost", more: int) -> tuple[float, float]:
+def _each(costs: "list[Cost]", more: int) -> tuple[float, float]:
     """Seconds of a clock and of processors for each of so many pictures more."""
+    few, many = costs
     return (
         (many.seconds - few.seconds) / more,
         (many.cpu_seconds - few.cpu_seconds) / more,

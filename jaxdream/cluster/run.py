@@ -30,7 +30,7 @@ from jaxdream.cluster.manifest import Row, known_parts, merge_parts, remembered,
 from jaxdream.cluster.optional import imported
 from jaxdream.cluster.shards import check_kind, check_not_given, shard_beyond, shard_files
 from jaxdream.cluster.stages import Dream, Load, Plan, Save
-from jaxdream.cluster.storage import is_local, joined, local_path, opened_store, remove_place
+from jaxdream.cluster.storage import is_local, joined, local_path, opened_store, remove_folder
 from jaxdream.cluster.tries import RemoteTries, Tries
 from jaxdream.cluster.work import UNFINISHED, PlaceWork, Planning
 from jaxdream.errors import JaxdreamError
@@ -206,7 +206,7 @@ class _Run:
     def _end_shards(self) -> None:
         """Delete what is in none; and say which are of a longer list."""
         place = self.work.place
-        remove_place(joined(place, UNFINISHED))
+        remove_folder(joined(place, UNFINISHED))
         if (more := shard_beyond(self.work, self.listing.count)) is not None:
             self.notify(f"{more} and those after it are of a longer list, and not of this run")
 

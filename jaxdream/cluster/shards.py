@@ -27,7 +27,8 @@ from jaxdream.cluster.storage import (
     opened_store,
     patiently,
     read_place,
-    remove_place,
+    remove_file,
+    remove_folder,
     write_place_by,
 )
 from jaxdream.cluster.work import PlaceWork
@@ -186,9 +187,9 @@ def _gather_shard(work: PlaceWork, stem: str, rows: Sequence[Row]) -> None:
         write_place_by(place, lambda file: write(file, dreams()))
         forget_tables()
     elif kept:
-        remove_place(place)  # none of its pictures can be dreamed any more
+        remove_file(place)  # none of its pictures can be dreamed any more
     if files:
-        remove_place(loose)
+        remove_folder(loose)
 
 
 def _content(row: Row, loose: str, files: set[str], kept: Mapping[str, Entry]) -> bytes:

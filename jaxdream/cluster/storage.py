@@ -5,6 +5,7 @@ asked again; what it refuses for good is one line.
 """
 
 import errno
+import glob
 import os
 import random
 import secrets
@@ -159,10 +160,9 @@ def write_place_by(place: str, write: Callable[[BinaryIO], None]) -> None:
 def _put(place: str, put: Callable[[Any, str], None]) -> None:
     """Have a function put a file into a store, which has it whole or not at all."""
     store, path = opened_store(place)
-    protocols = {store.protocol} if isinstance(store.protocol, str) else set(store.protocol)
 
     def write() -> None:
-        if protocols & _WHOLE:
+        if _protocols(store) & _WHOLE:
             put(store, path)
             return
         folder, _, name = path.rpartition("/")
@@ -175,6 +175,10 @@ def _put(place: str, put: Callable[[Any, str], None]) -> None:
         patiently(place, write)
     except JaxdreamError as error:
         raise TargetError(f"cannot write: {error}") from error
+
+
+def _protocols(store: Any) -> set[str]:
+    return {store.protocol} if isinstance(store.protocol, str) else set(store.protocol)
 
 
 def files_below(place: str) -> set[str]:
@@ -196,8 +200,8 @@ def files_below(place: str) -> set[str]:
     return {name.removeprefix(base) for name in patiently(place, found)}
 
 
-def remove_place(place: str) -> None:
-    """Delete a file, or a folder with everything in it; nothing if there is none.
+def remove_file(place: str) -> None:
+    """Delete a file; nothing if there is none.
 
     Raises:
         JaxdreamError: it cannot be deleted.
@@ -205,11 +209,31 @@ def remove_place(place: str) -> None:
     store, path = opened_store(place)
 
     def remove() -> None:
-        store.invalidate_cache()
         with suppress(FileNotFoundError):
-            store.rm(path, recursive=True)
+            store.rm_file(path)
 
     patiently(place, remove)
+
+
+def remove_folder(place: str) -> None:
+    """Delete a folder with everything in it; nothing if there is none.
+
+    Raises:
+        JaxdreamError: it cannot be deleted.
+    """
+    store, path = opened_store(place)
+    if not _protocols(store) & _WHOLE:
+        if patiently(place, lambda: store.exists(path)):
+            patiently(place, lambda: store.rm(path, recursive=True))
+        return
+    # Here folders are but names of files. Many are deleted by one request, but not patterns.
+    files = [joined(place, name) for name in sorted(files_below(place))]
+    plain = [opened_store(one)[1] for one in files if not glob.has_magic(one)]
+    if plain:
+        patiently(place, lambda: store.rm(plain))
+    for one in files:
+        if glob.has_magic(one):
+            remove_file(one)
 
 
 def check_size(place: str, size: int | None) -> None:
