@@ -49,7 +49,7 @@ def s3(tmp_path_factory):
     (folder / "served").mkdir()
     command = [rclone, "serve", "s3", "--config", config, "--addr", f"127.0.0.1:{port}",
                "--auth-key", f"{key},{secret}", "--vfs-cache-mode", "off",
-               "--dir-cache-time", "0s", folder / "served"]  # fmt: skip
+               folder / "served"]  # fmt: skip
     with (
         (folder / "log").open("w") as log,
         subprocess.Popen(command, stdout=log, stderr=log) as server,

@@ -3,11 +3,11 @@
 import io
 import tarfile
 from contextlib import closing
-from types import SimpleNamespace
 
 import pytest
 from cluster_extras import parquet, s3fs
 from cluster_runs import dream, dreams, status
+from cluster_stages import Stages
 from pictures import SETTINGS, dream_all
 from tiny_network import tiny_network
 
@@ -64,12 +64,14 @@ def test_closed_early_its_dreams_are_taken_by_the_next_run(few, tmp_path):
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_what_a_task_cannot_write_is_said(tmp_path):
-    row = Row("a.png", "/a.png", "12", "shard-000000/a.png", "34", "56", 7, "dreamed", "", 0, "", 0)
-    work = SimpleNamespace(place=str(tmp_path), files_place=str(tmp_path), shards="tar")
+def test_what_a_task_cannot_write_is_said(few, tmp_path, tiny):
+    work = Stages(few, tmp_path / "out", tiny, shards="tar").work
+    row = Row(
+        "a.png", "/a.png", "12", "shard-000000/a.png", "34", "56", 7, "dreamed", "", 0.0, "", 0.0
+    )
     gathering = Gathering(work, 0.1)
     gathering.add(0, row, whole=True)
     with pytest.raises(JaxdreamError, match="has changed while it was waited for"):
         gathering.finish()
-    assert not list(tmp_path.iterdir())
+    assert dreams(tmp_path / "out") == {}
     gathering.stop()
