@@ -1,6 +1,7 @@
 """Places: local, in memory, and stores that fail."""
 
 import errno
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -37,6 +38,31 @@ def test_written_and_read(tmp_path, kind):
     assert read_place(place, 2, 5) == b"234"
 
 
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize("kind", ["memory://box", "local"])
+def test_a_large_file_is_whole_and_a_folder_is_deleted(tmp_path, kind):
+    folder = {"local": str(tmp_path)}.get(kind, kind)
+    place = storage.joined(folder, "large.tar")
+
+    def ends_early(file):
+        file.write(b"some")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        storage.write_place_by(place, ends_early)
+    assert storage.files_below(folder) == set()
+    storage.write_place_by(place, lambda file: file.write(b"all"))
+    for name in ("parts/a/b.png", "parts/a[1].png", "parts/*.png", "other/c.png"):
+        write_place(storage.joined(folder, name), b"x")
+    assert storage.files_below(storage.joined(folder, "parts")) == {"a/b.png", "a[1].png", "*.png"}
+    storage.remove_folder(storage.joined(folder, "parts"))
+    storage.remove_folder(storage.joined(folder, "none"))
+    storage.remove_file(storage.joined(folder, "none"))
+    assert storage.files_below(folder) == {"large.tar", "other/c.png"}
+    storage.remove_file(place)
+    assert read_if_there(place) is None
+
+
 class Broken:
     """A store whose operations fail so many times."""
 
@@ -57,6 +83,9 @@ class Broken:
     def makedirs(self, *_, **__):
         pass
 
+    def put_file(self, local, path):
+        self.pipe_file(path, Path(local).read_bytes())
+
     def pipe_file(self, path, content):
         self._fail()
         self.files[path] = content
@@ -75,6 +104,9 @@ def test_a_store_that_fails_for_a_moment_is_asked_again(monkeypatch):
     use(monkeypatch, store)
     write_place("sftp://host/a.png", b"x")
     assert store.files == {"host/a.png": b"x"}
+    store.calls = 0
+    storage.write_place_by("sftp://host/b.tar", lambda file: file.write(b"large"))
+    assert store.files.pop("host/b.tar") == b"large"
     store.calls = 0
     assert read_place("sftp://host/a.png") == b"x"
 
