@@ -17,9 +17,13 @@ import psutil
 import pytest
 from cluster_extras import REQUIRED
 from cluster_runs import dream, dreams, status
+from cluster_stages import Stages
 from pictures import dream_all, make_pictures
 from PIL import Image
 from poison import POISON, poisoned_network
+from tiny_network import tiny_network
+
+from jaxdream.cluster.shards import gather
 
 pytestmark = pytest.mark.slow
 assert REQUIRED in (True, False)
@@ -156,7 +160,7 @@ def test_shards_after_a_driver_and_a_worker_were_killed(
         path = whole / ".jaxdream-parts" / "shard-000000" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    dream(pictures, whole, address=cluster.address, **options)
+    gather(Stages(pictures, whole, tiny_network(), shards="tar").work, list(rows.values()))
     assert dreams(whole) == dreams(tmp_path / "out")
 
 
