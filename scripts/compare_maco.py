@@ -148,9 +148,12 @@ def main() -> None:
     measured = ["value", "seconds", "CPU"]
     photograph = None
     if options.photograph is not None:
-        measured += ["levels", "3a"]
+        measured += ["levels", KEPT]
         photograph = square(options.photograph)
-        print(*(value(model, jd.objectives.channel(*target), photograph) for target in TARGETS))
+        for layer, index in TARGETS:
+            found = value(model, jd.objectives.channel(layer, index), photograph)
+            print(f"value of the photograph, {layer} {index}: {found:.3g}")
+        print()
     print(f"| channel | seed | {' | '.join(f'{name}: ours | Horama' for name in measured)} |")
     print(f"|---|---|{'---|---|' * len(measured)}", flush=True)
     for layer, index in TARGETS:

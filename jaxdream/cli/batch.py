@@ -23,7 +23,9 @@ def dream_batch(options: argparse.Namespace) -> int:
 
         return dream_on_cluster(options)
     if options.shards is not None:
-        raise JaxdreamError("--shards needs --cluster, which without an address is this machine")
+        raise JaxdreamError(
+            "--shards needs --cluster: add it (without an address it means this machine)"
+        )
     _, compute = checked_settings(options)
     folder = session.output_path(options.output, Path())
     session.check_folder(folder)

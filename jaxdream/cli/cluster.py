@@ -1,4 +1,4 @@
-"""``--cluster``: ``jaxdream batch`` with it, which returns the exit code, and what others need."""
+"""What ``--cluster`` needs in all commands; ``batch --cluster``, which returns the exit code."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def check_cluster(options: argparse.Namespace) -> None:
-    """Make sure that there is Ray, and may be a cluster; early, since the rest takes a while.
+    """Make sure that Ray is installed and an address can be one; early, as loading takes a while.
 
     Raises:
-        JaxdreamError: there is none.
+        JaxdreamError: it is not, or cannot.
     """
     from jaxdream.cluster.engine import check_address, ray_data
 

@@ -24,7 +24,7 @@ from msgspec import Meta
 from jaxdream.cli import session
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.locking import folder_lock
-from jaxdream.files.reading import file_hash, read_bytes
+from jaxdream.files.reading import file_hash, open_regular, read_bytes
 from jaxdream.files.safetensors_bytes import safetensors_bytes
 from jaxdream.files.schema import convert, decode
 from jaxdream.files.writing import make_folder, remove_temporaries, replacing
@@ -35,7 +35,7 @@ _LONGEST = 60  # characters of a setting in a message
 _SHORT_HASH = 12
 _LOCK = ".zoom.lock"  # for all kinds, so that two of them do not share a folder
 _MAX_JSON = 1 << 20  # bytes
-_MAX_STATE = 1 << 32
+_MAX_STATE = 1 << 40  # a part for each scene that is begun
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MARK = mark("frame")
 
@@ -201,7 +201,8 @@ class FrameFolder:
         from safetensors import safe_open
 
         try:
-            read_bytes(self._state, limit=_MAX_STATE)  # a regular file, of a possible size
+            with open_regular(self._state, limit=_MAX_STATE):
+                pass
             with safe_open(self._state, framework="np") as file:
                 metadata = convert(file.metadata(), _StateMetadata)
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

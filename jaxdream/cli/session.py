@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _LONG_COMPILING = 0.2  # seconds
+_LINE_SECONDS = 60.0  # after which a line says how far it is, where no bar does
 
 
 def say(line: str) -> None:
@@ -215,20 +217,22 @@ def _shown(description: str) -> Iterator[Callable[[str, float], None]]:
 
 
 class _Lines:
-    """A line as a run begins, one for its first step, and one for each tenth of it.
+    """A line as a run begins, one for its first step, one for each tenth of it, or each minute.
 
     What comes in several parts, such as an atlas, has these lines for each of its parts.
     """
 
     def __init__(self, description: str) -> None:
-        self._tenth = -1
+        self._done, self._tenth, self._at = 0.0, -1, time.monotonic()
         say(description)
 
     def update(self, text: str, done: float) -> None:
-        tenth = int(10 * done + 1e-6)
-        if tenth > self._tenth or tenth == 0 < self._tenth:
+        tenth, now = int(10 * done + 1e-6), time.monotonic()
+        # A share that is less belongs to the next part. Where it is not known it is always 0.
+        if tenth > self._tenth or done < self._done or now > self._at + _LINE_SECONDS:
             say(f"{text}, {done:.0%}")
-            self._tenth = tenth
+            self._tenth, self._at = tenth, now
+        self._done = done
 
 
 @contextmanager

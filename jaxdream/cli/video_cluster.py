@@ -21,7 +21,9 @@ from jaxdream.video.source import ClipSource
 if TYPE_CHECKING:
     from jaxdream.cluster.scenes import SceneFrames
     from jaxdream.cluster.videos import SceneWorkers
+    from jaxdream.video.coherence import Carried
     from jaxdream.video.dreamer import Dreamer
+    from jaxdream.video.source import Place
 
 _SECONDS = 1.0  # at least, between two times that the folder's state is written
 _SHARE = 0.2  # of the time, at most, in which it is written: it has a part for each scene
@@ -106,7 +108,8 @@ class _State:
 
     frames: VideoFolder
     _there: set[int] = field(default_factory=set)  # numbers of frames, from 1
-    _new: "list[SceneFrames]" = field(default_factory=list)
+    _places: "list[Place]" = field(default_factory=list)
+    _carried: "dict[int, Carried]" = field(default_factory=dict)  # by the frame before; large
     _next: float = 0.0  # when the state is to be written
 
     def __post_init__(self) -> None:
@@ -117,7 +120,10 @@ class _State:
         return len(self._there)
 
     def add(self, told: "list[SceneFrames]") -> None:
-        self._new += told
+        for each in told:
+            self._places += each.places
+            self._carried.pop(each.places[0].number - 1, None)
+            self._carried[each.places[-1].number] = each.carried
         written = {place.number + 1 for each in told for place in each.places}
         self._there |= written
         self.frames.damaged = [n for n in self.frames.damaged if n not in written]
@@ -126,13 +132,10 @@ class _State:
 
     def keep(self) -> None:
         """Write the state, which has what each scene's next frame depends on."""
-        if not self._new:
+        if not self._places:
             return
-        new, self._new = self._new, []
         begun = time.monotonic()
-        self.frames.note(
-            [place for each in new for place in each.places],
-            {each.places[-1].number: each.carried for each in new},
-        )
+        self.frames.note(self._places, self._carried)
+        self._places, self._carried = [], {}
         now = time.monotonic()
         self._next = now + max(_SECONDS, (now - begun) / _SHARE)

@@ -12,6 +12,8 @@ from jaxdream.settings import Compute
 
 Value = TypeVar("Value")
 
+_RETRIES = 10  # of the first question, whose machine may be lost
+
 
 class Machine(NamedTuple):
     """What a worker of the cluster says about itself."""
@@ -52,17 +54,20 @@ def ask_machine(workers: Workers, compute: Compute) -> Machine:
     """What a worker of the cluster says about itself.
 
     Raises:
-        JaxdreamError: JAX there does not have the accelerator that Ray gave it.
+        JaxdreamError: JAX there does not have the accelerator that Ray gave it, or the process ends
+            every time.
     """
     ray = imported("ray")
 
-    ask = ray.remote(max_retries=-1, **workers.options)(_about_this_machine)
+    ask = ray.remote(max_retries=_RETRIES, **workers.options)(_about_this_machine)
     try:
         return ray.get(ask.remote(compute, workers.platform))
     except ray.exceptions.RayTaskError as error:
         raise JaxdreamError(
             f"JAX does not compute on the cluster's {workers.platform}: {reason(error.cause)}"
         ) from None
+    except ray.exceptions.RayError as error:  # it ended every time
+        raise JaxdreamError(f"no worker of the cluster starts: {reason(error)}") from error
 
 
 def _about_this_machine(compute: Compute, platform: str) -> Machine:

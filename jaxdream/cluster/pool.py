@@ -23,7 +23,6 @@ from jaxdream.settings import Compute
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
-_STARTS = 3  # of workers that end before they are ready, without a part done in between
 _LOOK_EVERY = 2.0  # seconds: how often it is asked whether machines have joined
 _AHEAD = 2  # parts for each worker that are begun while the first of them is not done
 
@@ -74,15 +73,18 @@ class Pool:
         # Without SPREAD two workers may be on one machine, and none on another.
         options = {"max_restarts": 0, "scheduling_strategy": "SPREAD", **workers.options}
         self._actor = ray.remote(PartWorker).options(**options)
-        self._ended = 0
-        self.starting: dict[Any, Any] = {}  # workers, by the reference that says they are ready
+        self._ended = 0  # workers that were never ready, since one was
+        # Workers that have not said yet that they are there, by the reference that says so, and
+        # whether they were ready before.
+        self.starting: dict[Any, tuple[Any, bool]] = {}
         self.idle: list[Any] = []
         self.busy: dict[Any, _Given] = {}  # by the reference that says that it is done
 
     def close(self) -> None:
         """End the workers, also those that are at work."""
+        starting = [worker for worker, _ in self.starting.values()]
         given = [one.worker for one in self.busy.values()]
-        for worker in (*self.starting.values(), *self.idle, *given):
+        for worker in (*starting, *self.idle, *given):
             imported("ray").kill(worker)
 
     def each(
@@ -105,6 +107,7 @@ class Pool:
         Raises:
             JaxdreamError: one of a part, or a part has ended its worker several times.
         """
+        self.look_again()
         run = _Run(self, function, iter(enumerate(parts)), label, in_order)
         while run.hand_out():
             yield from run.results()
@@ -122,7 +125,16 @@ class Pool:
             wanted = 1
         while self.size < wanted:
             worker = self._actor.remote(self._network, self._device)
-            self.starting[worker.ready.remote()] = worker
+            self.starting[worker.ready.remote()] = worker, False
+
+    def look_again(self) -> None:
+        """Ask idle workers whether they are still there: they may have gone with their machine.
+
+        A part that is given to one that is not would have a try that it never had.
+        """
+        for worker in self.idle:
+            self.starting[worker.ready.remote()] = worker, True
+        self.idle = []
 
     def has_started(self, reference: Any) -> None:
         """Take a worker that is ready, or see why it has ended before it was.
@@ -132,21 +144,19 @@ class Pool:
         """
         ray = imported("ray")
 
-        worker = self.starting.pop(reference)
+        worker, was_ready = self.starting.pop(reference)
         try:
             ray.get(reference)
+            self._ended = 0
             self.idle.append(worker)
         except ray.exceptions.RayError as error:
             ray.kill(worker)
+            if was_ready:
+                return
             self._ended += 1
-            if self._ended >= _STARTS:
-                why = _why(error)
-                raise JaxdreamError(f"no worker starts, tried {_STARTS} times: {why}") from error
-
-    def has_done(self, worker: Any) -> None:
-        """A worker has done a part, and may have another one."""
-        self._ended = 0
-        self.idle.append(worker)
+            if self._ended >= MOST_TRIES * max(1, self.size):  # a machine has several
+                tried = f"no worker starts, tried {self._ended} times"
+                raise JaxdreamError(f"{tried}: {_why(error)}") from error
 
 
 class _Given(NamedTuple):
@@ -212,7 +222,7 @@ class _Run(Generic[Part, Result]):
                 if got is None:
                     ray.kill(given.worker)  # where it has not ended, but does not answer
             if got is not None:
-                self.pool.has_done(given.worker)
+                self.pool.idle.append(given.worker)
                 self.done[given.number] = given
         for given in self._in_turn():
             if (result := self._got(given, given.result)) is not None:
@@ -246,6 +256,7 @@ class _Run(Generic[Part, Result]):
                     f"{self.label(given.part)} ended their worker {count} times: {_why(error)}"
                 ) from error
             heapq.heappush(self.waiting, (given.number, given.part))
+            self.pool.look_again()
             return None
 
 

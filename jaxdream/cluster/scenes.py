@@ -115,6 +115,10 @@ class SceneWorker:
         )  # fmt: skip
         return worker_name()
 
+    def here(self) -> str:
+        """The name of this worker, which says that it has not ended."""
+        return worker_name()
+
     def dream(self, part: Part) -> Iterator[SceneFrames]:
         """Dream and write the frames of a part; tells of them about once a second.
 

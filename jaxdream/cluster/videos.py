@@ -245,7 +245,7 @@ class _Scene:
     """What is left of a scene."""
 
     part: Part
-    tries: int = 0  # since a frame of it was dreamed
+    tries: int = 0  # workers that were lost since a frame of it was told of
 
 
 @dataclass(eq=False)
@@ -255,6 +255,7 @@ class _Worker:
     actor: Any
     waited: Any  # a reference, or what gives several; None while it has nothing to do
     is_ready: bool = False
+    was_ready: bool = False  # also while it is asked whether it is still there
     scene: _Scene | None = None
     name: str = "a worker"  # its machine and process, once it is ready
 
@@ -308,7 +309,7 @@ class _Run:
         try:
             if worker.scene is None:
                 worker.name = ray.get(worker.waited)
-                worker.is_ready, worker.waited, self._lost = True, None, 0
+                worker.is_ready, worker.was_ready, worker.waited, self._lost = True, True, None, 0
                 return None
             told: SceneFrames = ray.get(next(worker.waited))
         except StopIteration:
@@ -341,8 +342,13 @@ class _Run:
         self._workers.remove(worker)
         _end(worker)
         scene = worker.scene
+        # Others may have gone with the same machine: a scene that is given to one of them would
+        # have a try that it never had.
+        for other in self._workers:
+            if other.is_ready and other.scene is None:
+                other.is_ready, other.waited = False, other.actor.here.remote()
         if scene is None:
-            self._lost += 1
+            self._lost += not worker.was_ready
             if self._lost >= MOST_TRIES * max(self.setup.room, 1):
                 raise JaxdreamError(f"the cluster's workers end as they begin: {why}")
             return

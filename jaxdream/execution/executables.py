@@ -1,10 +1,11 @@
 """Compiled executables, kept from one run to the next, so that they need no tracing either.
 
 JAX's own cache spares the compiler, but is asked only with a program that has been traced and
-lowered, which takes as long as a small dream. So executables are kept beside it by the program that
-they are of, the versions, the kind of device, every setting of JAX, and the structure and shapes of
-the arguments. A second file tells which program a call is, by the code that makes it: after an
-update it is traced once more, and where that gives the same program, its executable is still good.
+lowered, which takes as long as a small dream. So executables are kept beside it. The file of one is
+named by a hash of its program, the versions, the kind of device, every setting of JAX, and the
+structure and shapes of the arguments. A second file says which program a call has, by the code that
+makes it, so that the call need not be traced: after an update it is traced once more, and where
+that gives the same program, its executable is still good.
 Loading one runs code from the file, so that only files are read which this user wrote and nobody
 else can write.
 """
@@ -62,9 +63,12 @@ def compile_or_load(call: partial, results: TreeDef) -> jax.stages.Compiled:
     known = folder / (key.hex() + _CALL)
     program = _read(known, key)
     if program is not None and (found := _load(folder, program, *trees)) is not None:
+        with suppress(OSError):
+            os.utime(known)
         return found
     lowered = lower(call)
-    program = _program_key(lowered, call)
+    if (program := _program_key(lowered, call)) is None:
+        return lowered.compile()
     if (found := _load(folder, program, *trees)) is not None:
         with suppress(OSError):
             _write(known, key, program)
@@ -173,11 +177,19 @@ def _key(call: partial) -> bytes | None:
     return _hashed(_sources(), function.__name__, *map(repr, parts))
 
 
-def _program_key(lowered: jax.stages.Lowered, call: partial) -> bytes:
-    """What an executable is known by: the program, and the arguments that it is called with."""
+def _program_key(lowered: jax.stages.Lowered, call: partial) -> bytes | None:
+    """What an executable is known by: the program, and the arguments that it is called with.
+
+    None where this JAX does not tell which of them.
+    """
     leaves, structure = jax.tree.flatten(call.args)
-    # The program has only those of the leaves that it needs, and does not say which.
-    return _hashed(lowered.as_text(), repr(structure), repr(list(map(_described, leaves))))
+    try:
+        # The program has only the leaves that it needs, and its text does not say which.
+        needed = sorted(lowered._lowering.compile_args["kept_var_idx"])  # pyright: ignore
+    except (AttributeError, KeyError, TypeError):
+        return None
+    parts = structure, list(map(_described, leaves)), needed
+    return _hashed(lowered.as_text(), *map(repr, parts))
 
 
 def _hashed(*parts: str) -> bytes:

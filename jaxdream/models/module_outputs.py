@@ -63,7 +63,9 @@ def _told(
     @functools.wraps(method)
     def telling(self, *arguments: Any, **options: Any) -> Any:
         this = (id(self), name)
-        if this in running:  # the same method of the class that it inherits from
+        # The same method of the class that it inherits from; or a module of the same class that is
+        # no part of this network, or is called by another thread.
+        if this in running or not hasattr(self, "__captures__"):
             return method(self, *arguments, **options)
         running.add(this)
         try:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,11 +171,12 @@ class _Work:
                 self.model, layer, range(self.count(layer)), channels, self.drawing
             )
         ]
+        self._remove_old_sheets(missing)
         left = Counter(part.layer for part in parts)
         made = {layer: self.count(layer) - len(channels) for layer, channels in missing.items()}
         for layer in self.layers:
             if not left[layer]:
-                yield from self._sheets(layer, changed=set())
+                yield from self._sheets(layer)
         for part, share in self.computing.drawn(parts, self.drawing, self.write, self.journal.made):
             layer, total = part.layer, self.count(part.layer)
             if share == 1:
@@ -183,7 +184,7 @@ class _Work:
                 left[layer] -= 1
             yield StepDone(f"{made[layer]}/{total} channels of {layer}", made[layer] / total)
             if not left[layer]:
-                yield from self._sheets(layer, changed=set(missing[layer]))
+                yield from self._sheets(layer)
 
     def count(self, layer: str) -> int:
         return self.model.graph.channels[layer]
@@ -206,22 +207,37 @@ class _Work:
         there = self.journal.has(path.name, made)
         return there and self.write.parameters(layer, channel).is_file()
 
-    def _sheets(self, layer: str, changed: set[int]) -> Iterator[StepDone]:
-        """Sheets of a layer's pictures, as far as these have changed."""
+    def _remove_old_sheets(self, missing: Mapping[str, Collection[int]]) -> None:
+        """Remove sheets with pictures that will be made anew, so that none outlives a stop.
+
+        Raises:
+            JaxdreamError: a file of such a name is none of jaxdream's.
+        """
+        for layer, channels in missing.items():
+            for _, path, shown in self._sheets_of(layer):
+                if os.path.lexists(path) and not set(shown).isdisjoint(channels):
+                    if not self.overwrite:
+                        may_write(path)
+                    path.unlink()
+
+    def _sheets_of(self, layer: str) -> Iterator[tuple[int, Path, range]]:
+        """The numbers and files of a layer's sheets, and the channels on each."""
         count, together = self.count(layer), _COLUMNS * _ROWS
         for number, first in enumerate(range(0, count, together), start=1):
             channels = range(first, min(first + together, count))
-            path = self.folder / sheet_file(layer, number)
-            if changed.isdisjoint(channels) and os.path.lexists(path):
+            yield number, self.folder / sheet_file(layer, number), channels
+
+    def _sheets(self, layer: str) -> Iterator[StepDone]:
+        """Make the sheets of a layer that are not there."""
+        for number, path, channels in self._sheets_of(layer):
+            if os.path.lexists(path):
                 continue
-            if not self.overwrite:
-                may_write(path)
             pictures = [
                 read_picture(self.write.path(layer, channel)).pixels for channel in channels
             ]
             sheet = contact_sheet(pictures, list(map(str, channels)), columns=_COLUMNS)
             write_image(path, sheet, recipe=mark("units"))
-            yield StepDone(f"sheet {number} of {layer}", min(1.0, (first + together) / count))
+            yield StepDone(f"sheet {number} of {layer}", channels.stop / self.count(layer))
 
 
 @dataclass(frozen=True)
@@ -247,8 +263,10 @@ class _WriteUnit:
         arrays = {
             name: np.asarray(getattr(drawn.parameters, name)) for name in _arrays(drawn.parameters)
         }
-        write_arrays(self.parameters(layer, channel), about, arrays)
         path = self.path(layer, channel)
+        # A picture of other settings beside new parameters would pass for whole.
+        path.unlink(missing_ok=True)
+        write_arrays(self.parameters(layer, channel), about, arrays)
         content = encode_image(path, drawn.pixels, recipe=record)
         entry = self.entry(model, layer, channel, hashlib.sha256(content).hexdigest())
         write_whole(path, content, note=lambda: note(path.name, entry))

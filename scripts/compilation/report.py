@@ -19,7 +19,7 @@ _TITLES = {
     "rows-4": "the rows of 1024x1024 over 4 devices",
     "rows-8": "the rows of 1024x1024 over 8 devices",
     "visualize": "`visualize`, 16 channels at 224x224",
-    "video": "`video`, a frame of 640x360 of 4 scenes each",
+    "video": "`video`, one frame of each of 4 scenes, 640x360",
 }
 
 

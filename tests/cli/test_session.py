@@ -104,11 +104,24 @@ def test_where_there_is_no_terminal_each_tenth_is_a_line(capsys):
 
 def test_what_begins_again_is_another_part(capsys):
     with session.running("out") as run:
-        for text, done in (("a", 0.5), ("a", 1.0), ("b", 0.01), ("b", 0.02), ("b", 0.6)):
+        for text, done in (
+            ("a", 0.5), ("a", 1.0), ("b", 0.01), ("b", 0.02), ("b", 0.6), ("c", 0.25), ("c", 0.5),
+        ):  # fmt: skip
             run.show(text, done)
     _, *lines = capsys.readouterr().err.splitlines()
     said = [line.removeprefix("jaxdream: out ") for line in lines]
-    assert said == ["a, 50%", "a, 100%", "b, 1%", "b, 60%"]
+    assert said == ["a, 50%", "a, 100%", "b, 1%", "b, 60%", "c, 25%", "c, 50%"]
+
+
+def test_what_has_no_known_end_is_told_each_minute(capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(session.time, "monotonic", lambda: clock[0])
+    with session.running("out") as run:
+        for number in range(5):
+            clock[0] += 25
+            run.show(f"frame {number}", 0.0)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(" frame ")[2] for line in lines[1:]] == ["0, 0%", "3, 0%"]
 
 
 def test_ctrl_c_ends_the_block(capsys):

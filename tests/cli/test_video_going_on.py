@@ -209,7 +209,7 @@ def test_a_part_does_not_replace_a_whole_film(cli, walk, tmp_path, press_ctrl_c)
 @pytest.mark.slow
 def test_overwriting_leaves_no_frame_of_another_film(cli, walk, tmp_path):
     cli("video", walk, "-o", "out", *QUICK, "--max-frames", "4")
-    Image.fromarray(left()).save(tmp_path / "out" / "9999.png")
+    Image.new("L", (64, 48), 255).save(tmp_path / "out" / "9999.png")
     cli("video", walk, "-o", "out", *QUICK, "--max-frames", "2", "--boil", "--overwrite")
     assert names(tmp_path / "out") == KEPT | numbered(1, 2, 9999), "the user's own stays"
 

@@ -64,6 +64,16 @@ def test_not_for_ever(pool, monkeypatch):
         each(pool, lambda *_: os.kill(os.getpid(), kill), [5])
 
 
+def test_an_idle_worker_that_has_ended_is_no_try(pool, monkeypatch):
+    import ray
+
+    each(pool, lambda _, part: part, [0])
+    monkeypatch.setattr("jaxdream.cluster.pool.MOST_TRIES", 1)
+    ray.kill(pool.idle[0])
+    time.sleep(1)
+    assert each(pool, lambda _, part: part, [1]) == [(1, 1)]
+
+
 def test_an_error_of_a_part_is_one_line(pool):
     error = JaxdreamError
 
@@ -77,7 +87,7 @@ def test_an_error_of_a_part_is_one_line(pool):
 
 
 def test_workers_that_do_not_start_are_not_started_for_ever(pool, monkeypatch):
-    monkeypatch.setattr("jaxdream.cluster.pool._STARTS", 1)
+    monkeypatch.setattr("jaxdream.cluster.pool.MOST_TRIES", 1)
     broken = copy(pool)
     broken.starting, broken.idle, broken.busy = {}, [], {}
     broken._network = FromStore("nothing")

@@ -3,9 +3,11 @@
 import os
 import pickle
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -14,6 +16,7 @@ from helpers import compilations, photograph
 import jaxdream as jd
 from jaxdream.algorithm.ascent import take_step
 from jaxdream.execution import compile_cache, executables, octave
+from jaxdream.execution.jit import lower, program
 from jaxdream.objectives import custom
 
 
@@ -77,6 +80,8 @@ def test_what_makes_another_program_has_another_executable(tiny, folder, traced,
 
 
 def test_what_jaxs_own_cache_gave_is_not_kept_once_more(tiny, folder, traced):
+    # However fast this machine compiles.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     first = dream(tiny)
     (kept,) = executables_in(folder)
     kept.unlink()
@@ -230,6 +235,40 @@ def test_another_programs_file_under_this_name_is_not_loaded(tiny, folder, trace
     dream(tiny, clip=False)
     (other,) = set(executables_in(folder)) - {kept}
     kept.write_bytes(other.read_bytes())
+    np.testing.assert_array_equal(dream(tiny), expected)
+    assert len(traced) == 3
+
+
+def test_programs_that_read_another_argument_have_other_executables():
+    def reading(index):
+        @program()
+        def read(*arguments):
+            return arguments[index] + 1
+
+        return partial(read, jnp.zeros(3), jnp.ones(3))
+
+    calls = [reading(0), reading(1)]
+    assert len({lower(call).as_text() for call in calls}) == 1
+    first, second = (executables._program_key(lower(call), call) for call in calls)
+    assert first is not None
+    assert first != second
+
+
+@pytest.mark.parametrize("kind", ["cut", "empty", "foreign", "of nothing", "of another"])
+def test_a_damaged_or_foreign_file_of_a_call_is_not_used(tiny, folder, traced, kind):
+    dream(tiny, clip=False)
+    (other,) = folder.glob("*.call")
+    expected = dream(tiny)
+    (known,) = set(folder.glob("*.call")) - {other}
+    content = known.read_bytes()
+    if kind == "foreign":
+        known.chmod(0o666)
+    else:
+        known.write_bytes(
+            {"cut": content[:-1], "empty": b"", "of nothing": content[:-1] + b"\0",
+             "of another": other.read_bytes()}[kind]
+        )  # fmt: skip
+    jax.clear_caches()
     np.testing.assert_array_equal(dream(tiny), expected)
     assert len(traced) == 3
 

@@ -74,6 +74,16 @@ def test_a_stopped_run_keeps_what_is_done(tiny, made, tmp_path, monkeypatch):
     assert contents(part) == contents(tmp_path / "whole")
 
 
+def test_no_sheet_of_old_pictures_outlives_a_stop(tiny, made, monkeypatch):
+    monkeypatch.setattr("jaxdream.visualization.planning._BATCH_PIXELS", 2 * 16 * 16)
+    steps = run(tiny, made, seed=4)
+    next(steps)
+    steps.close()
+    assert not (made / sheet_file("second", 1)).exists()
+    list(run(tiny, made, seed=4))
+    assert (made / sheet_file("second", 1)).is_file()
+
+
 def test_units_of_maco_are_made_in_its_own_batches(tiny, tmp_path, monkeypatch):
     # A step of MACO sees six crops of each picture, so fewer are made at once.
     monkeypatch.setattr("jaxdream.visualization.planning._BATCH_PIXELS", 2 * 6 * 16 * 16)
