@@ -122,3 +122,21 @@ def test_modules_within_transforms():
     np.testing.assert_allclose(model(X, layers=("output",))["output"], net(X), atol=1e-5)
     gradient = jax.grad(lambda x: model(x, layers=("output",))["output"].sum())(X)
     assert np.isfinite(gradient).all()
+
+
+class MakesAnother(nnx.Module):
+    """A module that makes one of the same class as its part while it is called."""
+
+    def __init__(self):
+        self.part = nnx.Conv(3, 4, (1, 1), rngs=nnx.Rngs(0))
+
+    def __call__(self, x):
+        other = nnx.Conv(4, 2, (1, 1), rngs=nnx.Rngs(1))
+        return other(self.part(x))
+
+
+def test_a_module_that_is_no_part_of_the_network_is_none_of_its_layers():
+    net = MakesAnother()
+    found = module_outputs(net, X)
+    assert [path for path, _ in found] == [("__call__",), ("part", "__call__")]
+    np.testing.assert_array_equal(dict(found)["__call__",][0], net(X))
