@@ -192,7 +192,7 @@ def dream_pictures(
     """
     model, objective = _placed(model, objective, sharding, compute)
     rule = StepRule.of(settings)
-    size = _as_array(settings.step_size if step_size is None else step_size)
+    step_sizes = _step_sizes(settings.step_size if step_size is None else step_size)
     if chunk is None:
         chunk = steps_per_call(compute.scan, settings.steps, traced=traced)
     wrap, finishing = wrapped_axes(settings.seamless), Finishing.of(settings)
@@ -201,7 +201,7 @@ def dream_pictures(
     chosen, axes = choose(model, objective, smallest)
     axes = axes if objective_axes is None else objective_axes
     octaves = [
-        Octave(model, chosen, each, size, rule, sharding, _masks_at(each, masks), axes)
+        Octave(model, chosen, each, step_sizes, rule, sharding, _masks_at(each, masks), axes)
         for each in layouts
     ]
     pixels = [sum(map(math.prod, layout.sizes)) for layout in layouts]
@@ -245,7 +245,7 @@ def _placed(
     return model, objective
 
 
-def _as_array(step_size: int | float | Num[AnyArray, "..."]) -> Num[AnyArray, "..."]:
+def _step_sizes(step_size: int | float | Num[AnyArray, "..."]) -> Num[AnyArray, "..."]:
     return step_size if isinstance(step_size, Tracer) else np.asarray(step_size, np.float32)
 
 

@@ -46,7 +46,7 @@ def check_input_files(
 
 
 def check_file(path: str, memory: int | None = None) -> None:
-    """Make sure that a file can be opened, and if it is a picture that it can be decoded.
+    """Make sure that a file can be opened, and a picture decoded within the limit, if there is one.
 
     Args:
         memory: as of ``check_input_files``.

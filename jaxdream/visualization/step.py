@@ -111,7 +111,7 @@ def run_steps(
     lowest = low_frequencies(begun.size)
     kept = jnp.exp(-weights.learning_rate * weights.anchor * lowest)
     photographs = None if keep_layer is None else begun.pixels()
-    looking = _Looking(
+    views = _Views(
         model, objectives, objective_axes, photographs, transforms, diversity_layer, keep_layer
     )
 
@@ -122,7 +122,7 @@ def run_steps(
         learnt, optimizer_state, importance, keep_scale = state
         images, pull_back = jax.vjp(pixels, learnt)
         step_keys = jax.vmap(jax.random.fold_in, (0, None))(keys, number)
-        values, gradients = looking.gradients(images, step_keys)
+        values, gradients = views.gradients(images, step_keys)
         unit = _normalized(gradients.value)
         importance += jnp.mean(jnp.abs(unit), axis=-1)
         pull, keep_scale = _pull(unit, gradients, images, number, keep_scale, weights)
@@ -145,7 +145,7 @@ def run_steps(
 
 
 class _Gradients(NamedTuple):
-    """Of pictures, each with as many numbers as there are in them."""
+    """Gradients of pictures, in the shape of the pictures."""
 
     value: Float[Array, "n h w 3"]  # of the objectives
     difference: Float[Array, "n h w 3"] | None  # between the pictures
@@ -183,8 +183,8 @@ def _normalized(gradient: Float[Array, "h w 3"]) -> Float[Array, "h w 3"]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Looking:
-    """What is looked at in every step, and how."""
+class _Views:
+    """What a step sees of the pictures, and by which network."""
 
     model: Network
     objectives: Objective
