@@ -76,7 +76,7 @@ class _Ending:
         try:
             sys.stdout.flush()
             sys.stderr.flush()
-        except (OSError, ValueError):  # Python says so itself
+        except (OSError, ValueError):  # Python reports it as it ends
             return
         # Taking apart the modules of JAX would take Python 0.4 s.
         os._exit(self.code)

@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from jaxdream.cli.video_engine import Show, found_scenes, how_far
 from jaxdream.cli.video_frames import VideoFolder
 from jaxdream.errors import JaxdreamError
 from jaxdream.files.writing import remove_temporaries
-from jaxdream.recipe import Provenance, provenance
+from jaxdream.recipe import Provenance
 from jaxdream.settings import Compute, SourceSettings
 from jaxdream.video.source import ClipSource
 
@@ -75,7 +75,9 @@ class VideoCluster:
 
     @property
     def made_with(self) -> Provenance:
-        return replace(provenance(self.workers.model), platform=self.workers.platform)
+        from jaxdream.cluster.machines import made_by_workers
+
+        return made_by_workers(self.workers.model, self.workers.platform)
 
     def make(self, frames: VideoFolder, source: ClipSource, begin: Fraction, show: Show) -> None:
         scanned = found_scenes(source, self.dreamer)

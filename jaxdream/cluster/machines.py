@@ -1,5 +1,6 @@
 """The machines of a cluster: what one says about itself, and how a network gets to all of them."""
 
+from dataclasses import replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from jaxdream.cluster.engine import Workers
@@ -8,6 +9,7 @@ from jaxdream.errors import JaxdreamError
 from jaxdream.files.reading import reason
 from jaxdream.models.network import Network
 from jaxdream.models.precision import resolve_precision
+from jaxdream.recipe import Provenance, provenance
 from jaxdream.settings import Compute
 
 Value = TypeVar("Value")
@@ -25,7 +27,7 @@ class Machine(NamedTuple):
 
 
 class FromStore(Generic[Value]):
-    """What lies in Ray's object store, such as a network: each worker takes it once."""
+    """A value in Ray's object store, such as a network; each worker reads it once."""
 
     def __init__(self, reference: Any) -> None:
         self._reference = reference
@@ -88,6 +90,11 @@ def _about_this_machine(compute: Compute, platform: str) -> Machine:
         jax.default_backend(), precision, max(budget, 0) // 10**6 * 10**6,
         sharding.pictures if sharding else 1,
     )  # fmt: skip
+
+
+def made_by_workers(model: Network, platform: str) -> Provenance:
+    """What recipes say of dreams that workers on a platform, as JAX names it, make."""
+    return replace(provenance(model), platform=platform)
 
 
 def network_for(machine: Machine, model: Network, compute: Compute) -> Network:

@@ -74,8 +74,8 @@ class Pool:
         options = {"max_restarts": 0, "scheduling_strategy": "SPREAD", **workers.options}
         self._actor = ray.remote(PartWorker).options(**options)
         self._ended = 0  # workers that were never ready, since one was
-        # Workers that have not said yet that they are there, by the reference that says so, and
-        # whether they were ready before.
+        # Workers that have not answered yet, by the reference of their answer, each with whether it
+        # was ready before.
         self.starting: dict[Any, tuple[Any, bool]] = {}
         self.idle: list[Any] = []
         self.busy: dict[Any, _Given] = {}  # by the reference that says that it is done

@@ -25,7 +25,13 @@ from jaxdream.cluster.engine import (
 from jaxdream.cluster.entries import iterate_places
 from jaxdream.cluster.gathering import Gathering
 from jaxdream.cluster.listing import Listing, PartsOf, RemoteParts, Seen, add_apart, add_shards
-from jaxdream.cluster.machines import FromStore, ask_machine, check_network, network_for
+from jaxdream.cluster.machines import (
+    FromStore,
+    ask_machine,
+    check_network,
+    made_by_workers,
+    network_for,
+)
 from jaxdream.cluster.manifest import Row, known_parts, merge_parts, remembered, write_part
 from jaxdream.cluster.optional import imported
 from jaxdream.cluster.shards import check_kind, check_not_given, shard_beyond, shard_files
@@ -259,7 +265,7 @@ class _Run:
         workers = find_workers(self.compute, self.device)
         machine = ask_machine(workers, self.compute)
         model = network_for(machine, self.model, self.compute)
-        made_with = replace(provenance(model), platform=machine.platform)
+        made_with = made_by_workers(model, machine.platform)
         self.work = replace(self.work, provenance=made_with)
         chosen = {
             "max_batch": self.max_batch, "budget_bytes": machine.budget_bytes,

@@ -8,12 +8,11 @@ checkpoint, and makes sheets and pages.
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from jaxdream.cluster.engine import LOCAL, check_address, connected, ray_data
-from jaxdream.cluster.machines import check_network
+from jaxdream.cluster.machines import check_network, made_by_workers
 from jaxdream.cluster.pool import Pool
 from jaxdream.cluster.storage import is_local, local_path
 from jaxdream.errors import JaxdreamError
@@ -21,7 +20,7 @@ from jaxdream.files.reading import PathLike, printable
 from jaxdream.folder.inputs import Input
 from jaxdream.folder.journal import JournalEntry
 from jaxdream.models.network import Network
-from jaxdream.recipe import Provenance, provenance
+from jaxdream.recipe import Provenance
 from jaxdream.settings import Compute, ExamplesSettings, VisualizeSettings, takes_settings
 from jaxdream.types import Size
 from jaxdream.units.drawing import UnitsPlan
@@ -172,7 +171,7 @@ class OnWorkers:
 
     def __init__(self, pool: Pool) -> None:
         self._pool, self.model = pool, pool.model
-        self.made_with: Provenance = replace(provenance(pool.model), platform=pool.platform)
+        self.made_with: Provenance = made_by_workers(pool.model, pool.platform)
 
     def found(
         self, work: Pass, inputs: Sequence[Input], first: int, begun: Statistics | None

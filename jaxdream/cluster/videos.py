@@ -27,7 +27,7 @@ from jaxdream.cluster.engine import (
     find_workers,
     ray_data,
 )
-from jaxdream.cluster.machines import ask_machine, check_network
+from jaxdream.cluster.machines import FromStore, ask_machine, check_network, network_for
 from jaxdream.cluster.optional import imported
 from jaxdream.cluster.scenes import ClipWork, Maximised, SceneFrames, SceneWorker, WriteFrame
 from jaxdream.cluster.tries import MOST_TRIES
@@ -165,9 +165,7 @@ class SceneWorkers(NamedTuple):
         compute = on_workers(compute)
         workers = find_workers(compute, device)
         machine = ask_machine(workers, compute)
-        if compute.precision == "auto" and machine.precision is not None:
-            model = model.with_precision(machine.precision)  # pyright: ignore[reportArgumentType]
-        return cls(model, machine.platform, compute, workers)
+        return cls(network_for(machine, model, compute), machine.platform, compute, workers)
 
     def dream(
         self,
@@ -207,11 +205,9 @@ class SceneWorkers(NamedTuple):
             curves=tuple(str(_with_paths(curve)) for curve in dreamer.curves.values()),
             first_image=np.asarray(dreamer.first_image), write=write,
         )  # fmt: skip
-        maximised = ray.put((self.model, dreamer.objective, dreamer.files))
+        maximised = FromStore[Maximised](ray.put((self.model, dreamer.objective, dreamer.files)))
         actor = ray.remote(scheduling_strategy="SPREAD", **self.workers.options)(SceneWorker)
-        make = partial(
-            actor.remote, work, partial(_from_store, maximised), self.workers.platform
-        )  # fmt: skip
+        make = partial(actor.remote, work, maximised, self.workers.platform)
         # The long ones first, since none can be split: so all workers end at about one time.
         scenes = sorted(parts, key=lambda part: part.begin - part.end)
         return _Run(self, make, deque(map(_Scene, scenes))).told()
@@ -223,10 +219,6 @@ class SceneWorkers(NamedTuple):
             return find_workers(self.compute, self.workers.platform).now
         except JaxdreamError:  # all such machines are gone
             return 0
-
-
-def _from_store(reference: Any) -> Maximised:
-    return imported("ray").get(reference)
 
 
 def _with_paths(curve: Curve) -> Curve:

@@ -243,16 +243,21 @@ def test_scenes_side_by_side_that_stopped_with_a_gap(
     assert read(tmp_path / "d.mkv")[1] == [40 * number for number in range(7)]
 
 
-def test_where_the_disk_is_full_the_frames_are_kept(cli, walk, dream, tmp_path, monkeypatch):
+def fill_disk(patch, *, before):
+    """The disk is full when a file of this name is to be put in its place."""
     replace = os.replace
 
     def full(source, target):
-        if str(target).endswith("d.mp4"):
+        if str(target).endswith(before):
             raise OSError(28, "No space left on device")
         replace(source, target)
 
+    patch.setattr(os, "replace", full)
+
+
+def test_where_the_disk_is_full_the_frames_are_kept(cli, walk, dream, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", full)
+        fill_disk(patch, before="d.mp4")
         done = cli("video", walk, "-o", "d.mp4", *QUICK, code=2)
     assert done.notes == ["jaxdream: cannot write d.mp4: No space left on device"]
     assert names(tmp_path) == {"d.mp4.frames"}
@@ -263,15 +268,8 @@ def test_where_the_disk_is_full_the_frames_are_kept(cli, walk, dream, tmp_path, 
 
 @pytest.mark.slow
 def test_where_the_disk_is_full_as_a_frame_is_written(cli, walk, dream, tmp_path, monkeypatch):
-    replace = os.replace
-
-    def full(source, target):
-        if str(target).endswith("0003.png"):
-            raise OSError(28, "No space left on device")
-        replace(source, target)
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", full)
+        fill_disk(patch, before="0003.png")
         done = cli("video", walk, "-o", "out", *QUICK, code=2)
     assert done.notes == ["jaxdream: cannot write out/0003.png: No space left on device"]
     assert names(tmp_path / "out") == KEPT | numbered(1, 2)
